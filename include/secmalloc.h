@@ -1,0 +1,322 @@
+/*
+ * secmalloc - a heap for a daemon's secrets
+ *
+ * SPDX-License-Identifier: ISC
+ *
+ * secmalloc_init() maps and locks pools of memory while the process may still
+ * lock it. The process then drops its privileges, and from there chunks are
+ * carved from the locked pools without a system call and without a privilege.
+ *
+ *     reservation:  | guard | pool 0 | guard | pool 1 | guard | ...
+ *     pool:         | slab | slab | chunk of its own | free | ...
+ *     slab:         | slot | slot | slot | ...        all of one size
+ *     slot:         | size bytes for the caller | canary up to the slot's end |
+ *
+ * What holds for every call:
+ *
+ *   Errors   An int function returns 0, or -1 with errno set. A function that
+ *            returns a pointer returns NULL with errno set. After a failure
+ *            secmalloc_error() says in words what happened and what to do.
+ *            errno is untouched by success.
+ *   Closed   Before secmalloc_init(), after secmalloc_fini(), in a child of
+ *            fork() that has made no arena of its own, and inside on_fault,
+ *            calls that need an arena fail with ENXIO.
+ *   Threads  Every function may be called from any thread at any time, but
+ *            secmalloc_fini() only when no other call is under way.
+ *   Signals  Only secmalloc_wipe(), secmalloc_equal() and secmalloc_version()
+ *            are async-signal-safe. A signal never makes a call fail: EINTR is
+ *            not among the errors.
+ *   Fork     A child has none of the parent's secrets: the pools are absent
+ *            from it, and their addresses are kept inaccessible, so a stale
+ *            pointer faults. secfree() of such a pointer does nothing. The
+ *            child may call secmalloc_init() for an arena of its own. A child
+ *            made without the fork handlers (a bare clone() or _Fork()) must
+ *            not call the library before it execs.
+ *   Misuse   A double free, a pointer that is no chunk, a broken canary or a
+ *            write to freed memory is fatal: one line on standard error,
+ *            on_fault, abort(). That line is all the library ever prints.
+ */
+#ifndef SECMALLOC_H
+#define SECMALLOC_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#if defined(__GNUC__)
+#define SECMALLOC_API __attribute__((visibility("default")))
+#define SECMALLOC_CHUNK SECMALLOC_API __attribute__((malloc, warn_unused_result))
+#define SECMALLOC_SIZED(...) __attribute__((alloc_size(__VA_ARGS__)))
+#else
+#define SECMALLOC_API
+#define SECMALLOC_CHUNK
+#define SECMALLOC_SIZED(...)
+#endif
+
+/* ---- Making and ending the arena ---------------------------------------- */
+
+/*
+ * A flag of struct secmalloc_config: when a place is handed out again, check
+ * that all of it still reads as zero. Without the flag the first 256 bytes are
+ * checked, which covers all of every small chunk.
+ */
+#define SECMALLOC_CHECK_WHOLE 0x1u
+
+/*
+ * How the arena is made. Every field may be zero, so that a structure cleared
+ * with memset() or "= {0}" in which only initial_pools is set is a complete
+ * configuration.
+ */
+struct secmalloc_config {
+	/*
+	 * Pools that are locked before secmalloc_init() returns. 0: none yet;
+	 * pools are locked when they are first needed, which works only as
+	 * long as the process may lock memory.
+	 */
+	size_t initial_pools;
+
+	/*
+	 * Pools that there may ever be, the initial ones included. 0: as many
+	 * as fit in a reservation of 8 GiB of addresses (128 MiB where
+	 * addresses have 32 bits), or in less where the process may not
+	 * reserve that. The reservation itself takes no memory.
+	 */
+	size_t max_pools;
+
+	/*
+	 * Bytes of a pool, a multiple of the page size. 0: 64 KiB, or 16 pages
+	 * where pages are bigger than 4 KiB; and a pool for which the lock
+	 * limit leaves less room than that is made as large as still fits.
+	 */
+	size_t pool_size;
+
+	/* SECMALLOC_CHECK_WHOLE, or 0. */
+	unsigned flags;
+
+	/* The layout of this structure: 0. */
+	unsigned version;
+
+	/*
+	 * Called once after misuse was found and its line was written, before
+	 * abort(). `line` is that line, ended by a newline and a NUL. Every
+	 * call into the arena fails with ENXIO here. NULL: none.
+	 */
+	void (*on_fault)(const char *line);
+
+	/* Room for later fields: zero. */
+	size_t reserved[10];
+};
+
+/*
+ * Make the arena: reserve addresses, lock the canary key's page and
+ * initial_pools pools. `config` may be NULL: all defaults. The structure is
+ * read only during the call.
+ *
+ * Either everything that was asked for is locked, or the call fails as a whole
+ * and nothing stays mapped. Limits, credentials and signal handlers are never
+ * changed.
+ *
+ * EINVAL    a field of config is out of range; secmalloc_error() names it
+ * EPERM     the process has no right to lock memory: RLIMIT_MEMLOCK is 0 and
+ *           CAP_IPC_LOCK is absent
+ * ENOMEM    the lock limit, the address space or the memory is too small
+ * EALREADY  there is an arena; it is unchanged. A library that finds this
+ *           simply uses the arena that is there
+ * ENOSYS    the kernel gave no random bytes for the canary key
+ *
+ * After secmalloc_fini(), and in a child of fork(), it may be called again.
+ */
+SECMALLOC_API int secmalloc_init(const struct secmalloc_config *config);
+
+/*
+ * Wipe all that the arena holds and unmap it. Chunks that are still live are
+ * gone, and pointers to them must not be used any more. Without an arena it
+ * does nothing. No other call may be under way.
+ */
+SECMALLOC_API void secmalloc_fini(void);
+
+/*
+ * The last failure of a call of this thread, in words with the figures and the
+ * remedy, or "" if none has failed. Never NULL. The string is the thread's own
+ * and stays until its next failing call.
+ */
+SECMALLOC_API const char *secmalloc_error(void);
+
+/* The version of the library that is running, such as "0.6.0". Never NULL. */
+SECMALLOC_API const char *secmalloc_version(void);
+
+/* ---- Chunks ------------------------------------------------------------- */
+
+/*
+ * A chunk of `size` bytes of locked memory, aligned to 16, all zero.
+ * Size 0 gives a unique pointer with no usable byte, freed like any other.
+ *
+ * No system call is made as long as the pools that are locked have a place.
+ * When they have none, one more pool is locked if max_pools and the lock limit
+ * allow it; a chunk that is larger than a pool gets a pool of its own size,
+ * which counts as as many pools as it takes addresses.
+ *
+ * ENOMEM  no place, and no further pool could be locked; or size is over
+ *         PTRDIFF_MAX
+ * ENXIO   no arena
+ */
+SECMALLOC_CHUNK SECMALLOC_SIZED(1) SECMALLOC_API
+void *secmalloc(size_t size);
+
+/* As secmalloc(nmemb * size); ENOMEM too if that product overflows. */
+SECMALLOC_CHUNK SECMALLOC_SIZED(1, 2) SECMALLOC_API
+void *seccalloc(size_t nmemb, size_t size);
+
+/*
+ * Change the size of a chunk; its bytes are kept up to the smaller of both
+ * sizes, and what is new reads as zero. It stays where it is when its place
+ * has room, and otherwise moves: the old place is then wiped. Bytes cut off by
+ * a smaller size are wiped. A chunk from secaligned_alloc() that moves is
+ * aligned to 16 only.
+ *
+ * secrealloc(NULL, n) is secmalloc(n). secrealloc(p, 0) gives a chunk of size
+ * 0; it does not free. A smaller size never fails.
+ *
+ * ENOMEM  as secmalloc(); the old chunk is untouched
+ * ENXIO   no arena
+ *
+ * Misuse is fatal, as for secfree().
+ */
+SECMALLOC_API SECMALLOC_SIZED(2)
+void *secrealloc(void *ptr, size_t size);
+
+/*
+ * Wipe a chunk and give its place back. NULL does nothing, and nor does, in a
+ * child of fork(), a pointer of the parent's. errno is unchanged.
+ *
+ * Fatal: a pointer that is not the start of a live chunk (freed before, inside
+ * a chunk, misaligned, of another allocator, wild), a canary after or before
+ * the chunk that was changed, and any pointer but NULL where there is no arena.
+ */
+SECMALLOC_API void secfree(void *ptr);
+
+/*
+ * As secmalloc(size), aligned to `alignment`: a power of two, up to half of
+ * pool_size. The size need not be a multiple of it.
+ *
+ * EINVAL         alignment is no power of two, or is larger than that
+ * ENOMEM, ENXIO  as secmalloc()
+ */
+SECMALLOC_CHUNK SECMALLOC_SIZED(2) SECMALLOC_API
+void *secaligned_alloc(size_t alignment, size_t size);
+
+/*
+ * A copy of a string, its NUL included, in a chunk.
+ * EINVAL if s is NULL; ENOMEM and ENXIO as secmalloc().
+ */
+SECMALLOC_CHUNK SECMALLOC_API char *secstrdup(const char *s);
+
+/*
+ * A copy of `size` bytes in a chunk. p may be NULL if size is 0.
+ * EINVAL if p is NULL and size is not 0; ENOMEM and ENXIO as secmalloc().
+ */
+SECMALLOC_CHUNK SECMALLOC_SIZED(2) SECMALLOC_API
+void *secmemdup(const void *p, size_t size);
+
+/*
+ * The size of a live chunk: exactly the bytes that were asked for. 0 for NULL
+ * (errno unchanged), for a pointer that is not the start of a live chunk
+ * (EINVAL), and without an arena (ENXIO). A chunk of size 0 also gives 0, with
+ * errno unchanged.
+ */
+SECMALLOC_API size_t secmalloc_usable_size(const void *ptr);
+
+/*
+ * 1 if ptr points to a byte of a live chunk, or to the start of one of size 0;
+ * else 0, also without an arena. Any address may be asked about: it is never
+ * dereferenced. errno is unchanged.
+ */
+SECMALLOC_API int secmalloc_owns(const void *ptr);
+
+/* ---- Bytes of any memory ------------------------------------------------ */
+
+/*
+ * Overwrite `size` bytes at p with zero. The compiler does not remove the call,
+ * even if the memory is never read again. NULL does nothing.
+ */
+SECMALLOC_API void secmalloc_wipe(void *p, size_t size);
+
+/*
+ * 1 if `size` bytes at a and b are equal, else 0, in a time that depends on
+ * size alone. A size of 0 is equal; else a NULL is equal to nothing.
+ */
+SECMALLOC_API int secmalloc_equal(const void *a, const void *b, size_t size);
+
+/* ---- Looking at the arena ----------------------------------------------- */
+
+/*
+ * Bits of secmalloc_stats.advice_missing: what this kernel does not know, and
+ * so could not do for the pools.
+ */
+#define SECMALLOC_ADVICE_DONTDUMP    0x1u /* pools may be in core dumps */
+#define SECMALLOC_ADVICE_DONTFORK    0x2u /* never missing on Linux 2.6.16 on */
+#define SECMALLOC_ADVICE_UNMERGEABLE 0x4u /* no KSM, so nothing is merged */
+#define SECMALLOC_ADVICE_NOHUGEPAGE  0x8u /* no huge pages, so none is used */
+
+/* Counters of an arena. They hold no secret and no address. */
+struct secmalloc_stats {
+	uint64_t pools;            /* locked now */
+	uint64_t pools_initial;    /* of these, locked by secmalloc_init() */
+	uint64_t pools_max;        /* the most there may be */
+	uint64_t pool_bytes;       /* in the pools that are locked now */
+	uint64_t locked_bytes;     /* pool_bytes and the canary key's page: what
+	                              the arena adds to VmLck */
+	uint64_t free_bytes;       /* of pool_bytes, in no chunk's place */
+	uint64_t chunks;           /* live now */
+	uint64_t chunk_bytes;      /* asked for, in the live chunks */
+	uint64_t chunks_peak;      /* the most at any one time */
+	uint64_t chunk_bytes_peak; /* the most at any one time */
+	uint64_t allocations;      /* chunks made since secmalloc_init() */
+	uint64_t frees;            /* chunks freed; chunks = allocations - frees */
+	uint64_t failures;         /* allocations refused for want of room */
+	uint64_t advice_missing;   /* SECMALLOC_ADVICE_ bits */
+	uint64_t reserved[18];     /* zero */
+};
+
+/*
+ * Write the counters, all of one moment, to *stats.
+ * EINVAL if stats is NULL; ENXIO without an arena.
+ */
+SECMALLOC_API int secmalloc_stats(struct secmalloc_stats *stats);
+
+/*
+ * Walk every structure of the arena, check every canary and that all that is
+ * free reads as zero. 0: sound. Its time grows with the size of the arena, and
+ * other threads wait for it.
+ *
+ * EBADMSG  damage was found; secmalloc_error() says what and where
+ * ENXIO    no arena
+ */
+SECMALLOC_API int secmalloc_audit(void);
+
+/* ---- Memory that the caller owns ---------------------------------------- */
+
+/*
+ * mlock(), munlock() and madvise(MADV_DONTDUMP) of the pages that hold any of
+ * the `size` bytes at addr: the range is widened to whole pages, so a page that
+ * is shared with other data goes with it. A size of 0 does nothing. They need
+ * no arena.
+ *
+ * EINVAL   addr + size overflows; or the range touches the arena, whose locks
+ *          are not the caller's to change
+ * ENOMEM   part of the range is not mapped, or the lock limit is too small
+ * EPERM    the process has no right to lock memory
+ * ENOTSUP  the platform has no such call
+ */
+SECMALLOC_API int secmalloc_mlock(const void *addr, size_t size);
+SECMALLOC_API int secmalloc_munlock(const void *addr, size_t size);
+SECMALLOC_API int secmalloc_dontdump(const void *addr, size_t size);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif /* SECMALLOC_H */

@@ -1,0 +1,329 @@
+/*
+ * api.c - the public functions, and the only symbols that are exported
+ *
+ * Each one validates what it was given, enters the arena, and passes on. The
+ * contracts stand in secmalloc.h.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "audit.h"
+#include "default.h"
+#include "error.h"
+#include "fault.h"
+#include "os.h"
+#include "plan.h"
+#include "wipe.h"
+
+#include <errno.h>
+#include <secmalloc.h>
+#include <string.h>
+
+/* ---- The arena ---------------------------------------------------------- */
+
+int secmalloc_init(const struct secmalloc_config *config)
+{
+	struct smi_arena_plan plan;
+
+	if (smi_plan_make(&plan, config, __func__) != 0)
+		return -1;
+	return smi_default_init(&plan, __func__);
+}
+
+void secmalloc_fini(void)
+{
+	smi_default_fini();
+}
+
+const char *secmalloc_error(void)
+{
+	return smi_error_words();
+}
+
+const char *secmalloc_version(void)
+{
+	return PACKAGE_VERSION;
+}
+
+/* ---- Chunks ------------------------------------------------------------- */
+
+/* Enter, take, leave: what all that make a chunk have in common. */
+static void *take(const char *call, size_t align, size_t size)
+{
+	struct smi_arena *arena = smi_default_enter(call);
+	void *chunk;
+
+	if (arena == NULL)
+		return NULL;
+	chunk = smi_arena_take(arena, call, align, size);
+	smi_default_leave(arena);
+	return chunk;
+}
+
+void *secmalloc(size_t size)
+{
+	return take(__func__, SMI_ALIGN_BYTES, size);
+}
+
+void *seccalloc(size_t nmemb, size_t size)
+{
+	size_t bytes;
+
+	/* A fresh chunk is zero, so there is nothing to clear. */
+	if (!smi_mul_overflows(nmemb, size, &bytes))
+		return take(__func__, SMI_ALIGN_BYTES, bytes);
+	smi_error_set(ENOMEM, "%s: %zu times %zu bytes are more than any "
+	              "object may have", __func__, nmemb, size);
+	return NULL;
+}
+
+/* A pointer where there is no arena: it cannot be a chunk. */
+static void check_closed(const char *call, const void *ptr)
+{
+	if (!smi_fault_is_dying() && !smi_default_is_inherited(ptr))
+		smi_fault(NULL, "%s(%p): foreign pointer: there is no arena",
+		          call, ptr);
+}
+
+void *secrealloc(void *ptr, size_t size)
+{
+	struct smi_arena *arena;
+	void *chunk;
+
+	if (ptr == NULL)
+		return take(__func__, SMI_ALIGN_BYTES, size);
+	arena = smi_default_enter(__func__);
+	if (arena == NULL) {
+		check_closed(__func__, ptr);
+		return NULL;
+	}
+	if (smi_default_is_inherited(ptr)) {
+		smi_default_leave(arena);
+		smi_error_set(ENXIO, "%s: the chunk is the parent's", __func__);
+		return NULL;
+	}
+	chunk = smi_arena_resize(arena, __func__, ptr, size);
+	smi_default_leave(arena);
+	return chunk;
+}
+
+void secfree(void *ptr)
+{
+	struct smi_arena *arena;
+
+	if (ptr == NULL)
+		return;
+	arena = smi_default_enter_quietly();
+	if (arena == NULL) {
+		check_closed(__func__, ptr);
+		return;
+	}
+	if (!smi_default_is_inherited(ptr))
+		smi_arena_give(arena, __func__, ptr);
+	smi_default_leave(arena);
+}
+
+void *secaligned_alloc(size_t alignment, size_t size)
+{
+	struct smi_arena *arena;
+	void *chunk = NULL;
+
+	if (!smi_is_pow2(alignment)) {
+		smi_error_set(EINVAL, "%s: alignment %zu is no power of two",
+		              __func__, alignment);
+		return NULL;
+	}
+	arena = smi_default_enter(__func__);
+	if (arena == NULL)
+		return NULL;
+	if (alignment > smi_arena_max_align(arena))
+		smi_error_set(EINVAL, "%s: alignment %zu is more than half of "
+		              "pool_size, %zu", __func__, alignment,
+		              smi_arena_max_align(arena));
+	else
+		chunk = smi_arena_take(arena, __func__, alignment, size);
+	smi_default_leave(arena);
+	return chunk;
+}
+
+static void *duplicate(const char *call, const void *from, size_t size)
+{
+	void *chunk = take(call, SMI_ALIGN_BYTES, size);
+
+	if (chunk != NULL && size > 0)
+		memcpy(chunk, from, size);
+	return chunk;
+}
+
+char *secstrdup(const char *s)
+{
+	if (s != NULL)
+		return duplicate(__func__, s, strlen(s) + 1);
+	smi_error_set(EINVAL, "%s: the string is NULL", __func__);
+	return NULL;
+}
+
+void *secmemdup(const void *p, size_t size)
+{
+	if (p != NULL || size == 0)
+		return duplicate(__func__, p, size);
+	smi_error_set(EINVAL, "%s: the source is NULL and the size is %zu",
+	              __func__, size);
+	return NULL;
+}
+
+size_t secmalloc_usable_size(const void *ptr)
+{
+	struct smi_arena *arena;
+	size_t size = 0;
+
+	if (ptr == NULL)
+		return 0;
+	arena = smi_default_enter(__func__);
+	if (arena == NULL)
+		return 0;
+	if (!smi_arena_size(arena, ptr, &size))
+		smi_error_set(EINVAL, "%s: no live chunk starts at %p",
+		              __func__, ptr);
+	smi_default_leave(arena);
+	return size;
+}
+
+int secmalloc_owns(const void *ptr)
+{
+	struct smi_arena *arena = smi_default_enter_quietly();
+	bool owns;
+
+	if (arena == NULL)
+		return 0;
+	owns = smi_arena_owns(arena, ptr);
+	smi_default_leave(arena);
+	return owns;
+}
+
+/* ---- Bytes of any memory ------------------------------------------------ */
+
+void secmalloc_wipe(void *p, size_t size)
+{
+	if (p != NULL)
+		smi_wipe(p, size);
+}
+
+int secmalloc_equal(const void *a, const void *b, size_t size)
+{
+	if (size > 0 && (a == NULL || b == NULL))
+		return 0;
+	return smi_equal(a, b, size);
+}
+
+/* ---- Looking at the arena ----------------------------------------------- */
+
+_Static_assert(SECMALLOC_ADVICE_DONTDUMP == 1u << SMI_ADVICE_DONTDUMP
+               && SECMALLOC_ADVICE_DONTFORK == 1u << SMI_ADVICE_DONTFORK
+               && SECMALLOC_ADVICE_UNMERGEABLE == 1u << SMI_ADVICE_UNMERGEABLE
+               && SECMALLOC_ADVICE_NOHUGEPAGE == 1u << SMI_ADVICE_NOHUGEPAGE,
+               "the public bits are those of enum smi_advice");
+
+int secmalloc_stats(struct secmalloc_stats *stats)
+{
+	const struct smi_arena_counts *counts;
+	struct smi_arena *arena;
+
+	if (stats == NULL)
+		return smi_error_set(EINVAL, "%s: stats is NULL", __func__);
+	arena = smi_default_enter(__func__);
+	if (arena == NULL)
+		return -1;
+	counts = &arena->counts;
+	*stats = (struct secmalloc_stats){
+		.pools = arena->pools.count,
+		.pools_initial = arena->initial_pools,
+		.pools_max = arena->pools.geometry.max_pools,
+		.pool_bytes = arena->pools.bytes,
+		.locked_bytes = smi_arena_locked_bytes(arena),
+		.free_bytes = arena->pools.bytes - counts->place_bytes,
+		.chunks = counts->chunks,
+		.chunk_bytes = counts->chunk_bytes,
+		.chunks_peak = counts->chunks_peak,
+		.chunk_bytes_peak = counts->chunk_bytes_peak,
+		.allocations = counts->allocations,
+		.frees = counts->frees,
+		.failures = counts->failures,
+		.advice_missing = arena->pools.advice_missing,
+	};
+	smi_default_leave(arena);
+	return 0;
+}
+
+int secmalloc_audit(void)
+{
+	struct smi_arena *arena = smi_default_enter(__func__);
+	struct smi_finding finding;
+	bool sound;
+
+	if (arena == NULL)
+		return -1;
+	sound = smi_audit(arena, &finding);
+	smi_default_leave(arena);
+	if (sound)
+		return 0;
+	smi_error_set(EBADMSG, "%s: ", __func__);
+	smi_finding_words(&finding, smi_error_more());
+	return -1;
+}
+
+/* ---- Memory that the caller owns ---------------------------------------- */
+
+/* Widen a range to whole pages. -1 with EINVAL and words. */
+static int widen(const char *call, const void **addr, size_t *size)
+{
+	size_t page = smi_os_page_bytes(), end;
+	uintptr_t at = (uintptr_t)*addr;
+
+	if (smi_add_overflows(at, *size, &end) || end > SIZE_MAX - page)
+		return smi_error_set(EINVAL, "%s: %zu bytes from %p on pass "
+		                     "the end of the address space", call,
+		                     *size, *addr);
+	at = smi_round_down(at, page);
+	*size = smi_round_up(end, page) - at;
+	*addr = (const void *)at;
+	if (smi_default_touches(*addr, *size))
+		return smi_error_set(EINVAL, "%s: the range touches the arena, "
+		                     "which sees to its own locks", call);
+	return 0;
+}
+
+/* Have one of the calls below done to the pages of a range. */
+static int on_pages(const char *call, const void *addr, size_t size,
+                    int (*act)(const void *at, size_t bytes))
+{
+	if (size == 0)
+		return 0;
+	if (widen(call, &addr, &size) != 0)
+		return -1;
+	if (act(addr, size) == 0)
+		return 0;
+	return smi_error_set(errno, "%s: the kernel refused %zu bytes at %p "
+	                     "(errno %d)", call, size, addr, errno);
+}
+
+static int dont_dump(const void *at, size_t bytes)
+{
+	return smi_os_advise(at, bytes, SMI_ADVICE_DONTDUMP);
+}
+
+int secmalloc_mlock(const void *addr, size_t size)
+{
+	return on_pages(__func__, addr, size, smi_os_lock);
+}
+
+int secmalloc_munlock(const void *addr, size_t size)
+{
+	return on_pages(__func__, addr, size, smi_os_unlock);
+}
+
+int secmalloc_dontdump(const void *addr, size_t size)
+{
+	return on_pages(__func__, addr, size, dont_dump);
+}

@@ -1,0 +1,509 @@
+/*
+ * arena.c - all that one init makes; routes a size to a place
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "arena.h"
+
+#include "error.h"
+#include "fault.h"
+#include "finding.h"
+#include "limits.h"
+#include "os.h"
+#include "wipe.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* ---- Making and ending -------------------------------------------------- */
+
+/* What lies where in the metadata mapping, in bytes from its start. */
+struct layout {
+	size_t table, best, strides; /* the last: metadata of stride 0 */
+	size_t stride_bytes;
+	size_t total;
+};
+
+/* False: it does not fit the addresses. */
+static bool plan_layout(const struct smi_geometry *g, struct layout *layout)
+{
+	size_t page = g->page_bytes, table_bytes, all_strides;
+
+	layout->table = page + smi_round_up(sizeof(struct smi_arena), 64);
+	layout->stride_bytes = smi_round_up(
+		smi_runs_metadata_bytes(smi_geometry_stride_units(g)), page);
+	if (smi_mul_overflows(g->max_pools, sizeof(struct smi_pool),
+	                      &table_bytes)
+	    || smi_mul_overflows(g->max_pools, layout->stride_bytes,
+	                         &all_strides)
+	    || smi_add_overflows(layout->table, table_bytes, &layout->best)
+	    || smi_add_overflows(layout->best, g->max_pools + page,
+	                         &layout->strides))
+		return false;
+	layout->strides = smi_round_down(layout->strides, page);
+	return !smi_add_overflows(layout->strides, all_strides, &layout->total)
+	       && !smi_add_overflows(layout->total, page, &layout->total)
+	       && layout->total <= PTRDIFF_MAX;
+}
+
+/* Map the metadata and set up the empty arena in it. NULL with errno. */
+static struct smi_arena *map_metadata(const struct smi_geometry *g)
+{
+	struct layout layout;
+	struct smi_arena *arena;
+	unsigned char *at;
+
+	if (!plan_layout(g, &layout)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	at = smi_os_reserve(layout.total);
+	if (at == NULL)
+		return NULL;
+	if (smi_os_open(at + g->page_bytes, layout.strides - g->page_bytes)
+	    != 0) {
+		int code = errno;
+
+		smi_os_release(at, layout.total);
+		errno = code;
+		return NULL;
+	}
+	arena = (struct smi_arena *)(void *)(at + g->page_bytes);
+	arena->metadata = at;
+	arena->metadata_bytes = layout.total;
+	arena->pools.geometry = *g;
+	arena->pools.table = (struct smi_pool *)(void *)(at + layout.table);
+	arena->pools.metadata = at + layout.strides;
+	arena->pools.metadata_bytes = layout.stride_bytes;
+	arena->runs.pools = &arena->pools;
+	arena->runs.best = at + layout.best;
+	return arena;
+}
+
+static void unmap_metadata(struct smi_arena *arena)
+{
+	pthread_mutex_destroy(&arena->lock);
+	smi_os_release(arena->metadata, arena->metadata_bytes);
+}
+
+/* Metadata, reservation and key page. NULL with errno. */
+static struct smi_arena *map_all(const struct smi_geometry *g)
+{
+	struct smi_arena *arena = map_metadata(g);
+
+	if (arena == NULL)
+		return NULL;
+	pthread_mutex_init(&arena->lock, NULL);
+	if (smi_pools_map(&arena->pools) != 0) {
+		int code = errno;
+
+		unmap_metadata(arena);
+		errno = code;
+		return NULL;
+	}
+	return arena;
+}
+
+/*
+ * The same; a default number of pools becomes smaller until the addresses can
+ * be reserved, for example under RLIMIT_AS.
+ */
+static struct smi_arena *map_what_fits(const struct smi_arena_plan *plan,
+                                       struct smi_geometry *g)
+{
+	size_t least = plan->initial_pools > 0 ? plan->initial_pools : 1;
+	size_t max = plan->max_pools;
+
+	for (;;) {
+		struct smi_arena *arena;
+
+		if (smi_geometry_plan(g, smi_os_page_bytes(), plan->pool_bytes,
+		                      max) != SMI_GEOMETRY_FITS) {
+			errno = EINVAL;
+			return NULL;
+		}
+		arena = map_all(g);
+		if (arena != NULL || errno != ENOMEM || !plan->max_is_default
+		    || max == least)
+			return arena;
+		max = max / 2 > least ? max / 2 : least;
+	}
+}
+
+/* Lock one more ordinary pool, or one of at least `least` bytes. */
+static uint32_t add_pool(struct smi_arena *arena, size_t least)
+{
+	const struct smi_geometry *g = &arena->pools.geometry;
+	size_t bytes = g->pool_bytes;
+	uint32_t pool;
+
+	least = smi_round_up(least, g->page_bytes);
+	if (least > bytes)
+		bytes = least;
+	else if (!arena->pool_is_default)
+		least = bytes;
+	pool = smi_pools_lock(&arena->pools, bytes, least);
+	if (pool != SMI_NONE)
+		smi_runs_add_pool(&arena->runs, pool);
+	return pool;
+}
+
+struct smi_arena *smi_arena_create(const struct smi_arena_plan *plan,
+                                   const char *call)
+{
+	struct smi_geometry g;
+	size_t page = smi_os_page_bytes();
+	struct smi_lock_shortage shortage = {
+		.call = call,
+		.pools_wanted = plan->initial_pools,
+		.pool_bytes = plan->pool_bytes,
+		.bytes_wanted = plan->initial_pools * plan->pool_bytes + page,
+	};
+	struct smi_arena *arena = map_what_fits(plan, &g);
+	struct smi_secrets *secrets;
+	int code;
+
+	if (arena == NULL) {
+		if (errno == EINVAL)
+			smi_error_set(EINVAL, "%s: max_pools %zu of pool_size "
+			              "%zu do not fit the address space", call,
+			              plan->max_pools, plan->pool_bytes);
+		else
+			smi_limits_explain(&shortage);
+		return NULL;
+	}
+	arena->on_fault = plan->on_fault;
+	arena->initial_pools = plan->initial_pools;
+	arena->pool_is_default = plan->pool_is_default;
+	secrets = smi_pools_key_page(&arena->pools);
+	smi_slabs_start(&arena->slabs, &arena->runs, secrets,
+	                plan->check_whole);
+	if (smi_os_entropy(secrets, sizeof(*secrets)) != 0) {
+		smi_error_set(errno, "%s: the kernel gave no random bytes for "
+		              "the canary key", call);
+		goto fail;
+	}
+	while (arena->pools.count < plan->initial_pools)
+		if (add_pool(arena, page) == SMI_NONE) {
+			shortage.pools_locked = arena->pools.count;
+			smi_limits_explain(&shortage);
+			goto fail;
+		}
+	return arena;
+fail:
+	code = errno;
+	smi_arena_destroy(arena);
+	errno = code;
+	return NULL;
+}
+
+void smi_arena_destroy(struct smi_arena *arena)
+{
+	smi_pools_unmap(&arena->pools);
+	unmap_metadata(arena);
+}
+
+/* ---- Misuse ------------------------------------------------------------- */
+
+/* Die of misuse by a call about a pointer, or about a size if ptr is NULL. */
+static _Noreturn void die(const struct smi_arena *arena, const char *call,
+                          const void *ptr, size_t size,
+                          const struct smi_finding *finding)
+{
+	char words[SMI_FAULT_BYTES];
+	struct smi_text text;
+
+	smi_text_start(&text, words, sizeof(words));
+	smi_finding_words(finding, &text);
+	if (ptr != NULL)
+		smi_fault(arena->on_fault, "%s(%p): %s", call, ptr, words);
+	smi_fault(arena->on_fault, "%s of %zu bytes: %s", call, size, words);
+}
+
+/* The chunk at ptr, checked. */
+static struct smi_place checked(const struct smi_arena *arena,
+                                const char *call, const void *ptr)
+{
+	struct smi_finding finding;
+	struct smi_place place;
+
+	if (!smi_slab_find(&arena->slabs, (uintptr_t)ptr, &place, &finding)
+	    || !smi_slab_check(&arena->slabs, &place, &finding))
+		die(arena, call, ptr, 0, &finding);
+	return place;
+}
+
+/* ---- Taking ------------------------------------------------------------- */
+
+/*
+ * Lock one more pool, in which `bytes` fit. False with errno ENOMEM and words;
+ * whether it was a right or room that was missing, the words say.
+ */
+static bool grow(struct smi_arena *arena, const char *call, size_t size,
+                 size_t bytes)
+{
+	const struct smi_geometry *g = &arena->pools.geometry;
+	struct smi_lock_shortage shortage = {
+		.call = call,
+		.size = size,
+		.pools_locked = arena->pools.count,
+		.pools_wanted = arena->pools.count + 1,
+		.pool_bytes = bytes > g->pool_bytes ? bytes : g->pool_bytes,
+		.growth = true,
+	};
+
+	if (!smi_pools_have_strides(&arena->pools, shortage.pool_bytes)) {
+		smi_error_set(ENOMEM, "%s: no room for %zu bytes in %zu pools "
+		              "(%zu bytes), and max_pools (%zu) allows no "
+		              "further one: raise max_pools, initial_pools or "
+		              "pool_size", call, size,
+		              (size_t)arena->pools.count, arena->pools.bytes,
+		              (size_t)g->max_pools);
+		return false;
+	}
+	if (add_pool(arena, bytes) != SMI_NONE)
+		return true;
+	shortage.bytes_wanted = smi_arena_locked_bytes(arena)
+	                        + shortage.pool_bytes;
+	smi_limits_explain(&shortage);
+	errno = ENOMEM;
+	return false;
+}
+
+/* A new slab of a class from the pools that there are, or SMI_NONE. */
+static uint32_t open_slab(struct smi_arena *arena, unsigned class)
+{
+	struct smi_slabs *slabs = &arena->slabs;
+	uint32_t full = smi_sizeclass_units(class, SMI_SLAB_FULL);
+	unsigned extent = slabs->units[class] < full ? SMI_SLAB_SMALL
+	                                             : SMI_SLAB_FULL;
+	uint32_t run, units;
+
+	for (;; extent--) {
+		units = smi_sizeclass_units(class,
+		                            (enum smi_slab_extent)extent);
+		run = smi_runs_take(&arena->runs, units, 0, true);
+		if (run != SMI_NONE)
+			break;
+		if (extent == SMI_SLAB_LEAST)
+			return SMI_NONE;
+	}
+	smi_slab_open(slabs, run, units, class);
+	return run;
+}
+
+/*
+ * A run with a free slot for a class: of that class, in a new slab, or of a
+ * larger class. Without the last, a chunk would be refused for which there is
+ * a place.
+ */
+static uint32_t run_with_slot(struct smi_arena *arena, unsigned class,
+                              size_t align)
+{
+	uint32_t run = smi_slab_partial(&arena->slabs, class);
+
+	if (run == SMI_NONE)
+		run = open_slab(arena, class);
+	while (run == SMI_NONE && ++class < SMI_CLASSES)
+		if (smi_sizeclass_bytes(class) % align == 0)
+			run = smi_slab_partial(&arena->slabs, class);
+	return run;
+}
+
+/* A run of its own for `bytes`, or SMI_NONE. */
+static uint32_t run_alone(struct smi_arena *arena, size_t align, size_t bytes)
+{
+	unsigned align_order = align <= SMI_UNIT_BYTES
+	                               ? 0
+	                               : smi_log2_ceil(align >> SMI_UNIT_SHIFT);
+	uint32_t units, run;
+
+	/* Also sees to it that the units fit 32 bits. */
+	if (bytes > arena->pools.geometry.reserve_bytes)
+		return SMI_NONE;
+	units = (uint32_t)smi_units_for(bytes);
+	run = smi_runs_take(&arena->runs, units, align_order, true);
+	if (run != SMI_NONE)
+		smi_slab_open(&arena->slabs, run, units, SMI_ALONE);
+	return run;
+}
+
+static uint32_t find_run(struct smi_arena *arena, unsigned class, size_t align,
+                         size_t bytes)
+{
+	return class < SMI_CLASSES ? run_with_slot(arena, class, align)
+	                           : run_alone(arena, align, bytes);
+}
+
+/*
+ * Take a place from the pools that there are, or with may_grow from one more;
+ * the counts are the caller's. False: there is none, with errno and words if
+ * it might have grown.
+ */
+static bool take_place(struct smi_arena *arena, const char *call, size_t align,
+                       size_t size, bool may_grow, struct smi_place *place)
+{
+	struct smi_finding finding;
+	size_t bytes = size + SMI_CANARY_LEAST_BYTES;
+	unsigned class;
+	uint32_t run;
+
+	if (size > PTRDIFF_MAX) {
+		smi_error_set(ENOMEM, "%s: %zu bytes are more than any object "
+		              "may have", call, size);
+		return false;
+	}
+	class = smi_sizeclass_aligned(bytes, align);
+	run = find_run(arena, class, align, bytes);
+	if (run == SMI_NONE) {
+		if (!may_grow || !grow(arena, call, size,
+		                       smi_round_up(bytes, SMI_UNIT_BYTES)))
+			return false;
+		/* The new pool is large enough and aligned to its stride. */
+		run = find_run(arena, class, align, bytes);
+	}
+	if (!smi_slab_take(&arena->slabs, run, size, place, &finding))
+		die(arena, call, NULL, size, &finding);
+	return true;
+}
+
+static void count_bytes(struct smi_arena_counts *counts, size_t more,
+                        size_t less)
+{
+	counts->chunk_bytes = counts->chunk_bytes + more - less;
+	if (counts->chunk_bytes > counts->chunk_bytes_peak)
+		counts->chunk_bytes_peak = counts->chunk_bytes;
+}
+
+void *smi_arena_take(struct smi_arena *arena, const char *call, size_t align,
+                     size_t size)
+{
+	struct smi_arena_counts *counts = &arena->counts;
+	struct smi_place place;
+
+	if (!take_place(arena, call, align, size, true, &place)) {
+		counts->failures++;
+		return NULL;
+	}
+	counts->allocations++;
+	if (++counts->chunks > counts->chunks_peak)
+		counts->chunks_peak = counts->chunks;
+	counts->place_bytes += place.slab->slot_bytes;
+	count_bytes(counts, size, 0);
+	return place.start;
+}
+
+void smi_arena_give(struct smi_arena *arena, const char *call, void *ptr)
+{
+	struct smi_place place = checked(arena, call, ptr);
+	struct smi_arena_counts *counts = &arena->counts;
+
+	counts->frees++;
+	counts->chunks--;
+	counts->place_bytes -= place.slab->slot_bytes;
+	count_bytes(counts, 0, place.size);
+	smi_slab_give(&arena->slabs, &place);
+}
+
+/* ---- Resizing ----------------------------------------------------------- */
+
+/* Whether a slot is the right place still: large enough, not half empty. */
+static bool suits(const struct smi_slab *slab, size_t bytes)
+{
+	return bytes <= slab->slot_bytes && bytes >= slab->slot_bytes / 2;
+}
+
+/* Make the place of a chunk suit `bytes` where it is. */
+static bool adapt(struct smi_arena *arena, const char *call,
+                  struct smi_place *place, size_t bytes)
+{
+	struct smi_finding finding;
+	size_t had = place->slab->slot_bytes;
+	bool adapted;
+
+	if (place->slab->class != SMI_ALONE)
+		return suits(place->slab, bytes);
+	if (bytes > arena->pools.geometry.reserve_bytes)
+		return false;
+	adapted = smi_slab_reunit(&arena->slabs, place,
+	                          (uint32_t)smi_units_for(bytes), &finding);
+	if (!adapted && finding.kind != SMI_SOUND)
+		die(arena, call, place->start, 0, &finding);
+	arena->counts.place_bytes += place->slab->slot_bytes - had;
+	return adapted;
+}
+
+/* Move a chunk to a place that suits its new size, NULL if there is none. */
+static void *move(struct smi_arena *arena, const char *call,
+                  const struct smi_place *from, size_t size)
+{
+	size_t kept = size < from->size ? size : from->size;
+	struct smi_place to;
+
+	if (!take_place(arena, call, SMI_ALIGN_BYTES, size, size > from->size,
+	                &to))
+		return NULL;
+	memcpy(to.start, from->start, kept);
+	arena->counts.place_bytes += to.slab->slot_bytes
+	                             - from->slab->slot_bytes;
+	smi_slab_give(&arena->slabs, from);
+	return to.start;
+}
+
+void *smi_arena_resize(struct smi_arena *arena, const char *call, void *ptr,
+                       size_t size)
+{
+	struct smi_place place = checked(arena, call, ptr);
+	size_t bytes = size + SMI_CANARY_LEAST_BYTES, had = place.size;
+
+	if (size <= PTRDIFF_MAX && adapt(arena, call, &place, bytes)) {
+		smi_slab_resize(&arena->slabs, &place, size);
+	} else {
+		void *moved = move(arena, call, &place, size);
+
+		if (moved != NULL) {
+			ptr = moved;
+		} else if (size <= place.size) {
+			/* No smaller place is free: it stays in this one. */
+			smi_slab_resize(&arena->slabs, &place, size);
+		} else {
+			arena->counts.failures++;
+			return NULL;
+		}
+	}
+	count_bytes(&arena->counts, size, had);
+	return ptr;
+}
+
+/* ---- Looking ------------------------------------------------------------ */
+
+size_t smi_arena_max_align(const struct smi_arena *arena)
+{
+	return arena->pools.geometry.pool_bytes / 2;
+}
+
+bool smi_arena_size(const struct smi_arena *arena, const void *ptr,
+                    size_t *size)
+{
+	struct smi_finding finding;
+	struct smi_place place;
+
+	if (!smi_slab_find(&arena->slabs, (uintptr_t)ptr, &place, &finding))
+		return false;
+	*size = place.size;
+	return true;
+}
+
+bool smi_arena_owns(const struct smi_arena *arena, const void *ptr)
+{
+	struct smi_finding finding;
+	struct smi_place place;
+
+	return smi_slab_find(&arena->slabs, (uintptr_t)ptr, &place, &finding)
+	       || finding.kind == SMI_INNER;
+}
+
+size_t smi_arena_locked_bytes(const struct smi_arena *arena)
+{
+	return arena->pools.bytes + arena->pools.geometry.page_bytes;
+}

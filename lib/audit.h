@@ -1,0 +1,19 @@
+/*
+ * audit.h - whether an arena is sound
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef SMI_AUDIT_H
+#define SMI_AUDIT_H
+
+#include "arena.h"
+#include "base.h"
+#include "finding.h"
+
+/*
+ * Check the invariants of every module, every canary, and that what is free
+ * reads as zero. False with *finding. The caller holds the arena's lock.
+ */
+bool smi_audit(const struct smi_arena *arena, struct smi_finding *finding);
+
+#endif /* SMI_AUDIT_H */

@@ -1,0 +1,38 @@
+/*
+ * error.c - this thread's last failure, in words
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "error.h"
+
+#include <errno.h>
+
+static _Thread_local char words[SMI_ERROR_BYTES];
+static _Thread_local struct smi_text text;
+
+struct smi_text *smi_error_begin(void)
+{
+	smi_text_start(&text, words, sizeof(words));
+	return &text;
+}
+
+int smi_error_set(int code, const char *format, ...)
+{
+	va_list list;
+
+	va_start(list, format);
+	smi_text_add_list(smi_error_begin(), format, list);
+	va_end(list);
+	errno = code;
+	return -1;
+}
+
+struct smi_text *smi_error_more(void)
+{
+	return &text;
+}
+
+const char *smi_error_words(void)
+{
+	return words;
+}

@@ -1,0 +1,60 @@
+/*
+ * fault.c - the one way to die
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "fault.h"
+
+#include "text.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static atomic_flag taken = ATOMIC_FLAG_INIT;
+static _Thread_local bool dying;
+
+static void write_all(const char *bytes, size_t count)
+{
+	while (count > 0) {
+		ssize_t n = write(STDERR_FILENO, bytes, count);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return;
+		bytes += n;
+		count -= (size_t)n;
+	}
+}
+
+void smi_fault(void (*on_fault)(const char *line), const char *format, ...)
+{
+	char line[SMI_FAULT_BYTES];
+	struct smi_text text;
+	va_list list;
+
+	while (atomic_flag_test_and_set(&taken))
+		pause();
+	dying = true;
+
+	/* The last byte but the NUL is kept for the newline. */
+	smi_text_start(&text, line, sizeof(line) - 1);
+	smi_text_add(&text, "secmalloc: fatal: ");
+	va_start(list, format);
+	smi_text_add_list(&text, format, list);
+	va_end(list);
+	text.room++;
+	smi_text_add(&text, "\n");
+
+	write_all(line, text.length);
+	if (on_fault != NULL)
+		on_fault(line);
+	abort();
+}
+
+bool smi_fault_is_dying(void)
+{
+	return dying;
+}

@@ -1,0 +1,27 @@
+/*
+ * fault.h - the one way to die
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef SMI_FAULT_H
+#define SMI_FAULT_H
+
+#include "base.h"
+
+/* A line is cut at this length, newline and NUL included. */
+#define SMI_FAULT_BYTES 400
+
+/*
+ * Write "secmalloc: fatal: <words>" and a newline to standard error, call
+ * on_fault with that line if it is not NULL, and abort(). It allocates nothing.
+ * The caller may hold any lock, and keeps it: no other thread gets at the
+ * state that was found damaged. Of two threads that die at once the second
+ * waits for the first.
+ */
+_Noreturn void smi_fault(void (*on_fault)(const char *line),
+                         const char *format, ...) SMI_PRINTF(2, 3);
+
+/* Whether this thread is dying: it may hold locks, so it must take none. */
+bool smi_fault_is_dying(void);
+
+#endif /* SMI_FAULT_H */

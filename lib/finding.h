@@ -1,0 +1,46 @@
+/*
+ * finding.h - what was found wrong at an address, and the words for it (a leaf)
+ *
+ * What finds damage describes it with this, and its caller decides: a fatal
+ * line, or the result of an audit. The words never hold a byte of memory.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef SMI_FINDING_H
+#define SMI_FINDING_H
+
+#include "base.h"
+#include "text.h"
+
+enum smi_finding_kind {
+	SMI_SOUND,
+	SMI_FOREIGN,         /* an address that is not in the arena */
+	SMI_IN_GUARD,        /* an address in a guard */
+	SMI_UNALLOCATED,     /* an address in memory that no chunk has */
+	SMI_DOUBLE_FREE,     /* the start of a place that is free */
+	SMI_IN_FREE_PLACE,   /* an address inside such a place */
+	SMI_INNER,           /* an address inside a chunk */
+	SMI_IN_CANARY,       /* an address in the canary of a chunk */
+	SMI_OVERFLOW,        /* a canary that was changed */
+	SMI_UNDERFLOW,       /* the canary of the chunk before was changed */
+	SMI_FREE_WRITTEN,    /* a free place does not read as zero */
+	SMI_BEFORE_WRITTEN,  /* nor does the free memory just before a chunk */
+	SMI_INCONSISTENT     /* the metadata contradict themselves */
+};
+
+struct smi_finding {
+	enum smi_finding_kind kind;
+	uint32_t pool;        /* where the place is, or SMI_NONE */
+	size_t pool_offset;   /* of the place in the pool, in bytes */
+	uintptr_t place;      /* the start of the place or memory meant */
+	size_t size;          /* of the chunk, or of the free place */
+	size_t at;            /* the byte meant: from the start of the place, or
+	                         from the end of the chunk for a canary */
+	const char *invariant; /* for SMI_INCONSISTENT */
+};
+
+/* Append the words, one clause without a full stop. */
+void smi_finding_words(const struct smi_finding *finding,
+                       struct smi_text *text);
+
+#endif /* SMI_FINDING_H */

@@ -1,0 +1,72 @@
+/*
+ * limits.c - why memory could not be locked, in words with the remedy
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "limits.h"
+
+#include "error.h"
+#include "os.h"
+
+#include <errno.h>
+
+static void add_limit(struct smi_text *text, size_t bytes, const char *which)
+{
+	if (bytes == SIZE_MAX)
+		smi_text_add(text, "unlimited %s", which);
+	else
+		smi_text_add(text, "%zu %s", bytes, which);
+}
+
+/* Whether the lock limit, and not the memory, is what was in the way. */
+static bool limit_binds(const struct smi_lock_limits *limits, size_t wanted,
+                        int code)
+{
+	return !limits->privileged
+	       && (code == EPERM || wanted > limits->soft);
+}
+
+static void add_remedy(struct smi_text *text,
+                       const struct smi_lock_limits *limits, size_t wanted,
+                       int code)
+{
+	size_t kib = wanted / 1024 + (wanted % 1024 != 0);
+
+	if (limit_binds(limits, wanted, code))
+		smi_text_add(text, "call it while still root, or give "
+		             "LimitMEMLOCK=%zu (systemd), memlock %zu "
+		             "(limits.conf) or --ulimit memlock=%zu "
+		             "(container)", wanted, kib, wanted);
+	else if (!limits->privileged && limits->soft != SIZE_MAX)
+		smi_text_add(text, "the limit also counts what the process "
+		             "has locked elsewhere: raise it, or free memory "
+		             "or addresses (RLIMIT_AS, vm.max_map_count)");
+	else
+		smi_text_add(text, "the memory or the addresses are too few: "
+		             "ask for fewer or smaller pools, or look at "
+		             "RLIMIT_AS and vm.max_map_count");
+}
+
+void smi_limits_explain(const struct smi_lock_shortage *s)
+{
+	struct smi_text *text = smi_error_begin();
+	struct smi_lock_limits limits;
+	int code = errno;
+
+	smi_os_lock_limits(&limits);
+	smi_text_add(text, "%s: ", s->call);
+	if (s->growth)
+		smi_text_add(text, "no room for %zu bytes in %zu pools, and "
+		             "one more of %zu bytes could not be locked",
+		             s->size, s->pools_locked, s->pool_bytes);
+	else
+		smi_text_add(text, "%zu of %zu pools of %zu bytes were locked",
+		             s->pools_locked, s->pools_wanted, s->pool_bytes);
+	smi_text_add(text, ", %zu bytes are wanted in all, RLIMIT_MEMLOCK is ",
+	             s->bytes_wanted);
+	add_limit(text, limits.soft, "soft and ");
+	add_limit(text, limits.hard, "hard, CAP_IPC_LOCK is ");
+	smi_text_add(text, "%s: ", limits.privileged ? "present" : "absent");
+	add_remedy(text, &limits, s->bytes_wanted, code);
+	errno = code;
+}

@@ -1,0 +1,27 @@
+/*
+ * limits.h - why memory could not be locked, in words with the remedy
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef SMI_LIMITS_H
+#define SMI_LIMITS_H
+
+#include "base.h"
+
+struct smi_lock_shortage {
+	const char *call;
+	bool growth;         /* for one chunk of `size`, else for an init */
+	size_t size;
+	size_t pools_locked;
+	size_t pools_wanted;
+	size_t pool_bytes;   /* of each that is wanted */
+	size_t bytes_wanted; /* locked by the arena in all, if it had worked */
+};
+
+/*
+ * Make the thread's error words from a shortage, the errno of the call that
+ * failed, the lock limit and CAP_IPC_LOCK. errno stays.
+ */
+void smi_limits_explain(const struct smi_lock_shortage *shortage);
+
+#endif /* SMI_LIMITS_H */

@@ -1,0 +1,69 @@
+/*
+ * os.h - all that the library asks of the kernel
+ *
+ * One file per platform implements it. Addresses and lengths are whole pages,
+ * unless a call says otherwise. A function that returns int gives 0, or -1 with
+ * errno; no call fails with EINTR.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef SMI_OS_H
+#define SMI_OS_H
+
+#include "base.h"
+
+enum smi_advice {
+	SMI_ADVICE_DONTDUMP,    /* not in core dumps */
+	SMI_ADVICE_DONTFORK,    /* not in children */
+	SMI_ADVICE_UNMERGEABLE, /* not shared with equal pages */
+	SMI_ADVICE_NOHUGEPAGE,  /* no huge pages, which blur locks and guards */
+	SMI_ADVICES
+};
+
+/* What may be locked, in bytes; SIZE_MAX is no limit. */
+struct smi_lock_limits {
+	size_t soft, hard;
+	bool privileged; /* CAP_IPC_LOCK: the limits do not bind */
+};
+
+/* Bytes of a page, a power of two. */
+size_t smi_os_page_bytes(void);
+
+/* Reserve addresses: inaccessible, backed by nothing. NULL with errno. */
+void *smi_os_reserve(size_t bytes);
+
+/* Undo smi_os_reserve(), whatever was done to parts since. */
+void smi_os_release(void *at, size_t bytes);
+
+/* Make a part of a reservation readable and writable. ENOMEM. */
+int smi_os_open(void *at, size_t bytes);
+
+/* Unlock a part, drop what it holds, and make it inaccessible again. */
+void smi_os_close(void *at, size_t bytes);
+
+/*
+ * Lock into memory; any addresses. EPERM (no right), ENOMEM (limit, memory, or
+ * not mapped), EINVAL (the range wraps round).
+ */
+int smi_os_lock(const void *at, size_t bytes);
+int smi_os_unlock(const void *at, size_t bytes);
+
+/* ENOTSUP if the kernel does not know the advice. */
+int smi_os_advise(const void *at, size_t bytes, enum smi_advice advice);
+
+/* Unpredictable bytes. ENOSYS. */
+int smi_os_entropy(void *to, size_t bytes);
+
+void smi_os_lock_limits(struct smi_lock_limits *limits);
+
+/*
+ * Make addresses at which nothing is mapped inaccessible, so that nothing will
+ * be. EEXIST if something is.
+ */
+int smi_os_block(void *at, size_t bytes);
+
+/* Have these called round every fork() from now on. ENOMEM. */
+int smi_os_at_fork(void (*prepare)(void), void (*parent)(void),
+                   void (*child)(void));
+
+#endif /* SMI_OS_H */

@@ -1,0 +1,157 @@
+/*
+ * os_linux.c - all that the library asks of the kernel: Linux
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "os.h"
+
+#include <errno.h>
+#include <linux/capability.h>
+#include <pthread.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* A kernel before 4.17 takes the flag for none and the address for a wish. */
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
+#define RESERVE_FLAGS (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+
+size_t smi_os_page_bytes(void)
+{
+	return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+void *smi_os_reserve(size_t bytes)
+{
+	void *at = mmap(NULL, bytes, PROT_NONE, RESERVE_FLAGS, -1, 0);
+
+	return at == MAP_FAILED ? NULL : at;
+}
+
+void smi_os_release(void *at, size_t bytes)
+{
+	munmap(at, bytes);
+}
+
+int smi_os_open(void *at, size_t bytes)
+{
+	return mprotect(at, bytes, PROT_READ | PROT_WRITE);
+}
+
+void smi_os_close(void *at, size_t bytes)
+{
+	munlock(at, bytes);
+	madvise(at, bytes, MADV_DONTNEED);
+	mprotect(at, bytes, PROT_NONE);
+}
+
+int smi_os_lock(const void *at, size_t bytes)
+{
+	if (mlock(at, bytes) == 0)
+		return 0;
+	/* Some pages could not be had: memory was short. */
+	if (errno == EAGAIN)
+		errno = ENOMEM;
+	return -1;
+}
+
+int smi_os_unlock(const void *at, size_t bytes)
+{
+	return munlock(at, bytes);
+}
+
+int smi_os_advise(const void *at, size_t bytes, enum smi_advice advice)
+{
+	static const int madvice[SMI_ADVICES] = {
+		[SMI_ADVICE_DONTDUMP] = MADV_DONTDUMP,
+		[SMI_ADVICE_DONTFORK] = MADV_DONTFORK,
+		[SMI_ADVICE_UNMERGEABLE] = MADV_UNMERGEABLE,
+		[SMI_ADVICE_NOHUGEPAGE] = MADV_NOHUGEPAGE,
+	};
+
+	if (madvise((void *)(uintptr_t)at, bytes, madvice[advice]) == 0)
+		return 0;
+	/* The addresses are whole pages, so EINVAL can only mean the advice. */
+	if (errno == EINVAL)
+		errno = ENOTSUP;
+	return -1;
+}
+
+int smi_os_entropy(void *to, size_t bytes)
+{
+	unsigned char *at = to;
+
+	while (bytes > 0) {
+		ssize_t n = getrandom(at, bytes, 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		at += n;
+		bytes -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Whether the thread has CAP_IPC_LOCK, asked of the kernel itself. */
+static bool has_cap_ipc_lock(void)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
+
+	if (syscall(SYS_capget, &header, data) != 0)
+		return false;
+	return (data[CAP_TO_INDEX(CAP_IPC_LOCK)].effective
+	        & CAP_TO_MASK(CAP_IPC_LOCK)) != 0;
+}
+
+static size_t limit_bytes(rlim_t limit)
+{
+	return limit == RLIM_INFINITY || limit > SIZE_MAX ? SIZE_MAX
+	                                                  : (size_t)limit;
+}
+
+void smi_os_lock_limits(struct smi_lock_limits *limits)
+{
+	struct rlimit memlock = {RLIM_INFINITY, RLIM_INFINITY};
+
+	getrlimit(RLIMIT_MEMLOCK, &memlock);
+	limits->soft = limit_bytes(memlock.rlim_cur);
+	limits->hard = limit_bytes(memlock.rlim_max);
+	limits->privileged = has_cap_ipc_lock();
+}
+
+int smi_os_block(void *at, size_t bytes)
+{
+	void *got = mmap(at, bytes, PROT_NONE,
+	                 RESERVE_FLAGS | MAP_FIXED_NOREPLACE, -1, 0);
+
+	if (got == at)
+		return 0;
+	if (got != MAP_FAILED) {
+		munmap(got, bytes);
+		errno = EEXIST;
+	}
+	return -1;
+}
+
+int smi_os_at_fork(void (*prepare)(void), void (*parent)(void),
+                   void (*child)(void))
+{
+	int code = pthread_atfork(prepare, parent, child);
+
+	if (code == 0)
+		return 0;
+	errno = code;
+	return -1;
+}

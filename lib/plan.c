@@ -1,0 +1,91 @@
+/*
+ * plan.c - a configuration, checked and with its defaults filled in
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "plan.h"
+
+#include "error.h"
+#include "geometry.h"
+#include "os.h"
+
+#include <errno.h>
+#include <secmalloc.h>
+
+/* What is of no other field's business. */
+static int check_form(const struct secmalloc_config *c, const char *call)
+{
+	size_t words = sizeof(c->reserved) / sizeof(c->reserved[0]);
+
+	if (c->version != 0)
+		return smi_error_set(EINVAL, "%s: version is %zu, this library "
+		                     "knows 0", call, (size_t)c->version);
+	if ((c->flags & ~SECMALLOC_CHECK_WHOLE) != 0)
+		return smi_error_set(EINVAL, "%s: flags is %zu, which has bits "
+		                     "that this library does not know", call,
+		                     (size_t)c->flags);
+	for (size_t i = 0; i < words; i++)
+		if (c->reserved[i] != 0)
+			return smi_error_set(EINVAL, "%s: reserved[%zu] is %zu "
+			                     "and must be 0", call, i,
+			                     c->reserved[i]);
+	return 0;
+}
+
+static int check_sizes(const struct smi_arena_plan *plan, const char *call)
+{
+	size_t page_bytes = smi_os_page_bytes();
+	struct smi_geometry geometry;
+
+	switch (smi_geometry_plan(&geometry, page_bytes, plan->pool_bytes, 1)) {
+	case SMI_GEOMETRY_POOL_PAGES:
+		return smi_error_set(EINVAL, "%s: pool_size is %zu, no "
+		                     "multiple of the page size %zu", call,
+		                     plan->pool_bytes, page_bytes);
+	case SMI_GEOMETRY_TOO_LARGE:
+		return smi_error_set(EINVAL, "%s: pool_size is %zu, which "
+		                     "does not fit the address space", call,
+		                     plan->pool_bytes);
+	case SMI_GEOMETRY_FITS:
+		break;
+	}
+	if (plan->initial_pools > plan->max_pools)
+		return smi_error_set(EINVAL, "%s: initial_pools is %zu, more "
+		                     "than max_pools %zu", call,
+		                     plan->initial_pools, plan->max_pools);
+	if (smi_geometry_plan(&geometry, page_bytes, plan->pool_bytes,
+	                      plan->max_pools) != SMI_GEOMETRY_FITS)
+		return smi_error_set(EINVAL, "%s: %s is %zu, which with "
+		                     "pool_size %zu does not fit the address "
+		                     "space", call,
+		                     plan->max_is_default ? "initial_pools"
+		                                          : "max_pools",
+		                     plan->max_pools, plan->pool_bytes);
+	return 0;
+}
+
+int smi_plan_make(struct smi_arena_plan *plan,
+                  const struct secmalloc_config *config, const char *call)
+{
+	static const struct secmalloc_config defaults;
+	const struct secmalloc_config *c = config != NULL ? config : &defaults;
+	size_t page_bytes = smi_os_page_bytes();
+
+	if (check_form(c, call) != 0)
+		return -1;
+	*plan = (struct smi_arena_plan){
+		.pool_bytes = c->pool_size,
+		.initial_pools = c->initial_pools,
+		.max_pools = c->max_pools,
+		.pool_is_default = c->pool_size == 0,
+		.max_is_default = c->max_pools == 0,
+		.check_whole = (c->flags & SECMALLOC_CHECK_WHOLE) != 0,
+		.on_fault = c->on_fault,
+	};
+	if (plan->pool_is_default)
+		plan->pool_bytes = smi_geometry_default_pool(page_bytes);
+	if (plan->max_is_default)
+		plan->max_pools = smi_geometry_default_max(
+			page_bytes, plan->pool_bytes, plan->initial_pools);
+	return check_sizes(plan, call);
+}

@@ -1,0 +1,225 @@
+/*
+ * pool.c - locked ranges in the reservation
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "pool.h"
+
+#include "os.h"
+#include "wipe.h"
+
+#include <errno.h>
+
+/*
+ * Advice is given once to the whole reservation: what is opened later keeps it,
+ * so that growth needs no further call that could fail.
+ */
+static int advise_all(struct smi_pools *pools)
+{
+	for (unsigned advice = 0; advice < SMI_ADVICES; advice++) {
+		if (smi_os_advise(pools->reservation,
+		                  pools->geometry.reserve_bytes,
+		                  (enum smi_advice)advice) == 0)
+			continue;
+		if (errno != ENOTSUP)
+			return -1;
+		pools->advice_missing |= 1u << advice;
+	}
+	return 0;
+}
+
+/* Open and lock; on failure it is as before. */
+static int open_locked(void *at, size_t bytes)
+{
+	int code;
+
+	if (smi_os_open(at, bytes) == 0 && smi_os_lock(at, bytes) == 0)
+		return 0;
+	code = errno;
+	smi_os_close(at, bytes);
+	errno = code;
+	return -1;
+}
+
+int smi_pools_map(struct smi_pools *pools)
+{
+	const struct smi_geometry *g = &pools->geometry;
+	int code;
+
+	pools->used = 0;
+	pools->count = 0;
+	pools->bytes = 0;
+	pools->advice_missing = 0;
+	pools->reservation = smi_os_reserve(g->reserve_bytes);
+	if (pools->reservation == NULL)
+		return -1;
+	pools->base = smi_round_up((uintptr_t)pools->reservation,
+	                           smi_geometry_stride(g));
+	if (advise_all(pools) == 0
+	    && open_locked(smi_pools_key_page(pools), g->page_bytes) == 0)
+		return 0;
+	code = errno;
+	smi_os_release(pools->reservation, g->reserve_bytes);
+	errno = code;
+	return -1;
+}
+
+void smi_pools_unmap(struct smi_pools *pools)
+{
+	const struct smi_geometry *g = &pools->geometry;
+
+	for (uint32_t i = smi_pools_next(pools, SMI_NONE); i != SMI_NONE;
+	     i = smi_pools_next(pools, i))
+		smi_wipe((void *)smi_pools_start(pools, i),
+		         pools->table[i].bytes);
+	smi_wipe(smi_pools_key_page(pools), g->page_bytes);
+	smi_os_release(pools->reservation, g->reserve_bytes);
+}
+
+void *smi_pools_key_page(const struct smi_pools *pools)
+{
+	return (void *)(pools->base
+	                + smi_geometry_key_offset(&pools->geometry));
+}
+
+bool smi_pools_have_strides(const struct smi_pools *pools, size_t bytes)
+{
+	const struct smi_geometry *g = &pools->geometry;
+
+	/* Also keeps the rounding in strides_for from wrapping round. */
+	return bytes <= g->reserve_bytes
+	       && smi_geometry_strides_for(g, bytes)
+	              <= g->max_pools - pools->used;
+}
+
+/*
+ * Lock `most` bytes at `at`, or as many pages as the limit has room for, but
+ * `least`. The lock itself is the measure of the room: asking beforehand would
+ * be a guess where threads or a limit of another kind are in play. Returns the
+ * bytes, 0 with errno if not even the least.
+ */
+static size_t lock_most(unsigned char *at, size_t most, size_t least,
+                        size_t page_bytes)
+{
+	size_t fits = 0, fails = most + page_bytes;
+	int code = ENOMEM;
+
+	/* Invariant: `fits` bytes are open and locked, `fails` cannot be. */
+	for (size_t try = most; fails - fits > page_bytes;
+	     try = fits + smi_round_down((fails - fits) / 2, page_bytes)) {
+		if (try < least)
+			try = least;
+		if (try <= fits || try >= fails)
+			break;
+		if (open_locked(at + fits, try - fits) == 0) {
+			fits = try;
+			continue;
+		}
+		code = errno;
+		fails = try;
+		if (code != ENOMEM)
+			break;
+	}
+	if (fits == 0)
+		errno = code;
+	return fits;
+}
+
+uint32_t smi_pools_lock(struct smi_pools *pools, size_t bytes, size_t least)
+{
+	const struct smi_geometry *g = &pools->geometry;
+	uint32_t pool = pools->used, strides;
+	size_t metadata_bytes, locked;
+
+	if (!smi_pools_have_strides(pools, bytes)) {
+		errno = ENOMEM;
+		return SMI_NONE;
+	}
+	strides = (uint32_t)smi_geometry_strides_for(g, bytes);
+	metadata_bytes = strides * pools->metadata_bytes;
+	if (smi_os_open(smi_pools_metadata(pools, pool), metadata_bytes) != 0)
+		return SMI_NONE;
+	locked = lock_most((unsigned char *)smi_pools_start(pools, pool), bytes,
+	                   least, g->page_bytes);
+	if (locked == 0) {
+		int code = errno;
+
+		smi_os_close(smi_pools_metadata(pools, pool), metadata_bytes);
+		errno = code;
+		return SMI_NONE;
+	}
+	for (uint32_t i = 0; i < strides; i++) {
+		pools->table[pool + i].first = pool;
+		pools->table[pool + i].bytes = i == 0 ? locked : 0;
+	}
+	pools->used += strides;
+	pools->count++;
+	pools->bytes += locked;
+	return pool;
+}
+
+enum smi_pool_place smi_pools_find(const struct smi_pools *pools,
+                                   uintptr_t address, uint32_t *pool)
+{
+	const struct smi_geometry *g = &pools->geometry;
+	uint32_t stride;
+
+	*pool = SMI_NONE;
+	if (address - (uintptr_t)pools->reservation >= g->reserve_bytes)
+		return SMI_PLACE_OUTSIDE;
+	if (address < pools->base)
+		return SMI_PLACE_GUARD;
+	stride = smi_geometry_stride_of(g, address - pools->base);
+	if (stride == SMI_NONE || stride >= pools->used)
+		return SMI_PLACE_GUARD;
+	*pool = pools->table[stride].first;
+	if (address - smi_pools_start(pools, *pool) >= pools->table[*pool].bytes)
+		return SMI_PLACE_GUARD;
+	return SMI_PLACE_POOL;
+}
+
+bool smi_pools_touch(const struct smi_pools *pools, uintptr_t address,
+                     size_t bytes)
+{
+	uintptr_t start = (uintptr_t)pools->reservation;
+
+	return address < start + pools->geometry.reserve_bytes
+	       && bytes > (start > address ? start - address : 0);
+}
+
+uint32_t smi_pools_next(const struct smi_pools *pools, uint32_t pool)
+{
+	uint32_t next = 0;
+
+	if (pool != SMI_NONE)
+		for (next = pool + 1; next < pools->used
+		     && pools->table[next].bytes == 0; next++)
+			;
+	return next < pools->used ? next : SMI_NONE;
+}
+
+const char *smi_pools_audit(const struct smi_pools *pools)
+{
+	const struct smi_geometry *g = &pools->geometry;
+	uint32_t count = 0, first = 0;
+	size_t bytes = 0;
+
+	if (pools->used > g->max_pools)
+		return "P3: more strides are used than there are";
+	for (uint32_t i = 0; i < pools->used; i++) {
+		const struct smi_pool *pool = &pools->table[i];
+
+		if (pool->bytes != 0) {
+			first = i;
+			count++;
+			bytes += pool->bytes;
+		}
+		if (pool->first != first)
+			return "P4: a stride names another pool";
+		if (pool->bytes % g->page_bytes != 0)
+			return "P4: a pool is not whole pages";
+	}
+	if (count != pools->count || bytes != pools->bytes)
+		return "P4: the pools do not add up";
+	return NULL;
+}

@@ -1,0 +1,146 @@
+/*
+ * slab.h - slots in a run of units, and the chunks in them
+ *
+ * A slab is a run cut into equal slots, each of which is free or holds one
+ * chunk. A chunk that is larger than any slot is the only slot of a run of its
+ * own (SMI_ALONE), so that there is one kind of thing to find, check and free.
+ * What this module finds wrong it reports; it changes nothing then.
+ *
+ * The metadata of a slab lie in the notes of its run:
+ *
+ *     | struct smi_slab | free slots, a bit each | slack + 1 of each slot |
+ *
+ * The slack of a chunk is its place less its size, that is its canary. It is at
+ * least SMI_CANARY_LEAST_BYTES and fits 16 bits, since a place is chosen for
+ * its size; 0 means that the slot is free. The caller holds the arena's lock.
+ *
+ * Invariants:
+ *   S1  A slot is free iff its bit is set, and iff its slack entry is 0.
+ *   S2  `free` is the number of bits set.
+ *   S3  A slab with a free slot is in the list of its class, once; no other is.
+ *   S4  No slab is all free: its run is given back.
+ *   S5  All bytes of a free slot are zero, and so is the tail of a slab.
+ *   S6  The slack of a live chunk is filled with its canary.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef SMI_SLAB_H
+#define SMI_SLAB_H
+
+#include "base.h"
+#include "canary.h"
+#include "finding.h"
+#include "random.h"
+#include "run.h"
+#include "sizeclass.h"
+
+/* The class of a chunk that is alone in its run. */
+#define SMI_ALONE SMI_CLASSES
+
+/* A place that is handed out again must read as zero up to here. */
+#define SMI_ZERO_CHECK_BYTES ((size_t)256)
+
+struct smi_slab {
+	size_t slot_bytes;
+	uint32_t units;
+	uint32_t slots, free;
+	uint32_t next, prev; /* slabs of the class with a free slot (S3) */
+	unsigned class;      /* or SMI_ALONE */
+};
+
+/* What the library keeps in the locked key page. */
+struct smi_secrets {
+	struct smi_canary_key canary;
+	struct smi_random random;
+};
+
+struct smi_slabs {
+	struct smi_runs *runs;
+	struct smi_secrets *secrets;
+	bool check_whole;                /* the zero check has no bound */
+	uint32_t partial[SMI_CLASSES];   /* S3: the heads of the lists */
+	uint32_t units[SMI_CLASSES];     /* in slabs of the class */
+};
+
+/* A slot that holds a chunk. */
+struct smi_place {
+	uint32_t run;
+	struct smi_slab *slab;
+	uint32_t slot;
+	unsigned char *start;
+	size_t size; /* of the chunk */
+};
+
+/* What an audit adds up. */
+struct smi_slab_sums {
+	size_t chunks, chunk_bytes, place_bytes;
+};
+
+void smi_slabs_start(struct smi_slabs *slabs, struct smi_runs *runs,
+                     struct smi_secrets *secrets, bool check_whole);
+
+/*
+ * Make a slab of a run of `units` that was just taken, and put it in the list;
+ * or with SMI_ALONE a run with one slot, in no list. A slot must be taken next.
+ */
+void smi_slab_open(struct smi_slabs *slabs, uint32_t run, uint32_t units,
+                   unsigned class);
+
+/* A run whose slab has a free slot of the class, or SMI_NONE. */
+static inline uint32_t smi_slab_partial(const struct smi_slabs *slabs,
+                                        unsigned class)
+{
+	return slabs->partial[class];
+}
+
+/*
+ * Take a random free slot of a slab for a chunk of `size`, which fits with its
+ * canary. False with *finding: the slot was written to while it was free.
+ */
+bool smi_slab_take(struct smi_slabs *slabs, uint32_t run, size_t size,
+                   struct smi_place *place, struct smi_finding *finding);
+
+/*
+ * The live chunk that starts at `address`. False with *finding: there is none.
+ * Any address may be asked; only metadata are read.
+ */
+bool smi_slab_find(const struct smi_slabs *slabs, uintptr_t address,
+                   struct smi_place *place, struct smi_finding *finding);
+
+/* Whether the canary of a live chunk and the memory before it are as they were
+ * left. False with *finding. */
+bool smi_slab_check(const struct smi_slabs *slabs,
+                    const struct smi_place *place,
+                    struct smi_finding *finding);
+
+/* Wipe a chunk that was found and checked, and free its slot. */
+void smi_slab_give(struct smi_slabs *slabs, const struct smi_place *place);
+
+/*
+ * Change the size of a chunk that was found and checked, in its place, which
+ * is large enough. Bytes that go are wiped, and bytes that come are zero.
+ */
+void smi_slab_resize(struct smi_slabs *slabs, struct smi_place *place,
+                     size_t size);
+
+/*
+ * Give the run of a chunk that is alone other units: fewer, and what is cut off
+ * has been wiped and is given back; or more, taken from behind it. False: those
+ * are not free (or, with *finding set to other than SMI_SOUND, were written to
+ * while they were free).
+ */
+bool smi_slab_reunit(struct smi_slabs *slabs, struct smi_place *place,
+                     uint32_t units, struct smi_finding *finding);
+
+/*
+ * Check S1 to S6 for every slab of a pool, and that free units read as zero,
+ * and add what its chunks take to *sums. False with *finding.
+ */
+bool smi_slab_audit(const struct smi_slabs *slabs, uint32_t pool,
+                    struct smi_slab_sums *sums, struct smi_finding *finding);
+
+/* Check the lists (S3). False with *finding. */
+bool smi_slab_audit_lists(const struct smi_slabs *slabs,
+                          struct smi_finding *finding);
+
+#endif /* SMI_SLAB_H */

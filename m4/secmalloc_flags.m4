@@ -1,0 +1,51 @@
+dnl Probing of one compiler or linker flag at a time.
+dnl SPDX-License-Identifier: ISC
+
+dnl SECMALLOC_COMPILE_FLAG(FLAG)
+dnl Add FLAG to SECMALLOC_CFLAGS if the compiler takes it without a warning.
+AC_DEFUN([SECMALLOC_COMPILE_FLAG], [
+  AC_SUBST([SECMALLOC_CFLAGS])
+  AS_VAR_PUSHDEF([cache], [secmalloc_cv_compile_$1])
+  AC_CACHE_CHECK([whether $CC takes $1], [cache], [
+    secmalloc_save_CFLAGS=$CFLAGS
+    CFLAGS="$CFLAGS -Werror $1"
+    AC_COMPILE_IFELSE([AC_LANG_PROGRAM()],
+      [AS_VAR_SET([cache], [yes])], [AS_VAR_SET([cache], [no])])
+    CFLAGS=$secmalloc_save_CFLAGS
+  ])
+  AS_VAR_IF([cache], [yes], [SECMALLOC_CFLAGS="$SECMALLOC_CFLAGS $1"])
+  AS_VAR_POPDEF([cache])
+])
+
+dnl SECMALLOC_LINK_FLAG(FLAG, VARIABLE)
+dnl Add FLAG to VARIABLE if the linker takes it without a warning.
+AC_DEFUN([SECMALLOC_LINK_FLAG], [
+  AC_SUBST([$2])
+  AS_VAR_PUSHDEF([cache], [secmalloc_cv_link_$1])
+  AC_CACHE_CHECK([whether the linker takes $1], [cache], [
+    secmalloc_save_LDFLAGS=$LDFLAGS
+    LDFLAGS="$LDFLAGS -Wl,--fatal-warnings $1"
+    AC_LINK_IFELSE([AC_LANG_PROGRAM()],
+      [AS_VAR_SET([cache], [yes])], [AS_VAR_SET([cache], [no])])
+    LDFLAGS=$secmalloc_save_LDFLAGS
+  ])
+  AS_VAR_IF([cache], [yes], [$2="$$2 $1"])
+  AS_VAR_POPDEF([cache])
+])
+
+dnl SECMALLOC_VERSION_SCRIPT
+dnl Whether the linker takes a version script that names the exports.
+AC_DEFUN([SECMALLOC_VERSION_SCRIPT], [
+  AC_CACHE_CHECK([whether the linker takes a version script],
+    [secmalloc_cv_version_script], [
+    AS_ECHO(["PROBE_1 { global: main; local: *; };"]) > conftest.map
+    secmalloc_save_LDFLAGS=$LDFLAGS
+    LDFLAGS="$LDFLAGS -Wl,--version-script=conftest.map"
+    AC_LINK_IFELSE([AC_LANG_PROGRAM()],
+      [secmalloc_cv_version_script=yes], [secmalloc_cv_version_script=no])
+    LDFLAGS=$secmalloc_save_LDFLAGS
+    rm -f conftest.map
+  ])
+  AM_CONDITIONAL([HAVE_VERSION_SCRIPT],
+    [test "x$secmalloc_cv_version_script" = xyes])
+])
