@@ -1,0 +1,71 @@
+/*
+ * fake_pools.h - pools of ordinary memory, for suites that need no lock
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef TESTS_FAKE_POOLS_H
+#define TESTS_FAKE_POOLS_H
+
+#include "../lib/run.h"
+
+#include <check.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct fake {
+	struct smi_pools pools;
+	struct smi_runs runs;
+};
+
+/* Room for max_pools strides, no pool yet. */
+static inline void fake_start(struct fake *fake, size_t page_bytes,
+                              size_t pool_bytes, size_t max_pools)
+{
+	struct smi_pools *pools = &fake->pools;
+	struct smi_geometry *g = &pools->geometry;
+
+	memset(fake, 0, sizeof(*fake));
+	ck_assert_int_eq(smi_geometry_plan(g, page_bytes, pool_bytes,
+	                                   max_pools), SMI_GEOMETRY_FITS);
+	pools->reservation = aligned_alloc(smi_geometry_stride(g),
+	                                   g->reserve_bytes);
+	ck_assert_ptr_nonnull(pools->reservation);
+	memset(pools->reservation, 0, g->reserve_bytes);
+	pools->base = (uintptr_t)pools->reservation;
+	pools->table = calloc(max_pools, sizeof(*pools->table));
+	pools->metadata_bytes = smi_round_up(
+		smi_runs_metadata_bytes(smi_geometry_stride_units(g)),
+		page_bytes);
+	pools->metadata = calloc(max_pools, pools->metadata_bytes);
+	fake->runs.pools = pools;
+	fake->runs.best = calloc(max_pools, 1);
+}
+
+/* Add a pool of `bytes`, as smi_pools_lock() would. */
+static inline uint32_t fake_add(struct fake *fake, size_t bytes)
+{
+	struct smi_pools *pools = &fake->pools;
+	uint32_t pool = pools->used;
+	size_t strides = smi_geometry_strides_for(&pools->geometry, bytes);
+
+	ck_assert(smi_pools_have_strides(pools, bytes));
+	for (size_t i = 0; i < strides; i++)
+		pools->table[pool + i] = (struct smi_pool){
+			pool, i == 0 ? bytes : 0,
+		};
+	pools->used += (uint32_t)strides;
+	pools->count++;
+	pools->bytes += bytes;
+	smi_runs_add_pool(&fake->runs, pool);
+	return pool;
+}
+
+static inline void fake_end(struct fake *fake)
+{
+	free(fake->pools.reservation);
+	free(fake->pools.table);
+	free(fake->pools.metadata);
+	free(fake->runs.best);
+}
+
+#endif /* TESTS_FAKE_POOLS_H */

@@ -1,0 +1,319 @@
+#!/bin/sh
+# keyd_test - what examples/keyd promises, seen from outside
+#
+# SPDX-License-Identifier: ISC
+#
+# Environment: BUILD_DIR (.), where examples/keyd was built. Output: TAP.
+set -u
+
+bin=${BUILD_DIR:-.}/examples
+if [ ! -x "$bin/keyd" ]; then
+	echo "1..0 # SKIP libsodium was not found by configure"
+	exit 0
+fi
+
+dir=$(mktemp -d "${TMPDIR:-/tmp}/keyd-test.XXXXXX") || exit 99
+# The unprivileged user passes through $dir, and may write in run/ only.
+chmod 711 "$dir"
+mkdir "$dir/run"
+chmod 1777 "$dir/run"
+pid='' pids='' tests=0 failed=0
+key=$dir/key.pem pub=$dir/pub.pem sock=$dir/run/s log=$dir/log
+: > "$dir/logs"
+
+cleanup() {
+	for p in $pid $pids; do
+		kill -KILL "$p" 2> /dev/null
+	done
+	rm -rf "$dir"
+}
+trap cleanup EXIT
+trap 'exit 1' HUP INT TERM
+
+# ---- TAP ----------------------------------------------------------------
+
+# result STATUS DESCRIPTION: the log explains a failure.
+result() {
+	tests=$((tests + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $tests - $2"
+	else
+		echo "not ok $tests - $2"
+		failed=$((failed + 1))
+		sed 's/^/# log: /' "$log"
+	fi
+}
+skip() {
+	tests=$((tests + 1))
+	echo "ok $tests - $1 # SKIP $2"
+}
+is_root() { [ "$(id -u)" -eq 0 ]; }
+
+# ---- Running keyd -------------------------------------------------------
+
+# Until the arguments succeed as a command, for 10 s at most.
+await() {
+	tries=200
+	until "$@"; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || return 1
+		sleep 0.05
+	done
+}
+# A child that has ended is a zombie until it is waited for.
+has_ended() {
+	! grep -qs '^State:[[:space:]]*[^Z[:space:]]' "/proc/$1/status"
+}
+has_line() { grep -qF -- "$1" "$log"; }
+is_up() { has_line "keyd: ready: " || has_ended "$pid"; }
+
+unprivileged() {
+	if is_root; then
+		exec setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+	fi
+	exec "$@"
+}
+
+# start HOW LIMIT OPTION...: HOW is "privileged" or "unprivileged", LIMIT kB
+# that may be locked or "".
+start() {
+	how=$1 limit=$2
+	shift 2
+	: > "$log"
+	(
+		[ -z "$limit" ] || ulimit -l "$limit" || exit 77
+		[ "$how" = privileged ] || unprivileged "$bin/keyd" "$@"
+		exec "$bin/keyd" "$@"
+	) 2> "$log" &
+	pid=$!
+	await is_up && has_line "keyd: ready: "
+}
+
+# SIGTERM and the exit status.
+stop() {
+	kill -TERM "$pid" && await has_ended "$pid" || return 1
+	wait "$pid"
+	code=$?
+	pid=''
+	cat "$log" >> "$dir/logs"
+	return "$code"
+}
+
+client() { timeout 20 "$bin/keyd-client" --socket "$sock" "$@"; }
+good_client() { client --pubkey "$pub" "$@" > /dev/null; }
+
+openssl_verify() {
+	openssl pkeyutl -verify -pubin -inkey "$pub" -rawin \
+		-in "$1" -sigfile "$2" > "$dir/verify" 2>&1
+}
+
+# No line of a key's base64 is in the log.
+is_discreet() {
+	grep -v '^-' "$1" 2> /dev/null | grep . > "$dir/lines"
+	! grep -qFf "$dir/lines" "$log"
+}
+
+# refused DESCRIPTION PHRASE OPTION...: keyd ends, with 1 and the phrase.
+refused() {
+	what=$1 phrase=$2
+	shift 2
+	timeout 10 "$bin/keyd" "$@" 2> "$log"
+	[ $? -eq 1 ] && has_line "$phrase" && [ "$(wc -l < "$log")" -eq 1 ]
+	result $? "$what"
+	cat "$log" >> "$dir/logs"
+}
+refused_key() {
+	refused "$1" "$2" --key "$3" --socket "$sock"
+	if [ -f "$3" ]; then
+		is_discreet "$3"
+		result $? "... and none of it in the message"
+	fi
+}
+
+# ---- Keys and options ---------------------------------------------------
+
+openssl genpkey -algorithm ed25519 -out "$key"
+chmod 600 "$key"
+openssl pkey -in "$key" -pubout -out "$pub"
+
+# A file of mode 600 with standard input in it.
+make() { (umask 077 && cat > "$1"); }
+
+test_options() {
+	"$bin/keyd" --help > "$dir/help" 2> "$log" &&
+		[ ! -s "$log" ] && grep -q '^usage: keyd ' "$dir/help" &&
+		for o in key socket user pools timeout; do
+			grep -q "^  --$o " "$dir/help" || exit 1
+		done
+	result $? "--help names every option"
+	refused "an option that is not known" "bad option '--kye'" --kye x
+	refused "no --key" "--key is needed" --socket "$sock"
+	refused "no --socket" "--socket is needed" --key "$key"
+	refused "a word too many" "'more' is no option" \
+		--key "$key" --socket "$sock" more
+	for n in 0 -1 4x 0x10 '' 100001 99999999999999999999; do
+		refused "--pools '$n'" "--pools: '$n' is not a number from 1" \
+			--key "$key" --socket "$sock" --pools "$n"
+	done
+	refused "--timeout 0" "--timeout: '0' is not a number from 1" \
+		--key "$key" --socket "$sock" --timeout 0
+	if is_root; then
+		refused "an unknown user" "unknown user 'no-such-user'" \
+			--key "$key" --socket "$sock" --user no-such-user
+		refused "--user root" "user 'root' is root" \
+			--key "$key" --socket "$sock" --user root
+	else
+		skip "an unknown user" "needs root"
+		skip "--user root" "needs root"
+	fi
+}
+
+test_key_files() {
+	refused_key "a key that is missing" \
+		"cannot read the key: No such file" "$dir/none"
+	make "$dir/mode" < "$key"
+	chmod 640 "$dir/mode"
+	refused_key "a key that the group may read" \
+		"open to group or others (mode 0640)" "$dir/mode"
+	chmod 604 "$dir/mode"
+	refused_key "a key that others may read" \
+		"open to group or others (mode 0604)" "$dir/mode"
+	refused_key "a directory" "not a regular file" "$dir"
+	mkfifo -m 600 "$dir/fifo"
+	refused_key "a FIFO" "not a regular file" "$dir/fifo"
+	{ cat "$key"; head -c 16384 /dev/zero; } | make "$dir/large"
+	refused_key "a key that is too large" "too large for a key" "$dir/large"
+	if is_root; then
+		make "$dir/owner" < "$key"
+		chown 65534 "$dir/owner"
+		refused_key "another user's key" "belongs to UID 65534" \
+			"$dir/owner"
+	else
+		skip "another user's key" "needs root"
+		skip "... and none of it in the message" "needs root"
+	fi
+}
+
+test_unreadable_key() {
+	if [ "$unprivileged" != yes ]; then
+		skip "a key that cannot be read" "$unprivileged"
+		return
+	fi
+	is_root || chmod 0 "$key"
+	start unprivileged "" --key "$key" --socket "$sock"
+	[ $? -ne 0 ] && has_line "cannot read the key: Permission denied"
+	result $? "a key that cannot be read"
+	chmod 600 "$key"
+}
+
+test_key_contents() {
+	make "$dir/empty" < /dev/null
+	refused_key "an empty key file" \
+		'no "-----BEGIN PRIVATE KEY-----" in it' "$dir/empty"
+	make "$dir/public" < "$pub"
+	refused_key "a public key" \
+		'no "-----BEGIN PRIVATE KEY-----" in it' "$dir/public"
+	head -c 80 "$key" | make "$dir/cut"
+	refused_key "a key that is truncated" "truncated: no " "$dir/cut"
+	sed '2s/./!/20' "$key" | make "$dir/base64"
+	refused_key "bad base64" "bad base64" "$dir/base64"
+	{
+		echo "-----BEGIN PRIVATE KEY-----"
+		openssl pkey -in "$key" -outform DER | head -c 47 |
+			openssl base64
+		echo "-----END PRIVATE KEY-----"
+	} | make "$dir/der"
+	refused_key "DER that is truncated" "not the 48 bytes" "$dir/der"
+	openssl pkcs8 -topk8 -in "$key" -passout pass:x | make "$dir/sealed"
+	refused_key "an encrypted key" "the key is encrypted" "$dir/sealed"
+	openssl genpkey -quiet -algorithm rsa -pkeyopt rsa_keygen_bits:2048 \
+		2> /dev/null | make "$dir/rsa"
+	[ -s "$dir/rsa" ] || openssl genpkey -algorithm rsa 2> /dev/null |
+		make "$dir/rsa"
+	refused_key "an RSA key" "not an Ed25519 key" "$dir/rsa"
+	openssl genpkey -algorithm ec -pkeyopt ec_paramgen_curve:P-256 |
+		make "$dir/ec"
+	refused_key "an EC key" "not an Ed25519 key" "$dir/ec"
+	openssl genpkey -algorithm x25519 | make "$dir/x25519"
+	refused_key "an X25519 key" "not an Ed25519 key" "$dir/x25519"
+}
+
+# ---- Serving ------------------------------------------------------------
+
+test_signing() {
+	mkdir "$dir/sample"
+	start privileged "" --key "$key" --socket "$sock"
+	result $? "keyd starts"
+	[ "$(stat -c %a "$sock")" = 666 ]
+	result $? "the socket's mode is 0666"
+	good_client --count 300 --clients 4 --sample "$dir/sample"
+	result $? "300 messages are signed, and libsodium verifies all"
+	good=0
+	for msg in "$dir"/sample/msg.*; do
+		openssl_verify "$msg" "$dir/sample/sig.${msg##*.}" &&
+			good=$((good + 1))
+	done
+	[ "$good" -eq 10 ]
+	result $? "openssl verifies the samples"
+	printf x >> "$dir/sample/msg.3"
+	! openssl_verify "$dir/sample/msg.3" "$dir/sample/sig.3" &&
+		grep -q 'Signature Verification Failure' "$dir/verify"
+	result $? "openssl refuses a message that was changed"
+	good_client --count 100 --clients 30
+	result $? "30 clients are served where 12 are at a time"
+	kill -USR1 "$pid"
+	await has_line "keyd: stats: " && has_line " 1 chunks of 64 bytes,"
+	result $? "SIGUSR1: the line of counters, and only the key is live"
+}
+
+test_socket() {
+	refused "a socket that is in use" "socket in use" \
+		--key "$key" --socket "$sock"
+	: > "$log"
+	good_client
+	result $? "... and whoever has it goes on"
+	stop
+	result $? "SIGTERM: exit status 0"
+	! good_client 2> /dev/null
+	result $? "... and the socket no longer accepts"
+
+	start privileged "" --key "$key" --socket "$dir/run/stale" &&
+		kill -KILL "$pid" && await has_ended "$pid"
+	wait "$pid" 2> /dev/null
+	[ -S "$dir/run/stale" ] &&
+		start privileged "" --key "$key" --socket "$dir/run/stale"
+	result $? "a stale socket is replaced"
+	stop
+	result $? "... and keyd ends as it should"
+
+	echo text > "$dir/file"
+	refused "a file in the socket's place" "a file that is no socket" \
+		--key "$key" --socket "$dir/file"
+	[ "$(cat "$dir/file")" = text ]
+	result $? "... is left alone"
+	long=$(printf '%0108d' 0)
+	refused "a socket path that is too long" \
+		"socket path too long (108 bytes, at most 107)" \
+		--key "$key" --socket "$long"
+}
+
+# All of them at once, for each takes the second that a client has.
+test_bad_clients() {
+	start privileged "" --key "$key" --socket "$sock" --timeout 1
+	bad=''
+	for how in idle half stall deaf; do
+		client --misbehave "$how" &
+		bad="$bad $!"
+	done
+	pids=$bad
+	for how in long hangup; do
+		client --misbehave "$how"
+		result $? "a bad client ($how) is hung up on"
+	done
+	timeout 5 "$bin/keyd-client" --socket "$sock" --pubkey "$pub" \
+		--count 200 --clients 4 > /dev/null
+	result $? "meanwhile others are served"
+	for how in idle half stall deaf; do
+		wait "${bad%"${bad#??*[0-9] }"}" 2> /dev/null
+	done
+}

@@ -1,0 +1,43 @@
+/*
+ * unit.h - the main program of a unit suite, run by Check
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef TESTS_UNIT_H
+#define TESTS_UNIT_H
+
+#include <check.h>
+#include <stdlib.h>
+
+/* Run the tests of one module, each in a process of its own. */
+static inline int unit_run(const char *module, const TTest *const *tests,
+                           size_t count)
+{
+	Suite *suite = suite_create(module);
+	SRunner *runner = srunner_create(suite);
+	int failed;
+
+	for (size_t i = 0; i < count; i++) {
+		TCase *group = tcase_create(module);
+
+		tcase_set_timeout(group, 120);
+		tcase_add_test(group, tests[i]);
+		suite_add_tcase(suite, group);
+	}
+	srunner_set_tap(runner, "-");
+	srunner_run_all(runner, CK_SILENT);
+	failed = srunner_ntests_failed(runner);
+	srunner_free(runner);
+	return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+}
+
+#define UNIT_MAIN(module, ...)                                                \
+	int main(void)                                                        \
+	{                                                                     \
+		const TTest *const tests[] = {__VA_ARGS__};                   \
+									      \
+		return unit_run(module, tests,                                \
+		                sizeof(tests) / sizeof(tests[0]));            \
+	}
+
+#endif /* TESTS_UNIT_H */

@@ -1,0 +1,76 @@
+/* Canaries: every byte of every slack is watched. */
+/* SPDX-License-Identifier: ISC */
+#include "../lib/canary.h"
+
+#include "unit.h"
+
+#include <string.h>
+
+static const struct smi_canary_key key = {
+	0x0123456789abcdef, 0xfedcba9876543210, 0x55aa33cc0ff01234,
+};
+static unsigned char place[96];
+
+START_TEST(each_changed_byte_is_found)
+{
+	for (size_t size = 0; size < 80; size++)
+		for (size_t end = size + 1; end <= 96; end++) {
+			smi_canary_write(&key, place, size, end);
+			ck_assert_uint_eq(
+				smi_canary_check(&key, place, size, end),
+				SIZE_MAX);
+			for (size_t at = size; at < end; at++) {
+				place[at] ^= 0x40;
+				ck_assert_uint_eq(smi_canary_check(
+					&key, place, size, end), at - size);
+				place[at] ^= 0x40;
+			}
+		}
+}
+END_TEST
+
+START_TEST(nothing_but_the_slack_is_touched)
+{
+	for (size_t size = 0; size <= 64; size++) {
+		memset(place, 0xee, sizeof(place));
+		smi_canary_write(&key, place, size, 80);
+		for (size_t i = 0; i < size; i++)
+			ck_assert_uint_eq(place[i], 0xee);
+		for (size_t i = 80; i < sizeof(place); i++)
+			ck_assert_uint_eq(place[i], 0xee);
+	}
+}
+END_TEST
+
+START_TEST(a_string_ends_at_the_canary)
+{
+	for (size_t size = 0; size < 40; size++) {
+		memset(place, 'x', sizeof(place));
+		smi_canary_write(&key, place, size, 64);
+		ck_assert_uint_eq(strlen((char *)place), size);
+	}
+}
+END_TEST
+
+START_TEST(it_depends_on_key_and_address)
+{
+	struct smi_canary_key other = key;
+	unsigned char *neighbour = place + 48;
+
+	smi_canary_write(&key, place, 32, 48);
+	memcpy(neighbour, place, 48);
+	ck_assert_uint_ne(smi_canary_check(&key, neighbour, 32, 48), SIZE_MAX);
+	for (int part = 0; part < 3; part++) {
+		uint64_t *words[] = {&other.add, &other.mul, &other.out};
+
+		*words[part] ^= (uint64_t)1 << 40;
+		ck_assert_uint_ne(smi_canary_check(&other, place, 32, 48),
+		                  SIZE_MAX);
+		other = key;
+	}
+}
+END_TEST
+
+UNIT_MAIN("canary", each_changed_byte_is_found,
+          nothing_but_the_slack_is_touched, a_string_ends_at_the_canary,
+          it_depends_on_key_and_address)

@@ -1,0 +1,123 @@
+/* The address arithmetic, for page sizes that this machine need not have. */
+/* SPDX-License-Identifier: ISC */
+#include "../lib/geometry.h"
+
+#include "unit.h"
+
+#define KIB ((size_t)1024)
+
+static const size_t pages[] = {4 * KIB, 16 * KIB, 64 * KIB};
+#define EACH_PAGE(page)                                                       \
+	for (size_t page##_i = 0, page = pages[0];                            \
+	     page##_i < 3 && ((page = pages[page##_i]), true); page##_i++)
+
+START_TEST(a_guard_follows_every_pool)
+{
+	EACH_PAGE(page)
+		for (size_t count = 1; count < 200; count++) {
+			size_t pool = count * page;
+			struct smi_geometry g;
+
+			ck_assert_int_eq(
+				smi_geometry_plan(&g, page, pool, 10),
+				SMI_GEOMETRY_FITS);
+			ck_assert(smi_is_pow2(smi_geometry_stride(&g)));
+			ck_assert_uint_ge(smi_geometry_stride(&g), pool + page);
+			ck_assert_uint_eq(g.reserve_bytes,
+			                  12 * smi_geometry_stride(&g));
+			/* The lead: guard, key page, and a guard before pool 0. */
+			ck_assert_uint_ge(smi_geometry_key_offset(&g), page);
+			ck_assert_uint_le(smi_geometry_key_offset(&g)
+			                          + 2 * page,
+			                  smi_geometry_pool_offset(&g, 0));
+		}
+}
+END_TEST
+
+START_TEST(every_offset_finds_its_stride)
+{
+	struct smi_geometry g;
+	size_t stride;
+
+	ck_assert_int_eq(smi_geometry_plan(&g, 4 * KIB, 64 * KIB, 5),
+	                 SMI_GEOMETRY_FITS);
+	stride = smi_geometry_stride(&g);
+	for (size_t offset = 0; offset < g.reserve_bytes; offset += 512) {
+		uint32_t want = offset < stride || offset >= 6 * stride
+		                        ? SMI_NONE
+		                        : (uint32_t)(offset / stride - 1);
+
+		ck_assert_uint_eq(smi_geometry_stride_of(&g, offset), want);
+	}
+	for (uint32_t pool = 0; pool < 5; pool++)
+		ck_assert_uint_eq(smi_geometry_stride_of(
+			&g, smi_geometry_pool_offset(&g, pool)), pool);
+	ck_assert_uint_eq(smi_geometry_stride_of(&g, SIZE_MAX), SMI_NONE);
+}
+END_TEST
+
+START_TEST(a_large_pool_takes_strides_with_a_guard_after_it)
+{
+	struct smi_geometry g;
+
+	ck_assert_int_eq(smi_geometry_plan(&g, 4 * KIB, 64 * KIB, 50),
+	                 SMI_GEOMETRY_FITS);
+	for (size_t bytes = 4 * KIB; bytes < 2048 * KIB; bytes += 4 * KIB) {
+		size_t room = smi_geometry_strides_for(&g, bytes)
+		              * smi_geometry_stride(&g);
+
+		ck_assert_uint_ge(room, bytes + g.page_bytes);
+		ck_assert_uint_lt(room - smi_geometry_stride(&g),
+		                  bytes + g.page_bytes);
+	}
+}
+END_TEST
+
+START_TEST(what_does_not_fit_is_refused)
+{
+	struct smi_geometry g;
+
+	ck_assert_int_eq(smi_geometry_plan(&g, 4096, 0, 1),
+	                 SMI_GEOMETRY_POOL_PAGES);
+	ck_assert_int_eq(smi_geometry_plan(&g, 4096, 4097, 1),
+	                 SMI_GEOMETRY_POOL_PAGES);
+	ck_assert_int_eq(smi_geometry_plan(&g, 4096, SIZE_MAX - 4095, 1),
+	                 SMI_GEOMETRY_TOO_LARGE);
+	ck_assert_int_eq(smi_geometry_plan(&g, 4096, (SIZE_MAX >> 1) - 4095, 1),
+	                 SMI_GEOMETRY_TOO_LARGE);
+	ck_assert_int_eq(smi_geometry_plan(&g, 4096, 65536, SIZE_MAX),
+	                 SMI_GEOMETRY_TOO_LARGE);
+	ck_assert_int_eq(smi_geometry_plan(&g, 4096, 65536, SIZE_MAX / 65536),
+	                 SMI_GEOMETRY_TOO_LARGE);
+	/* Units are numbered with 32 bits: 2^24 strides of 256 are too many. */
+	ck_assert_int_eq(smi_geometry_plan(&g, 4096, 65536, 1u << 24),
+	                 SMI_GEOMETRY_TOO_LARGE);
+}
+END_TEST
+
+START_TEST(the_defaults_fit)
+{
+	EACH_PAGE(page) {
+		size_t pool = smi_geometry_default_pool(page);
+		struct smi_geometry g;
+
+		ck_assert_uint_eq(pool, page == 4096 ? 64 * KIB : 16 * page);
+		for (size_t bytes = page; bytes < (size_t)1 << 30; bytes *= 4) {
+			size_t max = smi_geometry_default_max(page, bytes, 3);
+
+			ck_assert_uint_ge(max, 3);
+			ck_assert_int_eq(smi_geometry_plan(&g, page, bytes,
+			                                   max),
+			                 SMI_GEOMETRY_FITS);
+			ck_assert_uint_le(g.reserve_bytes, (size_t)8 << 30);
+		}
+	}
+	ck_assert_uint_eq(smi_geometry_default_max(4096, 65536, 1u << 20),
+	                  1u << 20);
+}
+END_TEST
+
+UNIT_MAIN("geometry", a_guard_follows_every_pool,
+          every_offset_finds_its_stride,
+          a_large_pool_takes_strides_with_a_guard_after_it,
+          what_does_not_fit_is_refused, the_defaults_fit)

@@ -1,0 +1,124 @@
+/* Runs over several pools, of one size and of many. */
+/* SPDX-License-Identifier: ISC */
+#include "fake_pools.h"
+#include "unit.h"
+
+static struct fake fake;
+
+static void check(void)
+{
+	ck_assert_ptr_null(smi_pools_audit(&fake.pools));
+	for (uint32_t pool = smi_pools_next(&fake.pools, SMI_NONE);
+	     pool != SMI_NONE; pool = smi_pools_next(&fake.pools, pool)) {
+		const char *wrong = smi_runs_audit(&fake.runs, pool);
+
+		ck_assert_msg(wrong == NULL, "%s", wrong != NULL ? wrong : "");
+	}
+}
+
+/* Take the whole pool in one run, and find each of its bytes' run. */
+static void use_whole_pool(uint32_t pool, size_t bytes)
+{
+	uint32_t units = (uint32_t)(bytes / SMI_UNIT_BYTES);
+	uint32_t run = smi_runs_take(&fake.runs, units, 0, true);
+	uintptr_t start;
+
+	ck_assert_uint_ne(run, SMI_NONE);
+	start = smi_runs_address(&fake.runs, run);
+	ck_assert_uint_eq(start, smi_pools_start(&fake.pools, pool));
+	ck_assert_uint_eq(smi_runs_pool(&fake.runs, run), pool);
+	for (size_t at = 0; at < bytes; at += SMI_UNIT_BYTES)
+		ck_assert_uint_eq(smi_runs_find(&fake.runs, pool, start + at),
+		                  run);
+	/* All notes can be written without touching anything else. */
+	memset(smi_runs_notes(&fake.runs, run), 0x77,
+	       units * SMI_UNIT_NOTES_BYTES);
+	check();
+	smi_runs_give(&fake.runs, run, units);
+	check();
+}
+
+START_TEST(metadata_of_a_large_pool_fit_its_strides)
+{
+	for (size_t pages = 1; pages < 40; pages += 3) {
+		size_t usual = pages * 4096;
+
+		fake_start(&fake, 4096, usual, 40);
+		for (size_t strides = 1; strides <= 17; strides++) {
+			size_t stride = smi_geometry_stride(
+				&fake.pools.geometry);
+			size_t bytes = strides * stride - 4096;
+			const unsigned char *end, *notes;
+			uint32_t pool;
+
+			fake.pools.used = 0;
+			fake.pools.count = 0;
+			fake.pools.bytes = 0;
+			memset(fake.pools.metadata, 0,
+			       40 * fake.pools.metadata_bytes);
+			memset(fake.runs.best, 0, 40);
+			pool = fake_add(&fake, bytes);
+			end = (unsigned char *)smi_pools_metadata(&fake.pools,
+			                                          pool)
+			      + strides * fake.pools.metadata_bytes;
+			notes = smi_runs_span(&fake.runs, pool)->notes;
+			ck_assert(notes + bytes / SMI_UNIT_BYTES
+			                          * SMI_UNIT_NOTES_BYTES <= end);
+			use_whole_pool(pool, bytes);
+		}
+		fake_end(&fake);
+	}
+}
+END_TEST
+
+START_TEST(pools_are_used_in_order_and_to_the_end)
+{
+	uint32_t first, last = SMI_NONE;
+
+	fake_start(&fake, 4096, 15 * 4096, 8);
+	fake_add(&fake, 15 * 4096);
+	fake_add(&fake, 40 * 4096);
+	fake_add(&fake, 3 * 4096);
+	first = smi_runs_take(&fake.runs, 1, 0, false);
+	ck_assert_uint_eq(smi_runs_pool(&fake.runs, first), 0);
+	for (int units = 1; units < 58 * 8; units++) {
+		last = smi_runs_take(&fake.runs, 1, 0, true);
+		ck_assert_uint_ne(last, SMI_NONE);
+	}
+	check();
+	ck_assert_uint_eq(smi_runs_take(&fake.runs, 1, 0, true), SMI_NONE);
+	ck_assert_uint_eq(smi_runs_pool(&fake.runs, last), fake.pools.used - 1);
+	smi_runs_give(&fake.runs, first, 1);
+	ck_assert_uint_eq(smi_runs_take(&fake.runs, 1, 0, false), first);
+	fake_end(&fake);
+}
+END_TEST
+
+START_TEST(a_run_grows_and_shrinks_in_place)
+{
+	uint32_t run, next;
+
+	fake_start(&fake, 4096, 16 * 4096, 2);
+	fake_add(&fake, 16 * 4096);
+	run = smi_runs_take(&fake.runs, 3, 0, true);
+	ck_assert(smi_runs_extend(&fake.runs, run, 3, 4));
+	check();
+	next = smi_runs_take(&fake.runs, 1, 0, true);
+	ck_assert_uint_eq(next, run + 7);
+	ck_assert(!smi_runs_extend(&fake.runs, run, 7, 1));
+	check();
+	smi_runs_give(&fake.runs, run + 2, 5);
+	check();
+	ck_assert(smi_runs_extend(&fake.runs, run, 2, 5));
+	/* Not past the end of the pool. */
+	smi_runs_give(&fake.runs, next, 1);
+	ck_assert(!smi_runs_extend(&fake.runs, run, 7, 122));
+	ck_assert(smi_runs_extend(&fake.runs, run, 7, 121));
+	check();
+	fake_end(&fake);
+}
+END_TEST
+
+UNIT_MAIN("run", metadata_of_a_large_pool_fit_its_strides,
+          pools_are_used_in_order_and_to_the_end,
+          a_run_grows_and_shrinks_in_place)

@@ -1,0 +1,257 @@
+/* Slots: placement, checks, and that the audit sees each kind of damage. */
+/* SPDX-License-Identifier: ISC */
+#include "../lib/slab.h"
+
+#include "fake_pools.h"
+#include "unit.h"
+
+static struct fake fake;
+static struct smi_secrets secrets = {
+	{0x1111222233334444, 0x5555666677778888, 0x9999aaaabbbbcccc},
+	{1, 2, 3, 4},
+};
+static struct smi_slabs slabs;
+static struct smi_finding finding;
+
+static void start(bool check_whole)
+{
+	fake_start(&fake, 4096, 16 * 4096, 4);
+	fake_add(&fake, 16 * 4096);
+	smi_slabs_start(&slabs, &fake.runs, &secrets, check_whole);
+}
+
+static bool audit(void)
+{
+	struct smi_slab_sums sums = {0};
+
+	return smi_slab_audit(&slabs, 0, &sums, &finding)
+	       && smi_slab_audit_lists(&slabs, &finding);
+}
+
+static void check(void)
+{
+	ck_assert_msg(audit(), "finding %d: %s", finding.kind,
+	              finding.invariant != NULL ? finding.invariant : "");
+}
+
+static struct smi_place take(uint32_t run, size_t size)
+{
+	struct smi_place place;
+
+	ck_assert(smi_slab_take(&slabs, run, size, &place, &finding));
+	return place;
+}
+
+static uint32_t open_slab(size_t slot_bytes, uint32_t units)
+{
+	unsigned class = slot_bytes <= SMI_SLOT_MOST_BYTES
+	                         ? smi_sizeclass_of(slot_bytes)
+	                         : SMI_ALONE;
+	uint32_t run = smi_runs_take(&fake.runs, units, 0, true);
+
+	smi_slab_open(&slabs, run, units, class);
+	return run;
+}
+
+START_TEST(every_class_fills_and_empties)
+{
+	start(true);
+	for (unsigned class = 0; class < SMI_CLASSES; class++) {
+		size_t slot = smi_sizeclass_bytes(class);
+		struct smi_place places[600];
+		uint32_t count = 0;
+
+		for (unsigned extent = 0; extent < SMI_SLAB_EXTENTS; extent++) {
+			uint32_t units = smi_sizeclass_units(
+				class, (enum smi_slab_extent)extent);
+			uint32_t run = open_slab(slot, units);
+
+			while (smi_slab_partial(&slabs, class) == run) {
+				places[count] = take(run, slot - 8);
+				memset(places[count++].start, 0xcc, slot - 8);
+			}
+		}
+		check();
+		ck_assert_uint_eq(smi_slab_partial(&slabs, class), SMI_NONE);
+		while (count > 0) {
+			ck_assert(smi_slab_check(&slabs, &places[--count],
+			                         &finding));
+			smi_slab_give(&slabs, &places[count]);
+		}
+		check();
+		ck_assert_uint_eq(slabs.units[class], 0);
+	}
+	ck_assert_int_eq(smi_buddy_largest(
+		&smi_runs_span(&fake.runs, 0)->buddy), 7);
+	fake_end(&fake);
+}
+END_TEST
+
+START_TEST(slots_are_taken_in_random_order)
+{
+	unsigned ascents = 0, seen[85] = {0};
+
+	start(false);
+	for (int round = 0; round < 200; round++) {
+		uint32_t run = open_slab(48, 8);
+		struct smi_place places[85];
+
+		for (int i = 0; i < 85; i++)
+			places[i] = take(run, 32);
+		seen[places[0].slot]++;
+		for (int i = 1; i < 85; i++)
+			ascents += places[i].slot > places[i - 1].slot;
+		for (int i = 0; i < 85; i++)
+			smi_slab_give(&slabs, &places[i]);
+	}
+	/* Of 16,800 pairs a half ascends, give or take six deviations (390). */
+	ck_assert_uint_gt(ascents, 8400 - 390);
+	ck_assert_uint_lt(ascents, 8400 + 390);
+	/* No slot is the first one much more often than 200 / 85. */
+	for (int i = 0; i < 85; i++)
+		ck_assert_uint_lt(seen[i], 16);
+	fake_end(&fake);
+}
+END_TEST
+
+START_TEST(each_address_of_a_slab_is_told_apart)
+{
+	struct smi_place place, got;
+	uint32_t run;
+
+	start(false);
+	run = open_slab(48, 1);
+	place = take(run, 30);
+	for (size_t at = 0; at < SMI_UNIT_BYTES; at++) {
+		uintptr_t address = smi_runs_address(&fake.runs, run) + at;
+		size_t offset = at - (size_t)place.slot * 48;
+		bool found = smi_slab_find(&slabs, address, &got, &finding);
+
+		ck_assert_int_eq(found, at == (size_t)place.slot * 48);
+		if (at / 48 == place.slot) {
+			if (!found)
+				ck_assert_int_eq(finding.kind,
+				                 offset < 30 ? SMI_INNER
+				                             : SMI_IN_CANARY);
+			ck_assert_uint_eq(got.size, 30);
+		} else if (at >= 480) {
+			ck_assert_int_eq(finding.kind, SMI_UNALLOCATED);
+		} else {
+			ck_assert_int_eq(finding.kind,
+			                 at % 48 == 0 ? SMI_DOUBLE_FREE
+			                              : SMI_IN_FREE_PLACE);
+		}
+	}
+	fake_end(&fake);
+}
+END_TEST
+
+START_TEST(damage_before_a_chunk_is_seen)
+{
+	struct smi_place place, before;
+	uint32_t first, second;
+
+	/* Before a run: free memory, the tail of a slab, a chunk, a free slot. */
+	start(false);
+	place = take(open_slab(5000, 10), 5000);
+	ck_assert(smi_slab_check(&slabs, &place, &finding));
+
+	first = open_slab(48, 2);
+	second = open_slab(512, 2);
+	place = take(second, 500);
+	if (place.slot != 0)
+		place = take(second, 500);
+	before = take(first, 40);
+	place.start[-1] = 1;
+	ck_assert(!smi_slab_check(&slabs, &place, &finding));
+	ck_assert_int_eq(finding.kind, SMI_BEFORE_WRITTEN);
+	place.start[-1] = 0;
+	ck_assert(smi_slab_check(&slabs, &place, &finding));
+
+	/* Within a slab, on either kind of slot. */
+	while (before.slot == 0)
+		before = take(first, 40);
+	before.start[-1] ^= 1;
+	ck_assert(!smi_slab_check(&slabs, &before, &finding));
+	ck_assert(finding.kind == SMI_UNDERFLOW
+	          || finding.kind == SMI_BEFORE_WRITTEN);
+	before.start[-1] ^= 1;
+	ck_assert(smi_slab_check(&slabs, &before, &finding));
+	fake_end(&fake);
+}
+END_TEST
+
+START_TEST(a_write_to_free_memory_is_seen_on_reuse)
+{
+	for (int whole = 0; whole < 2; whole++)
+		for (size_t at = 0; at < 1000; at += 37) {
+			struct smi_place place;
+			bool seen = whole || at < SMI_ZERO_CHECK_BYTES;
+			uint32_t run;
+
+			start(whole != 0);
+			run = open_slab(1024, 2);
+			((unsigned char *)smi_runs_address(&fake.runs,
+			                                   run))[at] = 1;
+			ck_assert_int_eq(smi_slab_take(&slabs, run, 900, &place,
+			                               &finding), !seen);
+			if (seen) {
+				ck_assert_int_eq(finding.kind,
+				                 SMI_FREE_WRITTEN);
+				ck_assert_uint_eq(finding.at, at);
+				ck_assert_uint_eq(finding.size, 1024);
+			}
+			fake_end(&fake);
+		}
+}
+END_TEST
+
+START_TEST(the_audit_sees_damage)
+{
+	struct smi_place place;
+	struct smi_slab *slab;
+
+	start(false);
+	place = take(open_slab(48, 1), 20);
+	slab = place.slab;
+	check();
+
+	place.start[20] ^= 1;
+	ck_assert(!audit());
+	ck_assert_int_eq(finding.kind, SMI_OVERFLOW);
+	place.start[20] ^= 1;
+
+	slab->free++;
+	ck_assert(!audit());
+	ck_assert_int_eq(finding.kind, SMI_INCONSISTENT);
+	slab->free--;
+
+	/* The free bit of the chunk's slot. */
+	((uint32_t *)(slab + 1))[0] ^= 1u << place.slot;
+	slab->free++;
+	ck_assert(!audit());
+	((uint32_t *)(slab + 1))[0] ^= 1u << place.slot;
+	slab->free--;
+
+	slabs.partial[slab->class] = SMI_NONE;
+	ck_assert(!audit());
+	slabs.partial[slab->class] = place.run;
+
+	/* The last byte of all, in a free unit; and of the tail. */
+	((unsigned char *)smi_pools_start(&fake.pools, 0))[65535] = 1;
+	ck_assert(!audit());
+	ck_assert_int_eq(finding.kind, SMI_FREE_WRITTEN);
+	((unsigned char *)smi_pools_start(&fake.pools, 0))[65535] = 0;
+	((unsigned char *)smi_runs_address(&fake.runs, place.run))[511] = 1;
+	ck_assert(!audit());
+	((unsigned char *)smi_runs_address(&fake.runs, place.run))[511] = 0;
+	check();
+	fake_end(&fake);
+}
+END_TEST
+
+UNIT_MAIN("slab", every_class_fills_and_empties,
+          slots_are_taken_in_random_order,
+          each_address_of_a_slab_is_told_apart,
+          damage_before_a_chunk_is_seen,
+          a_write_to_free_memory_is_seen_on_reuse, the_audit_sees_damage)

@@ -1,0 +1,61 @@
+/* Wiping, searching for what was not wiped, and comparing. */
+/* SPDX-License-Identifier: ISC */
+#include "../lib/wipe.h"
+
+#include "unit.h"
+
+#include <string.h>
+
+static unsigned char a[300], b[300];
+
+START_TEST(exactly_the_range_is_wiped)
+{
+	for (size_t from = 0; from < 20; from++)
+		for (size_t bytes = 0; bytes < 270; bytes++) {
+			memset(a, 0xa5, sizeof(a));
+			smi_wipe(a + from, bytes);
+			for (size_t i = 0; i < sizeof(a); i++)
+				ck_assert_uint_eq(
+					a[i], i >= from && i < from + bytes
+					              ? 0 : 0xa5);
+		}
+}
+END_TEST
+
+START_TEST(the_first_byte_that_is_not_zero_is_found)
+{
+	for (size_t from = 0; from < 9; from++)
+		for (size_t bytes = 0; bytes < 100; bytes++) {
+			memset(a, 0xff, sizeof(a));
+			memset(a + from, 0, bytes);
+			ck_assert_uint_eq(smi_first_nonzero(a + from, bytes),
+			                  bytes);
+			for (size_t at = 0; at < bytes; at++) {
+				a[from + at] = 0x80;
+				ck_assert_uint_eq(
+					smi_first_nonzero(a + from, bytes),
+					at);
+				a[from + at] = 0;
+			}
+		}
+}
+END_TEST
+
+START_TEST(any_bit_makes_a_difference)
+{
+	memset(a, 0x5a, sizeof(a));
+	memset(b, 0x5a, sizeof(b));
+	ck_assert(smi_equal(a, b, 0));
+	ck_assert(smi_equal(a, b, sizeof(a)));
+	for (size_t at = 0; at < sizeof(a); at++)
+		for (unsigned bit = 0; bit < 8; bit++) {
+			b[at] ^= (unsigned char)(1u << bit);
+			ck_assert(!smi_equal(a, b, sizeof(a)));
+			ck_assert(smi_equal(a, b, at));
+			b[at] ^= (unsigned char)(1u << bit);
+		}
+}
+END_TEST
+
+UNIT_MAIN("wipe", exactly_the_range_is_wiped,
+          the_first_byte_that_is_not_zero_is_found, any_bit_makes_a_difference)
