@@ -81,6 +81,7 @@ start() {
 	shift 2
 	: > "$log"
 	(
+		# shellcheck disable=SC3045 # dash, bash and busybox have it
 		[ -z "$limit" ] || ulimit -l "$limit" || exit 77
 		[ "$how" = privileged ] || unprivileged "$bin/keyd" "$@"
 		exec "$bin/keyd" "$@"
@@ -142,9 +143,8 @@ make() { (umask 077 && cat > "$1"); }
 test_options() {
 	"$bin/keyd" --help > "$dir/help" 2> "$log" &&
 		[ ! -s "$log" ] && grep -q '^usage: keyd ' "$dir/help" &&
-		for o in key socket user pools timeout; do
-			grep -q "^  --$o " "$dir/help" || exit 1
-		done
+		[ "$(grep -cE '^  --(key|socket|user|pools|timeout) ' \
+			"$dir/help")" -eq 5 ]
 	result $? "--help names every option"
 	refused "an option that is not known" "bad option '--kye'" --kye x
 	refused "no --key" "--key is needed" --socket "$sock"
@@ -200,8 +200,8 @@ test_unreadable_key() {
 		return
 	fi
 	is_root || chmod 0 "$key"
-	start unprivileged "" --key "$key" --socket "$sock"
-	[ $? -ne 0 ] && has_line "cannot read the key: Permission denied"
+	! start unprivileged "" --key "$key" --socket "$sock" &&
+		has_line "cannot read the key: Permission denied"
 	result $? "a key that cannot be read"
 	chmod 600 "$key"
 }
@@ -297,23 +297,159 @@ test_socket() {
 		--key "$key" --socket "$long"
 }
 
-# All of them at once, for each takes the second that a client has.
+# All of them at once, for each takes the time that a client has.
 test_bad_clients() {
-	start privileged "" --key "$key" --socket "$sock" --timeout 1
-	bad=''
+	start privileged "" --key "$key" --socket "$sock" --timeout 2
 	for how in idle half stall deaf; do
-		client --misbehave "$how" &
-		bad="$bad $!"
+		timeout 20 "$bin/keyd-client" --socket "$sock" \
+			--misbehave "$how" &
+		pids="$pids $!"
 	done
-	pids=$bad
-	for how in long hangup; do
-		client --misbehave "$how"
-		result $? "a bad client ($how) is hung up on"
+	client --misbehave long
+	result $? "keyd hangs up on a client whose message is too long"
+	client --misbehave hangup
+	good_client --count 50 --clients 4 && ! has_line " for 2 s: closed"
+	result $? "others are served while four clients stall"
+	for p in $pids; do
+		wait "$p"
+		result $? "keyd hangs up on a client that stalls"
 	done
-	timeout 5 "$bin/keyd-client" --socket "$sock" --pubkey "$pub" \
-		--count 200 --clients 4 > /dev/null
-	result $? "meanwhile others are served"
-	for how in idle half stall deaf; do
-		wait "${bad%"${bad#??*[0-9] }"}" 2> /dev/null
-	done
+	pids=''
+	await has_line "idle for 2 s: closed"
+	result $? "a line for a client that sends nothing"
+	[ "$(grep -c 'stalled in the middle of a request for 2 s: closed' \
+		"$log")" -eq 3 ]
+	result $? "a line for each of three that stall in a request"
+	has_line "message too long (16001 bytes, at most 16000): closed"
+	result $? "a line for a message that is too long"
+	has_line "hung up in the middle of a request: closed"
+	result $? "a line for a client that hangs up in a request"
+	good_client --count 20
+	result $? "keyd goes on"
+	stop
+	result $? "... and ends as it should"
 }
+
+# With the lock limit used up there are no more pools than at the start.
+test_exhaustion() {
+	# shellcheck disable=SC3045
+	if [ "$(getconf PAGESIZE)" -ne 4096 ]; then
+		skip "a full arena" "the figures are for pages of 4 KiB"
+		return
+	elif ! (ulimit -l 260) 2> /dev/null; then
+		skip "a full arena" "the lock limit is too low"
+		return
+	fi
+	start privileged 260 --key "$key" --socket "$sock" --timeout 1
+	client --misbehave stall --clients 12
+	! has_line "no room for a message" && good_client
+	result $? "4 pools hold the longest message of each of 12 clients"
+	stop
+	start privileged 68 --key "$key" --socket "$sock" --pools 1 --timeout 1
+	client --misbehave stall --clients 12
+	has_line "no room for a message of 16000 bytes: secmalloc: "
+	result $? "1 pool does not: a line with the library's words"
+	good_client --count 20
+	result $? "... and keyd goes on"
+	stop
+	result $? "... and ends as it should"
+}
+
+# ---- Privileges ---------------------------------------------------------
+
+status() {
+	awk -v name="$1:" '$1 == name { $1 = ""; print substr($0, 2) }' \
+		"/proc/$pid/status"
+}
+
+find_key() { "$bin/find-key" "$1" "$key" > "$dir/found" 2>&1; }
+
+# keyd after its drop, and what find-key says of processes of both kinds.
+test_drop() {
+	start privileged "" --key "$key" --socket "$sock"
+	uid=$(id -u nobody) gid=$(id -g nobody)
+	[ "$(status Uid)" = "$uid $uid $uid $uid" ] &&
+		[ "$(status Gid)" = "$gid $gid $gid $gid" ] &&
+		[ -z "$(status Groups | tr -d ' ')" ]
+	result $? "after the drop Uid, Gid and Groups are the user's"
+	[ -z "$(status CapEff | tr -d 0)" ] && [ -z "$(status CapPrm |
+		tr -d 0)" ]
+	result $? "after the drop there are no capabilities"
+	good_client --count 100 --clients 4
+	find_key "$pid"
+	result $? "the key is found, and in locked memory only"
+	stop
+
+	mkfifo "$dir/wait"
+	# shellcheck disable=SC2016 # the inner shell's arguments
+	sh -c 'text=$(cat "$1"); : > "$3"; read -r line < "$2"
+		echo "$line$text"' sh "$key" "$dir/wait" "$dir/has-key" \
+		> /dev/null 2>&1 &
+	pids=$!
+	await [ -e "$dir/has-key" ]
+	find_key "$pids"
+	[ $? -eq 1 ] && grep -q 'NOT locked' "$dir/found" &&
+		grep -q 'base64' "$dir/found"
+	result $? "find-key finds a key in ordinary memory"
+	kill -KILL "$pids"
+	wait "$pids" 2> /dev/null
+	pids=''
+	find_key $$
+	[ $? -eq 2 ] && grep -q 'found nowhere' "$dir/found"
+	result $? "find-key says so if there is no key"
+}
+
+test_unprivileged() {
+	make "$dir/theirs" < "$key"
+	! is_root || chown 65534 "$dir/theirs"
+	start unprivileged "" --key "$dir/theirs" --socket "$dir/run/user" &&
+		has_line "keyd: not root: running as UID "
+	result $? "not root: it runs, and says so"
+	timeout 20 "$bin/keyd-client" --socket "$dir/run/user" \
+		--pubkey "$pub" --count 20 > /dev/null
+	result $? "... and signs"
+	stop && [ ! -e "$dir/run/user" ]
+	result $? "... and removes its socket"
+	start unprivileged 0 --key "$dir/theirs" --socket "$dir/run/user"
+	wait "$pid"
+	[ $? -eq 1 ] && has_line "RLIMIT_MEMLOCK is 0" &&
+		! has_line "keyd: ready"
+	result $? "not root, no right to lock: the library's words, and the end"
+}
+
+# ---- All of them --------------------------------------------------------
+
+unprivileged=yes
+if is_root && ! (unprivileged "$bin/keyd" --help) > /dev/null 2>&1; then
+	unprivileged="no setpriv, or the build directory is closed to others"
+fi
+
+test_options
+test_key_files
+test_unreadable_key
+test_key_contents
+test_signing
+test_socket
+test_bad_clients
+test_exhaustion
+if is_root; then
+	test_drop
+else
+	for what in "after the drop Uid, Gid and Groups are the user's" \
+		"after the drop there are no capabilities" \
+		"the key is found, and in locked memory only" \
+		"find-key finds a key in ordinary memory" \
+		"find-key says so if there is no key"; do
+		skip "$what" "needs root"
+	done
+fi
+if [ "$unprivileged" = yes ]; then
+	test_unprivileged
+else
+	skip "not root" "$unprivileged"
+fi
+grep -v '^-' "$key" > "$dir/lines"
+! grep -qFf "$dir/lines" "$dir/logs"
+result $? "no log has any of the key"
+echo "1..$tests"
+[ "$failed" -eq 0 ]
