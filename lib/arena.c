@@ -282,7 +282,7 @@ static uint32_t open_slab(struct smi_arena *arena, unsigned class)
 	for (;; extent--) {
 		units = smi_sizeclass_units(class,
 		                            (enum smi_slab_extent)extent);
-		run = smi_runs_take(&arena->runs, units, 0, true);
+		run = smi_runs_take(&arena->runs, units, 0);
 		if (run != SMI_NONE)
 			break;
 		if (extent == SMI_SLAB_LEAST)
@@ -322,7 +322,7 @@ static uint32_t run_alone(struct smi_arena *arena, size_t align, size_t bytes)
 	if (bytes > arena->pools.geometry.reserve_bytes)
 		return SMI_NONE;
 	units = (uint32_t)smi_units_for(bytes);
-	run = smi_runs_take(&arena->runs, units, align_order, true);
+	run = smi_runs_take(&arena->runs, units, align_order);
 	if (run != SMI_NONE)
 		smi_slab_open(&arena->slabs, run, units, SMI_ALONE);
 	return run;

@@ -113,8 +113,9 @@ static void mark_taken(struct smi_buddy *buddy, uint32_t start, uint32_t units)
 	buddy->free_units -= units;
 }
 
-uint32_t smi_buddy_take(struct smi_buddy *buddy, uint32_t units,
-                        unsigned align_order)
+/* From the smallest block that is large enough, or SMI_NONE. */
+static uint32_t take_block(struct smi_buddy *buddy, uint32_t units,
+                           unsigned align_order)
 {
 	unsigned order = smi_log2_ceil(units);
 	uint32_t start, block_units;
@@ -135,18 +136,35 @@ uint32_t smi_buddy_take(struct smi_buddy *buddy, uint32_t units,
 	return start;
 }
 
-uint32_t smi_buddy_take_anywhere(struct smi_buddy *buddy, uint32_t units,
-                                 unsigned align_order)
+/* At the lowest place where as many units are free, or SMI_NONE. */
+static uint32_t take_lowest(struct smi_buddy *buddy, uint32_t units,
+                            unsigned align_order)
 {
-	uint32_t start = smi_buddy_take(buddy, units, align_order);
+	uint32_t start;
 
-	if (start != SMI_NONE || buddy->free_units < units
-	    || align_order >= SMI_ORDERS)
-		return start;
+	if (buddy->free_units < units || align_order >= SMI_ORDERS)
+		return SMI_NONE;
 	start = smi_bitmap_find_run(buddy->free_map, buddy->units, units,
 	                            1u << align_order);
 	if (start != SMI_NONE)
 		smi_buddy_take_at(buddy, start, units);
+	return start;
+}
+
+/*
+ * A block is right for a power of two. A run of another length, cut from a
+ * block, would leave an end that runs like it cannot use; side by side they
+ * fill a pool.
+ */
+uint32_t smi_buddy_take(struct smi_buddy *buddy, uint32_t units,
+                        unsigned align_order)
+{
+	uint32_t start = SMI_NONE;
+
+	if (smi_is_pow2(units))
+		start = take_block(buddy, units, align_order);
+	if (start == SMI_NONE)
+		start = take_lowest(buddy, units, align_order);
 	return start;
 }
 

@@ -4,7 +4,7 @@
  * Keeps the free units of one pool as blocks of 2^k units at multiples of 2^k,
  * in one bitmap for each k (Knowlton's buddy system). A pool need not have a
  * power of two of units. Besides blocks it hands out and takes back runs: any
- * adjacent units, cut from blocks; the rest of a block stays free.
+ * adjacent units, whatever blocks they are cut from.
  *
  * Runs are half-open: [start, start + units). The caller keeps what runs it
  * took, holds the arena's lock, and gives back only what it took (in whole or
@@ -45,18 +45,22 @@ void smi_buddy_start(struct smi_buddy *buddy, uint32_t units, void *maps);
 int smi_buddy_largest(const struct smi_buddy *buddy);
 
 /*
- * Take a run of `units` (> 0) that starts at a multiple of 2^align_order, from
- * the smallest block that is large enough. Returns its start, or SMI_NONE.
+ * Take a run of `units` (> 0) that starts at a multiple of 2^align_order: a
+ * power of two from the smallest block that holds it, any other length, and
+ * what no block holds, from the lowest units that are free side by side.
+ * Returns its start, or SMI_NONE: then no such run is free.
  */
 uint32_t smi_buddy_take(struct smi_buddy *buddy, uint32_t units,
                         unsigned align_order);
 
 /*
- * The same, wherever as many units are free, whether in one block or not; it
- * searches the whole map. It fails only if there is no such run.
+ * The least order that the largest free block has where a run of `units` is
+ * free: any 2^(k+1) - 1 units side by side hold a block of order k.
  */
-uint32_t smi_buddy_take_anywhere(struct smi_buddy *buddy, uint32_t units,
-                                 unsigned align_order);
+static inline int smi_buddy_least_order(uint32_t units)
+{
+	return (int)smi_log2_floor(units + (units < UINT32_MAX)) - 1;
+}
 
 /* Take exactly this run if all of it is free and in the pool. */
 bool smi_buddy_take_at(struct smi_buddy *buddy, uint32_t start, uint32_t units);

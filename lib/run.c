@@ -92,51 +92,23 @@ static void set_heads(struct smi_span *span, uint32_t from, uint32_t units,
 		span->heads[unit] = head;
 }
 
-/* Note in the pool that [start, start + units) is a run now. */
-static uint32_t taken(struct smi_runs *runs, uint32_t pool, uint32_t start,
-                      uint32_t units)
-{
-	set_heads(smi_runs_span(runs, pool), start, units, start);
-	update_best(runs, pool);
-	return number_of(runs, pool, start);
-}
-
-/* The first pool that has a large enough block. */
-static uint32_t take_block(struct smi_runs *runs, uint32_t units,
-                           unsigned align_order)
-{
-	unsigned order = smi_log2_ceil(units);
-
-	if (order < align_order)
-		order = align_order;
-	for (uint32_t pool = 0; pool < runs->pools->used; pool++) {
-		struct smi_buddy *buddy;
-
-		if (runs->best[pool] <= order)
-			continue;
-		buddy = &smi_runs_span(runs, pool)->buddy;
-		return taken(runs, pool,
-		             smi_buddy_take(buddy, units, align_order), units);
-	}
-	return SMI_NONE;
-}
-
 uint32_t smi_runs_take(struct smi_runs *runs, uint32_t units,
-                       unsigned align_order, bool anywhere)
+                       unsigned align_order)
 {
-	uint32_t run = take_block(runs, units, align_order);
+	int least = smi_buddy_least_order(units) + 1;
 
-	if (run != SMI_NONE || !anywhere)
-		return run;
 	for (uint32_t pool = 0; pool < runs->pools->used; pool++) {
 		uint32_t start;
 
-		if (runs->best[pool] == 0)
+		if (runs->best[pool] < least || runs->best[pool] == 0)
 			continue;
-		start = smi_buddy_take_anywhere(
-			&smi_runs_span(runs, pool)->buddy, units, align_order);
-		if (start != SMI_NONE)
-			return taken(runs, pool, start, units);
+		start = smi_buddy_take(&smi_runs_span(runs, pool)->buddy, units,
+		                       align_order);
+		if (start == SMI_NONE)
+			continue;
+		set_heads(smi_runs_span(runs, pool), start, units, start);
+		update_best(runs, pool);
+		return number_of(runs, pool, start);
 	}
 	return SMI_NONE;
 }

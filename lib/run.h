@@ -43,12 +43,12 @@ size_t smi_runs_metadata_bytes(uint32_t stride_units);
 void smi_runs_add_pool(struct smi_runs *runs, uint32_t pool);
 
 /*
- * Take a run of `units` (> 0) at a multiple of 2^align_order units; from a
- * block, or with `anywhere` also from adjacent free blocks. Returns its number,
- * or SMI_NONE.
+ * Take a run of `units` (> 0) at a multiple of 2^align_order units of its pool,
+ * from the first pool that has one. Returns its number, or SMI_NONE: then no
+ * pool has.
  */
 uint32_t smi_runs_take(struct smi_runs *runs, uint32_t units,
-                       unsigned align_order, bool anywhere);
+                       unsigned align_order);
 
 /* Give back a run of `units`, or its end from unit number `run` on. */
 void smi_runs_give(struct smi_runs *runs, uint32_t run, uint32_t units);

@@ -9,7 +9,7 @@
 #define FULL_MOST_UNITS 32u
 
 /* At most one part in so many is tail. */
-#define FULL_PARTS ((size_t)64)
+#define FULL_PARTS ((size_t)128)
 #define SMALL_PARTS ((size_t)12)
 
 unsigned smi_sizeclass_aligned(size_t bytes, size_t align)

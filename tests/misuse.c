@@ -7,6 +7,8 @@
  *
  * SPDX-License-Identifier: ISC
  */
+#include "config.h"
+
 #include "hide.h"
 #include "tap.h"
 

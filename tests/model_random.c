@@ -6,6 +6,8 @@
  *
  * SPDX-License-Identifier: ISC
  */
+#include "config.h"
+
 #include "tap.h"
 
 #include <errno.h>

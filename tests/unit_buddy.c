@@ -78,7 +78,7 @@ START_TEST(any_free_run_can_be_had)
 			uint32_t at;
 
 			start(units);
-			at = smi_buddy_take_anywhere(&buddy, run, 0);
+			at = smi_buddy_take(&buddy, run, 0);
 			ck_assert_uint_ne(at, SMI_NONE);
 			note(at, run);
 			check();
@@ -105,15 +105,15 @@ START_TEST(alignment_is_kept)
 			start(256);
 			/* A first unit that is gone upsets the easy answer. */
 			note(smi_buddy_take(&buddy, 1, 0), 1);
-			at = smi_buddy_take_anywhere(&buddy, run, order);
+			at = smi_buddy_take(&buddy, run, order);
 			ck_assert_uint_ne(at, SMI_NONE);
 			ck_assert_uint_eq(at % (1u << order), 0);
 			note(at, run);
 			check();
 		}
 	start(100);
-	ck_assert_uint_eq(smi_buddy_take_anywhere(&buddy, 1, 31), 0);
-	ck_assert_uint_eq(smi_buddy_take_anywhere(&buddy, 1, 31), SMI_NONE);
+	ck_assert_uint_eq(smi_buddy_take(&buddy, 1, 31), 0);
+	ck_assert_uint_eq(smi_buddy_take(&buddy, 1, 31), SMI_NONE);
 }
 END_TEST
 
@@ -141,7 +141,7 @@ START_TEST(random_use_agrees_with_the_model)
 		uint32_t units = 1 + (uint32_t)rand() % 24, i;
 
 		if (rand() % 2 == 0) {
-			uint32_t at = smi_buddy_take_anywhere(&buddy, units, 0);
+			uint32_t at = smi_buddy_take(&buddy, units, 0);
 
 			ck_assert_int_eq(at != SMI_NONE, has_run(units));
 			if (at == SMI_NONE)

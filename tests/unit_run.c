@@ -20,7 +20,7 @@ static void check(void)
 static void use_whole_pool(uint32_t pool, size_t bytes)
 {
 	uint32_t units = (uint32_t)(bytes / SMI_UNIT_BYTES);
-	uint32_t run = smi_runs_take(&fake.runs, units, 0, true);
+	uint32_t run = smi_runs_take(&fake.runs, units, 0);
 	uintptr_t start;
 
 	ck_assert_uint_ne(run, SMI_NONE);
@@ -79,17 +79,17 @@ START_TEST(pools_are_used_in_order_and_to_the_end)
 	fake_add(&fake, 15 * 4096);
 	fake_add(&fake, 40 * 4096);
 	fake_add(&fake, 3 * 4096);
-	first = smi_runs_take(&fake.runs, 1, 0, false);
+	first = smi_runs_take(&fake.runs, 1, 0);
 	ck_assert_uint_eq(smi_runs_pool(&fake.runs, first), 0);
 	for (int units = 1; units < 58 * 8; units++) {
-		last = smi_runs_take(&fake.runs, 1, 0, true);
+		last = smi_runs_take(&fake.runs, 1, 0);
 		ck_assert_uint_ne(last, SMI_NONE);
 	}
 	check();
-	ck_assert_uint_eq(smi_runs_take(&fake.runs, 1, 0, true), SMI_NONE);
+	ck_assert_uint_eq(smi_runs_take(&fake.runs, 1, 0), SMI_NONE);
 	ck_assert_uint_eq(smi_runs_pool(&fake.runs, last), fake.pools.used - 1);
 	smi_runs_give(&fake.runs, first, 1);
-	ck_assert_uint_eq(smi_runs_take(&fake.runs, 1, 0, false), first);
+	ck_assert_uint_eq(smi_runs_take(&fake.runs, 1, 0), first);
 	fake_end(&fake);
 }
 END_TEST
@@ -100,10 +100,10 @@ START_TEST(a_run_grows_and_shrinks_in_place)
 
 	fake_start(&fake, 4096, 16 * 4096, 2);
 	fake_add(&fake, 16 * 4096);
-	run = smi_runs_take(&fake.runs, 3, 0, true);
+	run = smi_runs_take(&fake.runs, 3, 0);
 	ck_assert(smi_runs_extend(&fake.runs, run, 3, 4));
 	check();
-	next = smi_runs_take(&fake.runs, 1, 0, true);
+	next = smi_runs_take(&fake.runs, 1, 0);
 	ck_assert_uint_eq(next, run + 7);
 	ck_assert(!smi_runs_extend(&fake.runs, run, 7, 1));
 	check();

@@ -47,7 +47,7 @@ static uint32_t open_slab(size_t slot_bytes, uint32_t units)
 	unsigned class = slot_bytes <= SMI_SLOT_MOST_BYTES
 	                         ? smi_sizeclass_of(slot_bytes)
 	                         : SMI_ALONE;
-	uint32_t run = smi_runs_take(&fake.runs, units, 0, true);
+	uint32_t run = smi_runs_take(&fake.runs, units, 0);
 
 	smi_slab_open(&slabs, run, units, class);
 	return run;

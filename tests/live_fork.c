@@ -1,0 +1,231 @@
+/*
+ * The child of a fork under the policy NONE: the pools are not there, a stale
+ * pointer faults, every call is closed, and an arena of its own can be made.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "hide.h"
+#include "proc.h"
+#include "tap.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <secmalloc.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+
+static char *chunk, *plain;
+
+/* The exit status of a child that does something, or 128 + its signal. */
+static int in_child(int (*act)(void))
+{
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		alarm(30);
+		_exit(act());
+	}
+	waitpid(pid, &status, 0);
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status)
+	                           : WEXITSTATUS(status);
+}
+
+static int read_plain(void)
+{
+	return strcmp(hide(plain), "plain secret") == 0 ? 7 : 0;
+}
+
+static int read_stale(void)
+{
+	return ((volatile char *)chunk)[0];
+}
+
+static int write_stale(void)
+{
+	((volatile char *)chunk)[0] = 1;
+	return 0;
+}
+
+/* What is mapped later must not come to lie where the pools were. */
+static int map_much_and_read_stale(void)
+{
+	for (int i = 0; i < 2000; i++)
+		memset(mmap(NULL, 65536, PROT_READ | PROT_WRITE,
+		            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 1, 65536);
+	return read_stale();
+}
+
+static int mapping_is_closed(void)
+{
+	struct proc_mapping mapping;
+
+	return proc_mapping_of(chunk, &mapping)
+	       && strcmp(mapping.access, "---p") == 0
+	       && proc_status_kb("VmLck") == 0;
+}
+
+static int calls_are_closed(void)
+{
+	struct secmalloc_stats stats;
+
+	/* No-ops, and no deaths. */
+	secfree(chunk);
+	secfree(chunk + 5);
+	secmalloc_fini();
+	return secmalloc(1) == NULL && errno == ENXIO
+	       && strstr(secmalloc_error(), "is the parent's") != NULL
+	       && secrealloc(chunk, 10) == NULL && errno == ENXIO
+	       && secaligned_alloc(64, 1) == NULL && errno == ENXIO
+	       && secmalloc_stats(&stats) == -1 && errno == ENXIO
+	       && secmalloc_audit() == -1 && errno == ENXIO
+	       && secmalloc_usable_size(chunk) == 0 && errno == ENXIO
+	       && secmalloc_munlock(chunk, 1) == -1 && errno == EINVAL
+	       && secmalloc_owns(chunk) == 0;
+}
+
+static int own_arena(void)
+{
+	struct secmalloc_config config = {.initial_pools = 1};
+	char *own;
+
+	if (secmalloc_init(&config) != 0)
+		return 2;
+	own = secstrdup("the child's");
+	secfree(chunk);
+	if (secrealloc(chunk, 10) != NULL || errno != ENXIO
+	    || secmalloc_owns(chunk) || !secmalloc_owns(own)
+	    || !proc_has_flag(own, "lo"))
+		return 3;
+	secfree(own);
+	if (secmalloc_audit() != 0)
+		return 4;
+	secmalloc_fini();
+	secfree(chunk);
+	return 1;
+}
+
+/* Forks of forks, each with an arena of its own, know all pointers of old. */
+static int generations(void)
+{
+	char *stale[4];
+
+	for (int i = 0; i < 4; i++) {
+		int status;
+		pid_t pid;
+
+		if (secmalloc_init(NULL) != 0)
+			return 2;
+		stale[i] = secmalloc(32);
+		pid = fork();
+		if (pid > 0) {
+			secfree(stale[i]);
+			if (secmalloc_audit() != 0)
+				return 3;
+			waitpid(pid, &status, 0);
+			return WIFEXITED(status) ? WEXITSTATUS(status) : 4;
+		}
+		for (int j = 0; j <= i; j++)
+			secfree(stale[j]);
+	}
+	return secmalloc(1) == NULL && errno == ENXIO;
+}
+
+/* Another library's handler runs first and takes the place of the pools. */
+static bool grab;
+static void grab_the_place(void)
+{
+	if (grab)
+		mmap((void *)((uintptr_t)chunk & ~(uintptr_t)4095), 4096,
+		     PROT_READ | PROT_WRITE,
+		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+}
+
+static int nothing(void)
+{
+	return 0;
+}
+
+static _Atomic bool stop;
+
+static void *load(void *unused)
+{
+	while (!stop) {
+		void *p = secmalloc(100), *q = secmalloc(3000);
+
+		p = secrealloc(p, 5000);
+		secfree(q);
+		secfree(p);
+	}
+	return unused;
+}
+
+static int init_and_use(void)
+{
+	void *p;
+
+	if (secmalloc_init(NULL) != 0)
+		return 2;
+	p = secmalloc(10);
+	secfree(p);
+	return p != NULL && secmalloc_audit() == 0;
+}
+
+static void fork_under_load(void)
+{
+	pthread_t threads[4];
+	int good = 0;
+
+	for (int i = 0; i < 4; i++)
+		pthread_create(&threads[i], NULL, load, NULL);
+	for (int i = 0; i < 200; i++)
+		good += in_child(init_and_use) == 1;
+	stop = true;
+	for (int i = 0; i < 4; i++)
+		pthread_join(threads[i], NULL);
+	tap_ok(good == 200, "200 forks under load of 4 threads: %d children "
+	       "could make an arena and use it", good);
+	tap_ok(secmalloc_audit() == 0, "and the parent's arena is sound %s",
+	       secmalloc_error());
+}
+
+int main(void)
+{
+	struct secmalloc_config config = {.initial_pools = 2};
+
+	tap_needs_plain_build();
+	pthread_atfork(NULL, NULL, grab_the_place);
+	if (secmalloc_init(&config) != 0)
+		tap_skip_all("2 pools cannot be locked");
+	chunk = hide(secstrdup("locked secret"));
+	plain = strdup("plain secret");
+
+	tap_ok(in_child(read_plain) == 7,
+	       "control: a child reads what malloc held");
+	tap_ok(in_child(read_stale) == 128 + SIGSEGV,
+	       "a read through a stale pointer faults");
+	tap_ok(in_child(write_stale) == 128 + SIGSEGV,
+	       "a write through a stale pointer faults");
+	tap_ok(in_child(map_much_and_read_stale) == 128 + SIGSEGV,
+	       "it still faults after 128 MiB of new mappings");
+	tap_ok(in_child(mapping_is_closed) == 1,
+	       "the place of the pools is inaccessible, and nothing is locked");
+	tap_ok(in_child(calls_are_closed) == 1,
+	       "all calls fail with ENXIO; secfree of the parent's is a no-op");
+	tap_ok(in_child(own_arena) == 1,
+	       "the child can have an arena of its own, locked");
+	tap_ok(in_child(generations) == 1,
+	       "so can its children, and theirs, and all old pointers are known");
+	tap_note("a fatal line is expected here");
+	grab = true;
+	tap_ok(in_child(nothing) == 128 + SIGABRT,
+	       "a child in which the place was taken dies, and does not run on");
+	grab = false;
+	tap_ok(strcmp(chunk, "locked secret") == 0 && secmalloc_audit() == 0
+	       && proc_has_flag(chunk, "lo"), "the parent is untouched");
+	fork_under_load();
+	tap_done();
+}

@@ -1,0 +1,141 @@
+/*
+ * After init, taking and giving back in the initial pools makes no system call:
+ * a filter kills the process at the first one but exit and the result's write.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "hide.h"
+#include "tap.h"
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <secmalloc.h>
+#include <signal.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#define DONE 42
+
+static bool filter_on(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+		         offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+	};
+	struct sock_fprog program = {
+		.len = sizeof(code) / sizeof(code[0]), .filter = code,
+	};
+
+	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0
+	       && prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) == 0;
+}
+
+static _Noreturn void leave(int status)
+{
+	syscall(SYS_exit_group, status);
+	__builtin_unreachable();
+}
+
+/* Everything that is promised to work without the kernel. */
+static void use_the_arena(void)
+{
+	static const size_t sizes[] = {0, 16, 32, 240, 1200, 4032, 9000, 60000};
+	void *chunks[8][3];
+	struct secmalloc_stats stats;
+
+	for (int round = 0; round < 200; round++) {
+		for (int i = 0; i < 8; i++)
+			for (int j = 0; j < 3; j++) {
+				chunks[i][j] = secmalloc(sizes[i]);
+				if (chunks[i][j] == NULL)
+					leave(1);
+				memset(chunks[i][j], 1, sizes[i]);
+			}
+		for (int i = 0; i < 8; i++)
+			for (int j = 0; j < 3; j++) {
+				void *p = secrealloc(chunks[i][j],
+				                     sizes[(i + j) % 8]);
+
+				if (p == NULL || !secmalloc_owns(p))
+					leave(2);
+				secfree(p);
+			}
+		secfree(secaligned_alloc(4096, 100));
+		secfree(secstrdup("a string"));
+	}
+	if (secmalloc_stats(&stats) != 0 || stats.chunks != 0)
+		leave(3);
+	if (secmalloc_audit() != 0)
+		leave(4);
+}
+
+static void grow(void)
+{
+	for (int i = 0; i < 20; i++)
+		hide(secmalloc(60000));
+}
+
+static void map(void)
+{
+	mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
+static void plain_malloc(void)
+{
+	hide(malloc(1 << 24));
+}
+
+/* What becomes of a process that does something under the filter. */
+static int status_of(void (*act)(void))
+{
+	struct secmalloc_config config = {.initial_pools = 8};
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		if (secmalloc_init(&config) != 0)
+			leave(99);
+		if (!filter_on())
+			leave(98);
+		act();
+		leave(DONE);
+	}
+	waitpid(pid, &status, 0);
+	return status;
+}
+
+static bool was_killed(int status)
+{
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGSYS;
+}
+
+int main(void)
+{
+	int status;
+
+	tap_needs_plain_build();
+	status = status_of(map);
+	if (WIFEXITED(status) && WEXITSTATUS(status) >= 98)
+		tap_skip_all(WEXITSTATUS(status) == 99
+		                     ? "8 pools cannot be locked"
+		                     : "no seccomp filter can be set");
+	tap_ok(was_killed(status), "control: the filter kills at mmap");
+	tap_ok(was_killed(status_of(plain_malloc)),
+	       "control: plain malloc of 16 MiB is killed");
+	status = status_of(use_the_arena);
+	tap_ok(WIFEXITED(status) && WEXITSTATUS(status) == DONE,
+	       "4,800 chunks in the initial pools: no system call (%x)",
+	       (unsigned)status);
+	tap_ok(was_killed(status_of(grow)),
+	       "control: only growth past the initial pools makes one");
+	tap_done();
+}

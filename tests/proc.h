@@ -1,0 +1,96 @@
+/*
+ * proc.h - what the kernel says of this process's memory
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef TESTS_PROC_H
+#define TESTS_PROC_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A figure of /proc/self/status in kB, such as "VmLck"; -1 if it is not there. */
+static inline long proc_status_kb(const char *name)
+{
+	FILE *file = fopen("/proc/self/status", "r");
+	size_t length = strlen(name);
+	char line[256];
+	long kb = -1;
+
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+		if (strncmp(line, name, length) == 0 && line[length] == ':')
+			kb = strtol(line + length + 1, NULL, 10);
+	if (file != NULL)
+		fclose(file);
+	return kb;
+}
+
+struct proc_mapping {
+	uintptr_t start, end;
+	char access[5];  /* such as rw-p */
+	long swap_kb;
+	char flags[128]; /* VmFlags, such as " rd wr mr mw me lo ac dd " */
+};
+
+/* The mapping that holds an address. False: none does. */
+static inline bool proc_mapping_of(const void *address,
+                                   struct proc_mapping *mapping)
+{
+	FILE *file = fopen("/proc/self/smaps", "r");
+	uintptr_t at = (uintptr_t)address;
+	bool inside = false, found = false;
+	char line[512];
+
+	while (file != NULL && !found && fgets(line, sizeof(line), file)) {
+		unsigned long start, end;
+		char access[5];
+
+		if (sscanf(line, "%lx-%lx %4s", &start, &end, access) == 3) {
+			inside = start <= at && at < end;
+			if (!inside)
+				continue;
+			mapping->start = start;
+			mapping->end = end;
+			memcpy(mapping->access, access, sizeof(access));
+		} else if (inside && strncmp(line, "Swap:", 5) == 0) {
+			mapping->swap_kb = strtol(line + 5, NULL, 10);
+		} else if (inside && strncmp(line, "VmFlags:", 8) == 0) {
+			snprintf(mapping->flags, sizeof(mapping->flags), "%.120s",
+			         line + 8);
+			found = true;
+		}
+	}
+	if (file != NULL)
+		fclose(file);
+	return found;
+}
+
+/* Whether the mapping of an address has a flag of VmFlags, such as "lo". */
+static inline bool proc_has_flag(const void *address, const char *flag)
+{
+	struct proc_mapping mapping;
+	char word[8];
+
+	snprintf(word, sizeof(word), " %.2s", flag);
+	return proc_mapping_of(address, &mapping)
+	       && strstr(mapping.flags, word) != NULL;
+}
+
+/* The number of mappings of this process. */
+static inline size_t proc_mappings(void)
+{
+	FILE *file = fopen("/proc/self/maps", "r");
+	size_t count = 0;
+	int c;
+
+	while (file != NULL && (c = getc(file)) != EOF)
+		count += c == '\n';
+	if (file != NULL)
+		fclose(file);
+	return count;
+}
+
+#endif /* TESTS_PROC_H */
