@@ -1,0 +1,121 @@
+/*
+ * A core dump holds what malloc held, and nothing of the arena.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "hide.h"
+#include "pattern.h"
+#include "tap.h"
+
+#include <fcntl.h>
+#include <secmalloc.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+
+#define CORE_PATTERN "/proc/sys/kernel/core_pattern"
+#define COPIES 50
+
+static char directory[] = "/tmp/secmalloc-core-XXXXXX";
+static char old_pattern[256];
+
+static bool write_pattern(const char *pattern)
+{
+	int fd = open(CORE_PATTERN, O_WRONLY);
+	bool ok = fd >= 0 && write(fd, pattern, strlen(pattern)) > 0;
+
+	if (fd >= 0)
+		close(fd);
+	return ok;
+}
+
+static bool redirect_cores(void)
+{
+	int fd = open(CORE_PATTERN, O_RDONLY);
+	char pattern[300];
+	ssize_t n = fd < 0 ? -1
+	                   : read(fd, old_pattern, sizeof(old_pattern) - 1);
+
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0 || mkdtemp(directory) == NULL)
+		return false;
+	snprintf(pattern, sizeof(pattern), "%s/core", directory);
+	return write_pattern(pattern);
+}
+
+/* Die with the pattern in the arena and another in ordinary memory. */
+static _Noreturn void crash(uint64_t secret, uint64_t control)
+{
+	struct secmalloc_config config = {.initial_pools = 4};
+	struct rlimit core;
+
+	getrlimit(RLIMIT_CORE, &core);
+	core.rlim_cur = core.rlim_max;
+	if (core.rlim_max < 1 << 24 || setrlimit(RLIMIT_CORE, &core) != 0
+	    || chdir(directory) != 0)
+		_exit(98);
+	if (secmalloc_init(&config) != 0)
+		_exit(99);
+	for (int i = 0; i < COPIES; i++) {
+		pattern_put(hide(secmalloc(PATTERN_BYTES)), secret);
+		pattern_put(hide(malloc(PATTERN_BYTES)), control);
+	}
+	abort();
+}
+
+/* The size of the core file, mapped at *data; 0 if there is none. */
+static size_t map_core(unsigned char **data)
+{
+	char path[400];
+	struct stat info;
+	size_t size = 0;
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/core", directory);
+	fd = open(path, O_RDONLY);
+	if (fd >= 0 && fstat(fd, &info) == 0 && info.st_size > 0) {
+		*data = mmap(NULL, (size_t)info.st_size, PROT_READ,
+		             MAP_PRIVATE, fd, 0);
+		size = *data == MAP_FAILED ? 0 : (size_t)info.st_size;
+	}
+	if (fd >= 0)
+		close(fd);
+	unlink(path);
+	/* With core_uses_pid the name has a suffix; those are not sought. */
+	return size;
+}
+
+int main(void)
+{
+	uint64_t secret = (uint64_t)getpid() << 32 | 1, control = secret + 999;
+	unsigned char *data = NULL;
+	size_t size;
+	int status;
+	pid_t pid;
+
+	tap_needs_plain_build();
+	tap_needs_root();
+	if (!redirect_cores())
+		tap_skip_all("the core pattern cannot be set");
+	pid = fork();
+	if (pid == 0)
+		crash(secret, control);
+	waitpid(pid, &status, 0);
+	write_pattern(old_pattern);
+	size = map_core(&data);
+	rmdir(directory);
+
+	if (!WIFSIGNALED(status) || size == 0) {
+		tap_skip_all("no core file was written here");
+	}
+	tap_ok(pattern_count(data, size, control) >= COPIES,
+	       "control: the core of %zu bytes holds what malloc held", size);
+	tap_ok(pattern_count(data, size, secret) == 0,
+	       "it holds nothing of the arena");
+	tap_done();
+}

@@ -1,0 +1,136 @@
+/*
+ * The next caller: nothing of a chunk is left in memory when it is freed,
+ * moved or made smaller. Plain malloc leaves all of it.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "hide.h"
+#include "tap.h"
+
+#include <secmalloc.h>
+#include <stdint.h>
+#include <string.h>
+
+static const size_t sizes[] = {16, 32, 100, 240, 1200, 2400, 4032, 9000, 50000};
+#define SIZES (sizeof(sizes) / sizeof(sizes[0]))
+
+static size_t count_marks(const char *p, size_t size)
+{
+	size_t found = 0;
+
+	for (size_t i = 0; i < size; i++)
+		found += p[i] == 'K';
+	return found;
+}
+
+static char *marked(void *(*allocate)(size_t), size_t size)
+{
+	char *p = hide(allocate(size));
+
+	memset(p, 'K', size);
+	return hide(p);
+}
+
+static bool malloc_leaves_it(void)
+{
+	/* The neighbour keeps the allocator from giving the memory back. */
+	char *p = marked(malloc, 1200), *neighbour = malloc(1200);
+	size_t left;
+
+	free(hide(p));
+	p = hide(malloc(1200));
+	left = count_marks(p, 1200);
+	free(hide(p));
+	free(neighbour);
+	return left > 1000;
+}
+
+static bool free_leaves_nothing(void)
+{
+	for (size_t i = 0; i < SIZES; i++) {
+		char *p = marked(secmalloc, sizes[i]);
+
+		secfree(hide(p));
+		/* Still mapped, as the arena never gives a page back. */
+		if (count_marks(p, sizes[i]) != 0)
+			return false;
+	}
+	return true;
+}
+
+static bool move_leaves_nothing(void)
+{
+	for (size_t i = 0; i < SIZES; i++) {
+		char *p = marked(secmalloc, sizes[i]), *moved;
+		void *behind = secmalloc(sizes[i]);
+
+		moved = hide(secrealloc(hide(p), 60000));
+		if (moved != p && count_marks(p, sizes[i]) != 0)
+			return false;
+		if (count_marks(moved, 60000) != sizes[i])
+			return false;
+		secfree(moved);
+		secfree(behind);
+	}
+	return true;
+}
+
+static bool shrink_leaves_nothing(void)
+{
+	for (size_t i = 0; i < SIZES; i++) {
+		char *p = marked(secmalloc, sizes[i]), *shrunk;
+		size_t size = sizes[i] / 3;
+
+		shrunk = hide(secrealloc(hide(p), size));
+		if (count_marks(shrunk, size) != size)
+			return false;
+		/* The canary is not all K. */
+		if (shrunk == p && count_marks(p + size, sizes[i] - size)
+		                           > (sizes[i] - size) / 4)
+			return false;
+		if (shrunk != p && count_marks(p, sizes[i]) != 0)
+			return false;
+		secfree(shrunk);
+	}
+	return true;
+}
+
+static bool fresh_chunks_are_zero(void)
+{
+	void *chunks[100];
+
+	for (int round = 0; round < 50; round++)
+		for (size_t i = 0; i < 100; i++) {
+			size_t size = sizes[(i + (size_t)round) % (SIZES - 1)];
+			char *p;
+
+			if (round > 0)
+				secfree(chunks[i]);
+			p = hide(secmalloc(size));
+			if (p == NULL || count_marks(p, size) != 0)
+				return false;
+			for (size_t j = 0; j < size; j++)
+				if (p[j] != 0)
+					return false;
+			memset(p, 'K', size);
+			chunks[i] = p;
+		}
+	return true;
+}
+
+int main(void)
+{
+	struct secmalloc_config config = {.initial_pools = 12};
+
+	tap_needs_plain_build();
+	if (secmalloc_init(&config) != 0)
+		tap_skip_all("12 pools cannot be locked");
+	tap_ok(malloc_leaves_it(), "control: plain malloc hands it on");
+	tap_ok(free_leaves_nothing(), "a chunk is wiped when it is freed");
+	tap_ok(move_leaves_nothing(), "and when it moves");
+	tap_ok(shrink_leaves_nothing(), "and, what is cut off, when it shrinks");
+	tap_ok(fresh_chunks_are_zero(), "fresh chunks are zero, also reused ones");
+	tap_done();
+}
