@@ -33,8 +33,9 @@
  *            made without the fork handlers (a bare clone() or _Fork()) must
  *            not call the library before it execs.
  *   Misuse   A double free, a pointer that is no chunk, a broken canary or a
- *            write to freed memory is fatal: one line on standard error,
- *            on_fault, abort(). That line is all the library ever prints.
+ *            write to freed memory is fatal: one line on standard error, the
+ *            arena's on_fault, abort(). That line is all the library ever
+ *            prints.
  */
 #ifndef SECMALLOC_H
 #define SECMALLOC_H
@@ -61,7 +62,8 @@ extern "C" {
 /*
  * A flag of struct secmalloc_config: when a place is handed out again, check
  * that all of it still reads as zero. Without the flag the first 256 bytes are
- * checked, which covers all of every small chunk.
+ * checked, which covers all of every small chunk; a stray write behind them is
+ * then neither found nor cleared.
  */
 #define SECMALLOC_CHECK_WHOLE 0x1u
 
@@ -82,7 +84,8 @@ struct secmalloc_config {
 	 * Pools that there may ever be, the initial ones included. 0: as many
 	 * as fit in a reservation of 8 GiB of addresses (128 MiB where
 	 * addresses have 32 bits), or in less where the process may not
-	 * reserve that. The reservation itself takes no memory.
+	 * reserve that. The reservation, and the third as much again that is
+	 * reserved for metadata, are addresses only: they take no memory.
 	 */
 	size_t max_pools;
 
@@ -154,8 +157,8 @@ SECMALLOC_API const char *secmalloc_version(void);
  * A chunk of `size` bytes of locked memory, aligned to 16, all zero.
  * Size 0 gives a unique pointer with no usable byte, freed like any other.
  *
- * No system call is made as long as the pools that are locked have a place.
- * When they have none, one more pool is locked if max_pools and the lock limit
+ * No system call is made as long as the pools that are locked have a place,
+ * except to wait for another thread. When they have none, one more pool is locked if max_pools and the lock limit
  * allow it; a chunk that is larger than a pool gets a pool of its own size,
  * which counts as as many pools as it takes addresses.
  *
@@ -172,16 +175,16 @@ void *seccalloc(size_t nmemb, size_t size);
 
 /*
  * Change the size of a chunk; its bytes are kept up to the smaller of both
- * sizes, and what is new reads as zero. It stays where it is when its place
- * has room, and otherwise moves: the old place is then wiped. Bytes cut off by
- * a smaller size are wiped. A chunk from secaligned_alloc() that moves is
- * aligned to 16 only.
+ * sizes, and what is new reads as zero. It stays where it is if its place has
+ * room, and moves if not, or if a place of half the size would do: the old place
+ * is then wiped. Bytes cut off by a smaller size are wiped. A chunk from
+ * secaligned_alloc() that moves is aligned to 16 only.
  *
  * secrealloc(NULL, n) is secmalloc(n). secrealloc(p, 0) gives a chunk of size
  * 0; it does not free. A smaller size never fails.
  *
  * ENOMEM  as secmalloc(); the old chunk is untouched
- * ENXIO   no arena
+ * ENXIO   no arena, or in a child of fork() a chunk of the parent's
  *
  * Misuse is fatal, as for secfree().
  */

@@ -153,6 +153,7 @@ struct smi_arena *smi_arena_create(const struct smi_arena_plan *plan,
 {
 	struct smi_geometry g;
 	size_t page = smi_os_page_bytes();
+	int code = errno;
 	struct smi_lock_shortage shortage = {
 		.call = call,
 		.pools_wanted = plan->initial_pools,
@@ -161,7 +162,6 @@ struct smi_arena *smi_arena_create(const struct smi_arena_plan *plan,
 	};
 	struct smi_arena *arena = map_what_fits(plan, &g);
 	struct smi_secrets *secrets;
-	int code;
 
 	if (arena == NULL) {
 		if (errno == EINVAL)
@@ -189,6 +189,8 @@ struct smi_arena *smi_arena_create(const struct smi_arena_plan *plan,
 			smi_limits_explain(&shortage);
 			goto fail;
 		}
+	/* More may have been asked for first than could be had. */
+	errno = code;
 	return arena;
 fail:
 	code = errno;
@@ -251,18 +253,22 @@ static bool grow(struct smi_arena *arena, const char *call, size_t size,
 		.pool_bytes = bytes > g->pool_bytes ? bytes : g->pool_bytes,
 		.growth = true,
 	};
+	int code = errno;
 
 	if (!smi_pools_have_strides(&arena->pools, shortage.pool_bytes)) {
 		smi_error_set(ENOMEM, "%s: no room for %zu bytes in %zu pools "
-		              "(%zu bytes), and max_pools (%zu) allows no "
-		              "further one: raise max_pools, initial_pools or "
-		              "pool_size", call, size,
+		              "(%zu bytes), and max_pools (%zu) leaves none for "
+		              "one more of %zu bytes: raise max_pools, or free "
+		              "chunks", call, size,
 		              (size_t)arena->pools.count, arena->pools.bytes,
-		              (size_t)g->max_pools);
+		              (size_t)g->max_pools, shortage.pool_bytes);
 		return false;
 	}
-	if (add_pool(arena, bytes) != SMI_NONE)
+	if (add_pool(arena, bytes) != SMI_NONE) {
+		/* A larger one may have been refused first. */
+		errno = code;
 		return true;
+	}
 	shortage.bytes_wanted = smi_arena_locked_bytes(arena)
 	                        + shortage.pool_bytes;
 	smi_limits_explain(&shortage);
@@ -328,11 +334,24 @@ static uint32_t run_alone(struct smi_arena *arena, size_t align, size_t bytes)
 	return run;
 }
 
-static uint32_t find_run(struct smi_arena *arena, unsigned class, size_t align,
-                         size_t bytes)
+/*
+ * Where a chunk and its canary can go, in the pools that there are. When all
+ * else is taken, also the slots are looked at whose class promises no such
+ * alignment.
+ */
+static bool find_spot(struct smi_arena *arena, size_t align, size_t bytes,
+                      struct smi_spot *spot)
 {
-	return class < SMI_CLASSES ? run_with_slot(arena, class, align)
-	                           : run_alone(arena, align, bytes);
+	unsigned class = smi_sizeclass_aligned(bytes, align);
+
+	spot->slot = SMI_NONE;
+	spot->run = class < SMI_CLASSES ? run_with_slot(arena, class, align)
+	                                : run_alone(arena, align, bytes);
+	return spot->run != SMI_NONE
+	       || (align > SMI_ALIGN_BYTES && bytes <= SMI_SLOT_MOST_BYTES
+	           && smi_slab_find_aligned(&arena->slabs,
+	                                    smi_sizeclass_of(bytes), align,
+	                                    spot));
 }
 
 /*
@@ -345,24 +364,25 @@ static bool take_place(struct smi_arena *arena, const char *call, size_t align,
 {
 	struct smi_finding finding;
 	size_t bytes = size + SMI_CANARY_LEAST_BYTES;
-	unsigned class;
-	uint32_t run;
+	struct smi_spot spot;
 
 	if (size > PTRDIFF_MAX) {
 		smi_error_set(ENOMEM, "%s: %zu bytes are more than any object "
 		              "may have", call, size);
 		return false;
 	}
-	class = smi_sizeclass_aligned(bytes, align);
-	run = find_run(arena, class, align, bytes);
-	if (run == SMI_NONE) {
-		if (!may_grow || !grow(arena, call, size,
-		                       smi_round_up(bytes, SMI_UNIT_BYTES)))
+	if (!find_spot(arena, align, bytes, &spot)) {
+		if (!may_grow)
 			return false;
+		if (!grow(arena, call, size,
+		          smi_round_up(bytes, SMI_UNIT_BYTES))) {
+			arena->counts.failures++;
+			return false;
+		}
 		/* The new pool is large enough and aligned to its stride. */
-		run = find_run(arena, class, align, bytes);
+		find_spot(arena, align, bytes, &spot);
 	}
-	if (!smi_slab_take(&arena->slabs, run, size, place, &finding))
+	if (!smi_slab_take(&arena->slabs, spot, size, place, &finding))
 		die(arena, call, NULL, size, &finding);
 	return true;
 }
@@ -381,10 +401,8 @@ void *smi_arena_take(struct smi_arena *arena, const char *call, size_t align,
 	struct smi_arena_counts *counts = &arena->counts;
 	struct smi_place place;
 
-	if (!take_place(arena, call, align, size, true, &place)) {
-		counts->failures++;
+	if (!take_place(arena, call, align, size, true, &place))
 		return NULL;
-	}
 	counts->allocations++;
 	if (++counts->chunks > counts->chunks_peak)
 		counts->chunks_peak = counts->chunks;
@@ -467,7 +485,6 @@ void *smi_arena_resize(struct smi_arena *arena, const char *call, void *ptr,
 			/* No smaller place is free: it stays in this one. */
 			smi_slab_resize(&arena->slabs, &place, size);
 		} else {
-			arena->counts.failures++;
 			return NULL;
 		}
 	}

@@ -66,7 +66,9 @@ void smi_limits_explain(const struct smi_lock_shortage *s)
 	             s->bytes_wanted);
 	add_limit(text, limits.soft, "soft and ");
 	add_limit(text, limits.hard, "hard, CAP_IPC_LOCK is ");
-	smi_text_add(text, "%s: ", limits.privileged ? "present" : "absent");
+	smi_text_add(text, "%s: ", limits.privileged
+	                                   ? "present"
+	                                   : "absent or of a user namespace");
 	add_remedy(text, &limits, s->bytes_wanted, code);
 	errno = code;
 }

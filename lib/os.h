@@ -23,7 +23,7 @@ enum smi_advice {
 /* What may be locked, in bytes; SIZE_MAX is no limit. */
 struct smi_lock_limits {
 	size_t soft, hard;
-	bool privileged; /* CAP_IPC_LOCK: the limits do not bind */
+	bool privileged; /* CAP_IPC_LOCK that counts: the limits do not bind */
 };
 
 /* Bytes of a page, a power of two. */

@@ -8,8 +8,10 @@
 #include "os.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <linux/capability.h>
 #include <pthread.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
@@ -32,7 +34,16 @@ void *smi_os_reserve(size_t bytes)
 {
 	void *at = mmap(NULL, bytes, PROT_NONE, RESERVE_FLAGS, -1, 0);
 
-	return at == MAP_FAILED ? NULL : at;
+	if (at != MAP_FAILED) {
+		/* After mlockall(MCL_FUTURE) all that is mapped counts as
+		 * locked; what is to be locked, this library says itself. */
+		munlock(at, bytes);
+		return at;
+	}
+	/* That the lock limit is too small for the addresses, after that. */
+	if (errno == EAGAIN)
+		errno = ENOMEM;
+	return NULL;
 }
 
 void smi_os_release(void *at, size_t bytes)
@@ -101,6 +112,26 @@ int smi_os_entropy(void *to, size_t bytes)
 	return 0;
 }
 
+/*
+ * Whether the user ids are those of the machine. In a user namespace of its own
+ * a process has every capability, but this one does not count there.
+ */
+static bool is_initial_user_namespace(void)
+{
+	static const char all[] = "         0          0 4294967295";
+	int fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
+	char map[sizeof(all)] = {0};
+	bool is_all;
+
+	/* No such file: the kernel knows no user namespaces. */
+	if (fd < 0)
+		return true;
+	is_all = read(fd, map, sizeof(map) - 1) == (ssize_t)sizeof(map) - 1
+	         && memcmp(map, all, sizeof(all) - 1) == 0;
+	close(fd);
+	return is_all;
+}
+
 /* Whether the thread has CAP_IPC_LOCK, asked of the kernel itself. */
 static bool has_cap_ipc_lock(void)
 {
@@ -128,7 +159,8 @@ void smi_os_lock_limits(struct smi_lock_limits *limits)
 	getrlimit(RLIMIT_MEMLOCK, &memlock);
 	limits->soft = limit_bytes(memlock.rlim_cur);
 	limits->hard = limit_bytes(memlock.rlim_max);
-	limits->privileged = has_cap_ipc_lock();
+	limits->privileged = has_cap_ipc_lock()
+	                     && is_initial_user_namespace();
 }
 
 int smi_os_block(void *at, size_t bytes)

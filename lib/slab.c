@@ -181,12 +181,48 @@ static void set_chunk(struct smi_slabs *slabs, struct smi_slab *slab,
 	                 slab->slot_bytes);
 }
 
-bool smi_slab_take(struct smi_slabs *slabs, uint32_t run, size_t size,
+/* A free slot of a slab at a multiple of `align`, or SMI_NONE. */
+static uint32_t aligned_slot(const struct smi_slabs *slabs, uint32_t run,
+                             struct smi_slab *slab, size_t align)
+{
+	uint32_t slot = smi_bitmap_next_set(free_bits(slab), slab->slots, 0);
+
+	while (slot != SMI_NONE
+	       && (uintptr_t)slot_start(slabs, run, slab, slot) % align != 0)
+		slot = smi_bitmap_next_set(free_bits(slab), slab->slots,
+		                           slot + 1);
+	return slot;
+}
+
+bool smi_slab_find_aligned(const struct smi_slabs *slabs, unsigned class,
+                           size_t align, struct smi_spot *spot)
+{
+	for (; class < SMI_CLASSES; class++)
+		for (spot->run = slabs->partial[class]; spot->run != SMI_NONE;
+		     spot->run = slab_of(slabs, spot->run)->next) {
+			spot->slot = aligned_slot(slabs, spot->run,
+			                          slab_of(slabs, spot->run),
+			                          align);
+			if (spot->slot != SMI_NONE)
+				return true;
+		}
+	return false;
+}
+
+static uint32_t random_slot(struct smi_slabs *slabs, struct smi_slab *slab)
+{
+	uint32_t nth = smi_random_below(&slabs->secrets->random, slab->free);
+
+	return smi_bitmap_nth_set(free_bits(slab), slab->slots, nth);
+}
+
+bool smi_slab_take(struct smi_slabs *slabs, struct smi_spot spot, size_t size,
                    struct smi_place *place, struct smi_finding *finding)
 {
+	uint32_t run = spot.run;
 	struct smi_slab *slab = slab_of(slabs, run);
-	uint32_t nth = smi_random_below(&slabs->secrets->random, slab->free);
-	uint32_t slot = smi_bitmap_nth_set(free_bits(slab), slab->slots, nth);
+	uint32_t slot = spot.slot != SMI_NONE ? spot.slot
+	                                      : random_slot(slabs, slab);
 	unsigned char *start = slot_start(slabs, run, slab, slot);
 
 	if (!check_zero(slabs, run, start, slab->slot_bytes, finding))

@@ -93,11 +93,23 @@ static inline uint32_t smi_slab_partial(const struct smi_slabs *slabs,
 	return slabs->partial[class];
 }
 
+/* A free slot: which one of a run, or any one at random if it is SMI_NONE. */
+struct smi_spot {
+	uint32_t run, slot;
+};
+
 /*
- * Take a random free slot of a slab for a chunk of `size`, which fits with its
- * canary. False with *finding: the slot was written to while it was free.
+ * A free slot of this or a larger class that happens to lie at a multiple of
+ * `align`. It looks at every free slot. False: there is none.
  */
-bool smi_slab_take(struct smi_slabs *slabs, uint32_t run, size_t size,
+bool smi_slab_find_aligned(const struct smi_slabs *slabs, unsigned class,
+                           size_t align, struct smi_spot *spot);
+
+/*
+ * Take a free slot for a chunk of `size`, which fits with its canary. False
+ * with *finding: the slot was written to while it was free.
+ */
+bool smi_slab_take(struct smi_slabs *slabs, struct smi_spot spot, size_t size,
                    struct smi_place *place, struct smi_finding *finding);
 
 /*

@@ -109,7 +109,7 @@ static bool words_of_no_right(void)
 	return SAYS("secmalloc_init: 0 of 16 pools of 65536 bytes were locked",
 	            "1052672 bytes are wanted in all",
 	            "RLIMIT_MEMLOCK is 0 soft and 0 hard",
-	            "CAP_IPC_LOCK is absent", "while still root",
+	            "CAP_IPC_LOCK is absent or of a user namespace", "while still root",
 	            "LimitMEMLOCK=1052672", "memlock 1028 (limits.conf)",
 	            "--ulimit memlock=1052672");
 }
@@ -120,7 +120,8 @@ static bool limit_too_small(void)
 
 	/* 1 MiB holds the key page and 15 pools; the 16th would be smaller
 	 * than the others, and is. With 17 there is not a page left. */
-	if (secmalloc_init(&config) != 0)
+	errno = 5;
+	if (secmalloc_init(&config) != 0 || errno != 5)
 		return false;
 	secmalloc_fini();
 	config.initial_pools = 17;
@@ -164,6 +165,25 @@ static bool used_to_the_last_page(void)
 	               "RLIMIT_MEMLOCK is 65536");
 }
 
+/* The reservation and the metadata are not to be locked with all the rest. */
+static bool all_is_to_be_locked(void)
+{
+	struct secmalloc_config config = {.initial_pools = 1};
+	struct secmalloc_stats stats;
+	long before;
+
+	if (mlockall(MCL_FUTURE) != 0)
+		return false;
+	before = proc_status_kb("VmLck");
+	if (secmalloc_init(&config) != 0) {
+		tap_note("%s", secmalloc_error());
+		return false;
+	}
+	return secmalloc_stats(&stats) == 0
+	       && stats.locked_bytes == 68 * KIB
+	       && proc_status_kb("VmLck") - before <= 68;
+}
+
 static bool growth_is_locked_or_fails(void)
 {
 	struct secmalloc_config config = {.initial_pools = 1};
@@ -191,7 +211,7 @@ static bool max_pools_holds(void)
 		;
 	return errno == ENOMEM && secmalloc_stats(&stats) == 0
 	       && stats.pools == 3 && stats.pool_bytes == 192 * KIB
-	       && SAYS("max_pools (3) allows no further one");
+	       && SAYS("max_pools (3) leaves none for one more of 65536 bytes");
 }
 
 /* A chunk larger than a pool has its own, which serves others afterwards. */
@@ -232,8 +252,9 @@ static bool few_addresses(void)
 	struct secmalloc_config config = {.initial_pools = 1};
 	struct secmalloc_stats stats;
 
+	errno = 5;
 	if (setrlimit(RLIMIT_AS, &limit) != 0 || secmalloc_init(&config) != 0
-	    || secmalloc_stats(&stats) != 0)
+	    || errno != 5 || secmalloc_stats(&stats) != 0)
 		return false;
 	tap_note("max_pools became %llu", (unsigned long long)stats.pools_max);
 	secmalloc_fini();
@@ -290,6 +311,30 @@ static bool a_hole_is_found(void)
 	return false;
 }
 
+/* A free slot serves an alignment that its class does not promise. */
+static bool an_aligned_slot_is_found(void)
+{
+	struct secmalloc_config config = {.initial_pools = 1, .max_pools = 1};
+	void *chunks[1500];
+	size_t count = 0, aligned = 0, served = 0;
+
+	if (secmalloc_init(&config) != 0)
+		return false;
+	while ((chunks[count] = secmalloc(32)) != NULL)
+		count++;
+	while (secmalloc(0) != NULL)
+		;
+	for (size_t i = 0; i < count; i++)
+		if ((uintptr_t)chunks[i] % 1024 == 0) {
+			secfree(chunks[i]);
+			aligned++;
+		}
+	while (secaligned_alloc(1024, 20) != NULL)
+		served++;
+	tap_note("%zu of %zu places at a multiple of 1,024", served, aligned);
+	return aligned > 5 && served == aligned && secmalloc_audit() == 0;
+}
+
 int main(void)
 {
 	tap_needs_plain_build();
@@ -310,9 +355,13 @@ int main(void)
 	try("growth is locked, or fails", 256 * KIB, growth_is_locked_or_fails);
 	try("growth never gets past max_pools", 1024 * KIB, max_pools_holds);
 	try("a chunk larger than a pool", 1024 * KIB, larger_than_a_pool);
+	try("after mlockall(MCL_FUTURE) no more is locked than is meant",
+	    4096 * KIB, all_is_to_be_locked);
 	try("few addresses", 1024 * KIB, few_addresses);
 	try("no free place is out of reach", 1024 * KIB,
 	    no_free_place_is_out_of_reach);
+	try("a place that happens to be aligned is found", 1024 * KIB,
+	    an_aligned_slot_is_found);
 	try("adjacent free memory is found", 1024 * KIB, a_hole_is_found);
 	tap_done();
 }

@@ -38,7 +38,9 @@ static struct smi_place take(uint32_t run, size_t size)
 {
 	struct smi_place place;
 
-	ck_assert(smi_slab_take(&slabs, run, size, &place, &finding));
+	struct smi_spot spot = {run, SMI_NONE};
+
+	ck_assert(smi_slab_take(&slabs, spot, size, &place, &finding));
 	return place;
 }
 
@@ -187,14 +189,17 @@ START_TEST(a_write_to_free_memory_is_seen_on_reuse)
 		for (size_t at = 0; at < 1000; at += 37) {
 			struct smi_place place;
 			bool seen = whole || at < SMI_ZERO_CHECK_BYTES;
+			struct smi_spot spot;
 			uint32_t run;
 
 			start(whole != 0);
 			run = open_slab(1024, 2);
 			((unsigned char *)smi_runs_address(&fake.runs,
 			                                   run))[at] = 1;
-			ck_assert_int_eq(smi_slab_take(&slabs, run, 900, &place,
-			                               &finding), !seen);
+			spot = (struct smi_spot){run, SMI_NONE};
+			ck_assert_int_eq(smi_slab_take(&slabs, spot, 900,
+			                               &place, &finding),
+			                 !seen);
 			if (seen) {
 				ck_assert_int_eq(finding.kind,
 				                 SMI_FREE_WRITTEN);
