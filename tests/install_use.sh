@@ -1,0 +1,64 @@
+#!/bin/sh
+# Installed, found by pkg-config, linked both ways, and the README's example
+# run: what a new user does.
+# SPDX-License-Identifier: ISC
+. "${srcdir:-.}/tests/tap.sh"
+
+grep -q 'SECMALLOC_SANITIZED 1' "$BUILD_DIR/config.h" \
+	&& tap_skip_all "a build with sanitizers is not for use"
+CC=${CC:-cc}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+prefix=$work/prefix
+
+install_it() {
+	# MAKEFLAGS of the make that runs the tests are not for this one.
+	MAKEFLAGS='' make -C "$BUILD_DIR" install DESTDIR="$work/stage"
+	mv "$work/stage$(sed -n 's/^prefix=//p' "$BUILD_DIR/secmalloc.pc")" \
+		"$prefix"
+}
+flags() {
+	PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name secmalloc.pc)") \
+		pkg-config --define-variable=prefix="$prefix" "$@" secmalloc
+}
+link_shared() {
+	# shellcheck disable=SC2046 # flags are words
+	$CC -Wall -Wextra -Werror -o "$work/shared" "$work/example.c" \
+		$(flags --cflags --libs) -Wl,-rpath,"$(flags --variable=libdir)"
+}
+link_static() {
+	# shellcheck disable=SC2046
+	$CC -Wall -Wextra -Werror -static -o "$work/static" "$work/example.c" \
+		$(flags --static --cflags --libs)
+}
+# The example in the README: the first block of C.
+extract_example() {
+	sed -n '/^```c$/,/^```$/{/^```/d;p;}' "$srcdir/README.md" \
+		> "$work/example.c"
+	test -s "$work/example.c"
+}
+is_25_lines() {
+	lines=$(wc -l < "$work/example.c")
+	echo "$lines lines"
+	test "$lines" -le 25
+}
+manual_is_there() {
+	for page in secmalloc.3 secmalloc_init.3 secmalloc_stats.3 secmalloc.7
+	do
+		find "$prefix" -name "$page*" | grep -q . || return 1
+	done
+}
+
+tap "make install" install_it
+tap "the README has an example" extract_example
+tap "of at most 25 lines" is_25_lines
+tap "it links with the shared library by pkg-config" link_shared
+tap "and with the static one" link_static
+tap "the manual pages are installed" manual_is_there
+if [ "$(id -u)" -eq 0 ]; then
+	tap "it runs, shared" "$work/shared"
+	tap "it runs, static" "$work/static"
+else
+	tap_skip "it runs" "needs root"
+fi
+tap_done

@@ -1,0 +1,33 @@
+#!/bin/sh
+# The public header stands alone, in C and in C++, without a warning.
+# SPDX-License-Identifier: ISC
+. "${srcdir:-.}/tests/tap.sh"
+
+CC=${CC:-cc}
+CXX=${CXX:-c++}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+printf '#include <secmalloc.h>\n%s\n%s\n' \
+	'int use(void); int use(void) { struct secmalloc_config c = {0};' \
+	'c.initial_pools = 4; return secmalloc_init(&c); }' > "$work/use.c"
+printf '#include <secmalloc.h>\n%s\n' \
+	'int use() { char *p = static_cast<char *>(secmalloc(4)); secfree(p); return p != 0; }' \
+	> "$work/use.cc"
+
+flags="-Wall -Wextra -Wpedantic -Wstrict-prototypes -Werror"
+for standard in c99 c11 gnu17; do
+	# shellcheck disable=SC2086 # flags are words
+	tap "$standard" $CC -std=$standard $flags \
+		-I"$srcdir/include" -c "$work/use.c" -o "$work/use.o"
+done
+if $CXX --version > /dev/null 2>&1; then
+	for standard in c++11 c++20; do
+		tap "$standard" "$CXX" -std=$standard -Wall -Wextra -Wpedantic \
+			-Werror -I"$srcdir/include" -c "$work/use.cc" \
+			-o "$work/use.o"
+	done
+else
+	tap_skip "c++" "no C++ compiler"
+fi
+tap_done

@@ -1,0 +1,51 @@
+#!/bin/sh
+# The manual pages are clean mdoc, and name every function that there is.
+# SPDX-License-Identifier: ISC
+. "${srcdir:-.}/tests/tap.sh"
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+MANDOC=${MANDOC:-mandoc}
+
+# Which pages of others this machine has, and how old its index of them is, says
+# nothing of ours.
+is_clean() {
+	$MANDOC -T lint -W style "$@" 2>&1 \
+		| grep -v 'mandoc\.db\|referenced manual not found' \
+		> "$work/lint"
+	cat "$work/lint"
+	test ! -s "$work/lint"
+}
+names_agree() {
+	header_names > "$work/header"
+	sed -n '/^\.Sh NAME/,/^\.Sh [^N]/s/^\.Nm \(sec[a-z_]*\).*/\1/p' \
+		"$srcdir"/doc/*.3 | sort -u > "$work/pages"
+	diff "$work/header" "$work/pages"
+}
+prototypes_agree() {
+	sed -n '/^\.Sh SYNOPSIS/,/^\.Sh DESC/s/^\.F[no] \(sec[a-z_]*\).*/\1/p' \
+		"$srcdir"/doc/*.3 | sort -u > "$work/synopsis"
+	header_names | diff - "$work/synopsis"
+}
+references_exist() {
+	sed -n 's/^\.Xr \(secmalloc[a-z_]*\) \([0-9]\).*/\1.\2/p' \
+		"$srcdir"/doc/*.[37] | sort -u > "$work/references"
+	while read -r page; do
+		test -f "$srcdir/doc/$page" || { echo "$page"; return 1; }
+	done < "$work/references"
+}
+sees_an_error() {
+	printf '.Dd today\n.Dt X 3\n.Os\n.Sh NAME\n.Fn\n' > "$work/bad.3"
+	! is_clean "$work/bad.3"
+}
+
+if $MANDOC -T lint /dev/null > /dev/null 2>&1; [ $? -le 6 ]; then
+	tap "the pages are clean" is_clean "$srcdir"/doc/*.[37]
+	tap "control: a page that is not is found" sees_an_error
+else
+	tap_skip "the pages are clean" "no mandoc"
+fi
+tap "pages of ours that are referred to exist" references_exist
+tap "every function is in a NAME section" names_agree
+tap "and in a SYNOPSIS" prototypes_agree
+tap_done

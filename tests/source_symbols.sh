@@ -1,0 +1,95 @@
+#!/bin/sh
+# What the library exports, what it needs, and how it is linked.
+# SPDX-License-Identifier: ISC
+. "${srcdir:-.}/tests/tap.sh"
+
+library=$BUILD_DIR/.libs/libsecmalloc.so
+archive=$BUILD_DIR/.libs/libsecmalloc.a
+test -f "$library" || tap_skip_all "no shared library was built"
+grep -q 'SECMALLOC_SANITIZED 1' "$BUILD_DIR/config.h" \
+	&& tap_skip_all "sanitizers add symbols of their own"
+NM=${NM:-nm}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+header_names > "$work/header"
+$NM -D --defined-only "$library" | awk '$2 == "T" {print $3}' \
+	| sed 's/@.*//' | sort > "$work/exported"
+sed -n 's/^\t\([a-z_]*\);$/\1/p' "$srcdir/lib/secmalloc.map" | sort \
+	> "$work/map"
+
+# All that may be asked of libc: no stdio, no allocator, and of output only
+# the fault's write().
+cat > "$work/allowed" <<'END'
+__errno_location
+__stack_chk_fail
+__tls_get_addr
+abort
+close
+getrandom
+getrlimit
+madvise
+memcmp
+memcpy
+memset
+mlock
+mmap
+mprotect
+munlock
+munmap
+open
+pause
+pthread_mutex_destroy
+pthread_mutex_init
+pthread_mutex_lock
+pthread_mutex_unlock
+read
+strlen
+syscall
+sysconf
+write
+__register_atfork
+pthread_atfork
+END
+needs_only_allowed() {
+	sort "$work/allowed" > "$work/sorted"
+	$NM -D --undefined-only "$library" | awk '$1 == "U" {print $2}' \
+		| sed 's/@.*//' | sort > "$work/undefined"
+	test -z "$(comm -23 "$work/undefined" "$work/sorted" | tee /dev/stderr)"
+}
+needs_libc_alone() {
+	readelf -d "$library" | sed -n 's/.*(NEEDED).*\[\(.*\)\]/\1/p' \
+		> "$work/needed"
+	! grep -v '^libc\.so\|^ld-linux\|^libpthread\.so' "$work/needed"
+}
+only_writes_in_fault() {
+	for object in "$BUILD_DIR"/lib/.libs/*.o; do
+		case $object in */fault.o) continue ;; esac
+		! $NM "$object" | grep -w 'U \(write\|puts\|printf\|fputs\)' \
+			|| return 1
+	done
+}
+is_linked_hard() {
+	readelf -dW "$library" > "$work/dynamic"
+	readelf -lW "$library" > "$work/segments"
+	grep -q 'BIND_NOW\|NOW' "$work/dynamic" || return 1
+	grep -q 'NODELETE' "$work/dynamic" || return 1
+	grep -q 'GNU_RELRO' "$work/segments" || return 1
+	grep 'GNU_STACK' "$work/segments" | grep -q 'RW ' || return 1
+}
+internal_names_have_a_prefix() {
+	! $NM --defined-only -g "$archive" 2> "$work/errors" \
+		| awk 'NF == 3 {print $3}' \
+		| grep -v '^smi_\|^sec'
+}
+
+tap "the header's names are the exported ones" \
+	diff "$work/header" "$work/exported"
+tap "and those of the version script" diff "$work/header" "$work/map"
+tap "nothing else is asked of libc" needs_only_allowed
+tap "it needs libc alone" needs_libc_alone
+tap "only the fault writes" only_writes_in_fault
+tap "relro, now, nodelete, no executable stack" is_linked_hard
+tap "the static library's names are sec* and smi_*" \
+	internal_names_have_a_prefix
+tap_done
