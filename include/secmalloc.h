@@ -49,7 +49,8 @@ extern "C" {
 
 #if defined(__GNUC__)
 #define SECMALLOC_API __attribute__((visibility("default")))
-#define SECMALLOC_CHUNK SECMALLOC_API __attribute__((malloc, warn_unused_result))
+#define SECMALLOC_CHUNK \
+	SECMALLOC_API __attribute__((malloc, warn_unused_result))
 #define SECMALLOC_SIZED(...) __attribute__((alloc_size(__VA_ARGS__)))
 #else
 #define SECMALLOC_API
@@ -158,9 +159,10 @@ SECMALLOC_API const char *secmalloc_version(void);
  * Size 0 gives a unique pointer with no usable byte, freed like any other.
  *
  * No system call is made as long as the pools that are locked have a place,
- * except to wait for another thread. When they have none, one more pool is locked if max_pools and the lock limit
- * allow it; a chunk that is larger than a pool gets a pool of its own size,
- * which counts as as many pools as it takes addresses.
+ * except to wait for another thread. When they have none, one more pool is
+ * locked if max_pools and the lock limit allow it; a chunk that is larger than
+ * a pool gets a pool of its own size, which counts as as many pools as it takes
+ * addresses.
  *
  * ENOMEM  no place, and no further pool could be locked; or size is over
  *         PTRDIFF_MAX
@@ -176,8 +178,8 @@ void *seccalloc(size_t nmemb, size_t size);
 /*
  * Change the size of a chunk; its bytes are kept up to the smaller of both
  * sizes, and what is new reads as zero. It stays where it is if its place has
- * room, and moves if not, or if a place of half the size would do: the old place
- * is then wiped. Bytes cut off by a smaller size are wiped. A chunk from
+ * room, and moves if not, or if a place of half the size would do: the old
+ * place is then wiped. Bytes cut off by a smaller size are wiped. A chunk from
  * secaligned_alloc() that moves is aligned to 16 only.
  *
  * secrealloc(NULL, n) is secmalloc(n). secrealloc(p, 0) gives a chunk of size
@@ -278,7 +280,7 @@ struct secmalloc_stats {
 	uint64_t chunks_peak;      /* the most at any one time */
 	uint64_t chunk_bytes_peak; /* the most at any one time */
 	uint64_t allocations;      /* chunks made since secmalloc_init() */
-	uint64_t frees;            /* chunks freed; chunks = allocations - frees */
+	uint64_t frees;            /* chunks freed since then */
 	uint64_t failures;         /* allocations refused for want of room */
 	uint64_t advice_missing;   /* SECMALLOC_ADVICE_ bits */
 	uint64_t reserved[18];     /* zero */

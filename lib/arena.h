@@ -8,9 +8,8 @@
  *     metadata: | guard | struct smi_arena, tables | pool 0's | ... | guard |
  *
  * Locks: `lock` guards everything below it in the structure and all that the
- * modules beneath keep. The caller of a function here holds it, except for
- * smi_arena_create() and smi_arena_destroy(). Misuse is found here and is
- * fatal; the lock is then kept.
+ * modules beneath keep. The caller of a function here holds it. Misuse is found
+ * here and is fatal; the lock is then kept.
  *
  * Invariants:
  *   A1  `counts` agree with the chunks that the slabs hold.
@@ -28,17 +27,6 @@
 
 #include <pthread.h>
 
-/* What an arena is made from: a configuration that was checked. */
-struct smi_arena_plan {
-	size_t pool_bytes;
-	size_t initial_pools;
-	size_t max_pools;
-	bool max_is_default;  /* less will do, where addresses are short */
-	bool pool_is_default; /* less will do, where the lock limit is near */
-	bool check_whole;
-	void (*on_fault)(const char *line);
-};
-
 struct smi_arena_counts {
 	size_t chunks, chunks_peak;
 	size_t chunk_bytes, chunk_bytes_peak;
@@ -52,7 +40,7 @@ struct smi_arena {
 	size_t metadata_bytes;
 	size_t initial_pools;
 	bool pool_is_default;
-	struct smi_arena *next_inherited; /* in a child of fork: see default.c */
+	struct smi_arena *next_inherited; /* in a child: see default.c */
 	pthread_mutex_t lock;
 	struct smi_pools pools;
 	struct smi_runs runs;
@@ -61,15 +49,10 @@ struct smi_arena {
 };
 
 /*
- * Make an arena and lock its initial pools; `call` is named in the words. NULL
- * with errno and words: EPERM, ENOMEM, EINVAL (the products of the plan do not
- * fit), ENOSYS. Nothing stays mapped then.
+ * Lock one more ordinary pool, or one of at least `least` bytes. Returns it, or
+ * SMI_NONE with errno, as smi_pools_lock().
  */
-struct smi_arena *smi_arena_create(const struct smi_arena_plan *plan,
-                                   const char *call);
-
-/* Wipe and unmap an arena that nobody uses. */
-void smi_arena_destroy(struct smi_arena *arena);
+uint32_t smi_arena_add_pool(struct smi_arena *arena, size_t least);
 
 /*
  * A chunk of `size` bytes at a multiple of `align`, a power of two of at most

@@ -5,17 +5,14 @@
  */
 #include "audit.h"
 
+#include "slab_audit.h"
+
 static bool audit_invariant(const char *wrong, uint32_t pool,
                             struct smi_finding *finding)
 {
 	if (wrong == NULL)
 		return true;
-	*finding = (struct smi_finding){
-		.kind = SMI_INCONSISTENT,
-		.pool = pool,
-		.invariant = wrong,
-	};
-	return false;
+	return smi_finding_broken(finding, pool, wrong);
 }
 
 /* A1 */

@@ -5,7 +5,7 @@
  */
 #include "bitmap.h"
 
-/* The bits of word w that lie in [from, to), which it shares at least one of. */
+/* The bits of word w that lie in [from, to), of which there is at least one. */
 static uint32_t word_mask(uint32_t w, uint32_t from, uint32_t to)
 {
 	uint32_t first = w * SMI_WORD_BITS, mask = UINT32_MAX;
@@ -33,13 +33,16 @@ void smi_bitmap_clear_range(uint32_t *map, uint32_t from, uint32_t to)
 static uint32_t next_bit(const uint32_t *map, uint32_t bits, uint32_t from,
                          uint32_t flip)
 {
+	size_t words = smi_bitmap_words(bits);
+
 	if (from >= bits)
 		return SMI_NONE;
-	for (uint32_t w = from / SMI_WORD_BITS; w < smi_bitmap_words(bits); w++) {
+	for (uint32_t w = from / SMI_WORD_BITS; w < words; w++) {
 		uint32_t word = (map[w] ^ flip) & word_mask(w, from, bits);
 
 		if (word != 0)
-			return w * SMI_WORD_BITS + (uint32_t)__builtin_ctz(word);
+			return w * SMI_WORD_BITS
+			       + (uint32_t)__builtin_ctz(word);
 	}
 	return SMI_NONE;
 }

@@ -3,7 +3,7 @@
  *
  * A canary fills the bytes [size, place_bytes) of a place. Its bytes follow
  * from the arena's secret and the address of the place; the first is zero, and
- * so is every eighth after it, so that a string that is read too far ends there.
+ * so is every eighth after it: a string that is read too far ends there.
  *
  * SPDX-License-Identifier: ISC
  */

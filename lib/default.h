@@ -10,7 +10,7 @@
 #ifndef SMI_DEFAULT_H
 #define SMI_DEFAULT_H
 
-#include "arena.h"
+#include "arena_make.h"
 #include "base.h"
 
 /* Make and publish the arena. -1 with errno and words; EALREADY. */

@@ -39,6 +39,19 @@ struct smi_finding {
 	const char *invariant; /* for SMI_INCONSISTENT */
 };
 
+/* Make it say that an invariant does not hold in a pool. Returns false. */
+static inline bool smi_finding_broken(struct smi_finding *finding,
+                                            uint32_t pool,
+                                            const char *invariant)
+{
+	*finding = (struct smi_finding){
+		.kind = SMI_INCONSISTENT,
+		.pool = pool,
+		.invariant = invariant,
+	};
+	return false;
+}
+
 /* Append the words, one clause without a full stop. */
 void smi_finding_words(const struct smi_finding *finding,
                        struct smi_text *text);

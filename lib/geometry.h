@@ -22,14 +22,14 @@ struct smi_geometry {
 	size_t pool_bytes;      /* of an ordinary pool, whole pages */
 	unsigned stride_shift;  /* a stride is 1 << stride_shift bytes */
 	uint32_t max_pools;     /* strides after the lead */
-	size_t reserve_bytes;   /* lead and strides, and one stride to align in */
+	size_t reserve_bytes;   /* lead, strides, and one more to align in */
 };
 
 /* What smi_geometry_plan() finds wrong. */
 enum smi_geometry_fault {
 	SMI_GEOMETRY_FITS,
 	SMI_GEOMETRY_POOL_PAGES, /* pool_bytes is 0 or not whole pages */
-	SMI_GEOMETRY_TOO_LARGE   /* the reservation does not fit the addresses */
+	SMI_GEOMETRY_TOO_LARGE   /* it does not fit the address space */
 };
 
 /*

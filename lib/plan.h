@@ -6,7 +6,7 @@
 #ifndef SMI_PLAN_H
 #define SMI_PLAN_H
 
-#include "arena.h"
+#include "arena_make.h"
 #include "base.h"
 
 struct secmalloc_config;

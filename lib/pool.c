@@ -173,9 +173,10 @@ enum smi_pool_place smi_pools_find(const struct smi_pools *pools,
 	if (stride == SMI_NONE || stride >= pools->used)
 		return SMI_PLACE_GUARD;
 	*pool = pools->table[stride].first;
-	if (address - smi_pools_start(pools, *pool) >= pools->table[*pool].bytes)
-		return SMI_PLACE_GUARD;
-	return SMI_PLACE_POOL;
+	return address - smi_pools_start(pools, *pool)
+	                       < pools->table[*pool].bytes
+	               ? SMI_PLACE_POOL
+	               : SMI_PLACE_GUARD;
 }
 
 bool smi_pools_touch(const struct smi_pools *pools, uintptr_t address,

@@ -35,8 +35,8 @@ struct smi_pools {
 	size_t bytes;            /* of all pools */
 	unsigned advice_missing; /* bit n: enum smi_advice n */
 	struct smi_pool *table;  /* geometry.max_pools entries, the caller's */
-	unsigned char *metadata; /* of stride 0; a reservation of the caller's */
-	size_t metadata_bytes;   /* from one stride's to the next, whole pages */
+	unsigned char *metadata; /* of stride 0, in the caller's reservation */
+	size_t metadata_bytes;   /* from one stride's to the next: pages */
 };
 
 /* Where an address lies. */
@@ -54,7 +54,7 @@ enum smi_pool_place {
  */
 int smi_pools_map(struct smi_pools *pools);
 
-/* Wipe and unmap everything, wherever smi_pools_map() or later calls stopped. */
+/* Wipe and unmap everything. */
 void smi_pools_unmap(struct smi_pools *pools);
 
 /* The locked page that only the library's secrets live in. */

@@ -6,13 +6,8 @@
  * own (SMI_ALONE), so that there is one kind of thing to find, check and free.
  * What this module finds wrong it reports; it changes nothing then.
  *
- * The metadata of a slab lie in the notes of its run:
- *
- *     | struct smi_slab | free slots, a bit each | slack + 1 of each slot |
- *
- * The slack of a chunk is its place less its size, that is its canary. It is at
- * least SMI_CANARY_LEAST_BYTES and fits 16 bits, since a place is chosen for
- * its size; 0 means that the slot is free. The caller holds the arena's lock.
+ * The caller holds the arena's lock. What lies where in a slab's metadata is in
+ * slab_notes.h.
  *
  * Invariants:
  *   S1  A slot is free iff its bit is set, and iff its slack entry is 0.
@@ -33,20 +28,10 @@
 #include "random.h"
 #include "run.h"
 #include "sizeclass.h"
-
-/* The class of a chunk that is alone in its run. */
-#define SMI_ALONE SMI_CLASSES
+#include "slab_notes.h"
 
 /* A place that is handed out again must read as zero up to here. */
 #define SMI_ZERO_CHECK_BYTES ((size_t)256)
-
-struct smi_slab {
-	size_t slot_bytes;
-	uint32_t units;
-	uint32_t slots, free;
-	uint32_t next, prev; /* slabs of the class with a free slot (S3) */
-	unsigned class;      /* or SMI_ALONE */
-};
 
 /* What the library keeps in the locked key page. */
 struct smi_secrets {
@@ -69,11 +54,6 @@ struct smi_place {
 	uint32_t slot;
 	unsigned char *start;
 	size_t size; /* of the chunk */
-};
-
-/* What an audit adds up. */
-struct smi_slab_sums {
-	size_t chunks, chunk_bytes, place_bytes;
 };
 
 void smi_slabs_start(struct smi_slabs *slabs, struct smi_runs *runs,
@@ -145,14 +125,16 @@ bool smi_slab_reunit(struct smi_slabs *slabs, struct smi_place *place,
                      uint32_t units, struct smi_finding *finding);
 
 /*
- * Check S1 to S6 for every slab of a pool, and that free units read as zero,
- * and add what its chunks take to *sums. False with *finding.
+ * S6 for the chunk in a slot. False with *finding, whose kind is what a changed
+ * canary means to the caller.
  */
-bool smi_slab_audit(const struct smi_slabs *slabs, uint32_t pool,
-                    struct smi_slab_sums *sums, struct smi_finding *finding);
+bool smi_slab_check_canary(const struct smi_slabs *slabs, uint32_t run,
+                           uint32_t slot, enum smi_finding_kind kind,
+                           struct smi_finding *finding);
 
-/* Check the lists (S3). False with *finding. */
-bool smi_slab_audit_lists(const struct smi_slabs *slabs,
-                          struct smi_finding *finding);
+/* Fill in a finding about an address in a pool. Returns false. */
+bool smi_slab_found(const struct smi_slabs *slabs, uint32_t pool,
+                    struct smi_finding *finding, enum smi_finding_kind kind,
+                    const void *place, size_t size, size_t at);
 
 #endif /* SMI_SLAB_H */

@@ -91,7 +91,7 @@ START_TEST(a_second_init_changes_nothing)
 	start(2);
 	chunk = secstrdup("still here");
 	ck_assert_int_eq(secmalloc_stats(&before), 0);
-	FAILS(secmalloc_init(&config), -1, EALREADY, "there is an arena already");
+	FAILS(secmalloc_init(&config), -1, EALREADY, "is an arena already");
 	FAILS(secmalloc_init(NULL), -1, EALREADY, "unchanged");
 	ck_assert_int_eq(secmalloc_stats(&after), 0);
 	ck_assert_mem_eq(&before, &after, sizeof(before));
@@ -150,7 +150,8 @@ END_TEST
 START_TEST(the_configuration_is_kept)
 {
 	struct secmalloc_config config = {
-		.initial_pools = 2, .max_pools = 3, .flags = SECMALLOC_CHECK_WHOLE,
+		.initial_pools = 2, .max_pools = 3,
+		.flags = SECMALLOC_CHECK_WHOLE,
 	};
 	struct secmalloc_stats stats;
 
@@ -570,7 +571,8 @@ START_TEST(memory_of_the_caller)
 	chunk = secmalloc(10);
 	FAILS(secmalloc_munlock(chunk, 1), -1, EINVAL, "touches the arena");
 	FAILS(secmalloc_mlock(chunk, 1), -1, EINVAL, "touches the arena");
-	FAILS(secmalloc_dontdump(chunk - page, 3 * page), -1, EINVAL, "touches");
+	FAILS(secmalloc_dontdump(chunk - page, 3 * page), -1, EINVAL,
+	      "touches the arena");
 	ck_assert_int_eq(secmalloc_mlock(memory, page), 0);
 	secfree(chunk);
 	end();

@@ -85,7 +85,7 @@ static bool nothing_stays(size_t mappings)
 	return false;
 }
 
-/* Whether an errno is one that secmalloc_init() documents for a failing call. */
+/* Whether secmalloc_init() documents an errno for a failing call. */
 static bool is_documented(int code)
 {
 	return code == EPERM || code == ENOMEM || code == ENOSYS;

@@ -130,7 +130,7 @@ int main(void)
 	tap_ok(malloc_leaves_it(), "control: plain malloc hands it on");
 	tap_ok(free_leaves_nothing(), "a chunk is wiped when it is freed");
 	tap_ok(move_leaves_nothing(), "and when it moves");
-	tap_ok(shrink_leaves_nothing(), "and, what is cut off, when it shrinks");
-	tap_ok(fresh_chunks_are_zero(), "fresh chunks are zero, also reused ones");
+	tap_ok(shrink_leaves_nothing(), "and what is cut off when it shrinks");
+	tap_ok(fresh_chunks_are_zero(), "fresh chunks are zero, reused or not");
 	tap_done();
 }

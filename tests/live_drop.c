@@ -81,8 +81,8 @@ int main(void)
 	tap_needs_plain_build();
 	tap_needs_root();
 	before = proc_status_kb("VmLck");
-	tap_ok(secmalloc_init(&config) == 0, "init as root %s",
-	       secmalloc_error());
+	if (!tap_ok(secmalloc_init(&config) == 0, "init as root"))
+		tap_note("%s", secmalloc_error());
 	held = proc_status_kb("VmLck");
 	secmalloc_stats(&stats);
 	tap_ok(held - before == (long)(stats.locked_bytes / 1024)
@@ -100,8 +100,7 @@ int main(void)
 	try_size(1000, POOLS * 60);
 	try_size(4032, POOLS * 16);
 	try_size(65000, POOLS);
-	tap_ok(secmalloc_audit() == 0, "the arena is sound %s",
-	       secmalloc_error());
+	tap_ok(secmalloc_audit() == 0, "the arena is sound");
 	tap_ok(proc_status_kb("VmLck") == held, "VmLck is still %ld kB", held);
 	secmalloc_stats(&stats);
 	tap_ok(stats.pools == POOLS && stats.chunks == 0,

@@ -109,7 +109,8 @@ static bool words_of_no_right(void)
 	return SAYS("secmalloc_init: 0 of 16 pools of 65536 bytes were locked",
 	            "1052672 bytes are wanted in all",
 	            "RLIMIT_MEMLOCK is 0 soft and 0 hard",
-	            "CAP_IPC_LOCK is absent or of a user namespace", "while still root",
+	            "CAP_IPC_LOCK is absent or of a user namespace",
+	            "while still root",
 	            "LimitMEMLOCK=1052672", "memlock 1028 (limits.conf)",
 	            "--ulimit memlock=1052672");
 }

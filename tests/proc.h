@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A figure of /proc/self/status in kB, such as "VmLck"; -1 if it is not there. */
+/* A figure of /proc/self/status in kB, such as "VmLck", or -1. */
 static inline long proc_status_kb(const char *name)
 {
 	FILE *file = fopen("/proc/self/status", "r");
@@ -58,8 +58,8 @@ static inline bool proc_mapping_of(const void *address,
 		} else if (inside && strncmp(line, "Swap:", 5) == 0) {
 			mapping->swap_kb = strtol(line + 5, NULL, 10);
 		} else if (inside && strncmp(line, "VmFlags:", 8) == 0) {
-			snprintf(mapping->flags, sizeof(mapping->flags), "%.120s",
-			         line + 8);
+			snprintf(mapping->flags, sizeof(mapping->flags),
+			         "%.120s", line + 8);
 			found = true;
 		}
 	}

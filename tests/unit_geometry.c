@@ -25,7 +25,7 @@ START_TEST(a_guard_follows_every_pool)
 			ck_assert_uint_ge(smi_geometry_stride(&g), pool + page);
 			ck_assert_uint_eq(g.reserve_bytes,
 			                  12 * smi_geometry_stride(&g));
-			/* The lead: guard, key page, and a guard before pool 0. */
+			/* Guard, key page, and a guard before pool 0. */
 			ck_assert_uint_ge(smi_geometry_key_offset(&g), page);
 			ck_assert_uint_le(smi_geometry_key_offset(&g)
 			                          + 2 * page,

@@ -63,7 +63,7 @@ START_TEST(metadata_of_a_large_pool_fit_its_strides)
 			      + strides * fake.pools.metadata_bytes;
 			notes = smi_runs_span(&fake.runs, pool)->notes;
 			ck_assert(notes + bytes / SMI_UNIT_BYTES
-			                          * SMI_UNIT_NOTES_BYTES <= end);
+			                  * SMI_UNIT_NOTES_BYTES <= end);
 			use_whole_pool(pool, bytes);
 		}
 		fake_end(&fake);

@@ -1,6 +1,6 @@
 /* Slots: placement, checks, and that the audit sees each kind of damage. */
 /* SPDX-License-Identifier: ISC */
-#include "../lib/slab.h"
+#include "../lib/slab_audit.h"
 
 #include "fake_pools.h"
 #include "unit.h"
@@ -153,7 +153,7 @@ START_TEST(damage_before_a_chunk_is_seen)
 	struct smi_place place, before;
 	uint32_t first, second;
 
-	/* Before a run: free memory, the tail of a slab, a chunk, a free slot. */
+	/* Before a run: free memory, a tail, a chunk, a free slot. */
 	start(false);
 	place = take(open_slab(5000, 10), 5000);
 	ck_assert(smi_slab_check(&slabs, &place, &finding));

@@ -1,0 +1,182 @@
+/*
+ * arena_make.c - making an arena from a plan, and ending it
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "arena_make.h"
+
+#include "error.h"
+#include "limits.h"
+#include "os.h"
+
+#include <errno.h>
+
+/* What lies where in the metadata mapping, in bytes from its start. */
+struct layout {
+	size_t table, best, strides; /* the last: metadata of stride 0 */
+	size_t stride_bytes;
+	size_t total;
+};
+
+/* False: it does not fit the addresses. */
+static bool plan_layout(const struct smi_geometry *g, struct layout *layout)
+{
+	size_t page = g->page_bytes, table_bytes, all_strides;
+
+	layout->table = page + smi_round_up(sizeof(struct smi_arena), 64);
+	layout->stride_bytes = smi_round_up(
+		smi_runs_metadata_bytes(smi_geometry_stride_units(g)), page);
+	if (smi_mul_overflows(g->max_pools, sizeof(struct smi_pool),
+	                      &table_bytes)
+	    || smi_mul_overflows(g->max_pools, layout->stride_bytes,
+	                         &all_strides)
+	    || smi_add_overflows(layout->table, table_bytes, &layout->best)
+	    || smi_add_overflows(layout->best, g->max_pools + page,
+	                         &layout->strides))
+		return false;
+	layout->strides = smi_round_down(layout->strides, page);
+	return !smi_add_overflows(layout->strides, all_strides, &layout->total)
+	       && !smi_add_overflows(layout->total, page, &layout->total)
+	       && layout->total <= PTRDIFF_MAX;
+}
+
+/* Map the metadata and set up the empty arena in it. NULL with errno. */
+static struct smi_arena *map_metadata(const struct smi_geometry *g)
+{
+	struct layout layout;
+	struct smi_arena *arena;
+	unsigned char *at;
+
+	if (!plan_layout(g, &layout)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	at = smi_os_reserve(layout.total);
+	if (at == NULL)
+		return NULL;
+	if (smi_os_open(at + g->page_bytes, layout.strides - g->page_bytes)
+	    != 0) {
+		int code = errno;
+
+		smi_os_release(at, layout.total);
+		errno = code;
+		return NULL;
+	}
+	arena = (struct smi_arena *)(void *)(at + g->page_bytes);
+	arena->metadata = at;
+	arena->metadata_bytes = layout.total;
+	arena->pools.geometry = *g;
+	arena->pools.table = (struct smi_pool *)(void *)(at + layout.table);
+	arena->pools.metadata = at + layout.strides;
+	arena->pools.metadata_bytes = layout.stride_bytes;
+	arena->runs.pools = &arena->pools;
+	arena->runs.best = at + layout.best;
+	return arena;
+}
+
+static void unmap_metadata(struct smi_arena *arena)
+{
+	pthread_mutex_destroy(&arena->lock);
+	smi_os_release(arena->metadata, arena->metadata_bytes);
+}
+
+/* Metadata, reservation and key page. NULL with errno. */
+static struct smi_arena *map_all(const struct smi_geometry *g)
+{
+	struct smi_arena *arena = map_metadata(g);
+
+	if (arena == NULL)
+		return NULL;
+	pthread_mutex_init(&arena->lock, NULL);
+	if (smi_pools_map(&arena->pools) != 0) {
+		int code = errno;
+
+		unmap_metadata(arena);
+		errno = code;
+		return NULL;
+	}
+	return arena;
+}
+
+/*
+ * The same; a default number of pools becomes smaller until the addresses can
+ * be reserved, for example under RLIMIT_AS.
+ */
+static struct smi_arena *map_what_fits(const struct smi_arena_plan *plan,
+                                       struct smi_geometry *g)
+{
+	size_t least = plan->initial_pools > 0 ? plan->initial_pools : 1;
+	size_t max = plan->max_pools;
+
+	for (;;) {
+		struct smi_arena *arena;
+
+		if (smi_geometry_plan(g, smi_os_page_bytes(), plan->pool_bytes,
+		                      max) != SMI_GEOMETRY_FITS) {
+			errno = EINVAL;
+			return NULL;
+		}
+		arena = map_all(g);
+		if (arena != NULL || errno != ENOMEM || !plan->max_is_default
+		    || max == least)
+			return arena;
+		max = max / 2 > least ? max / 2 : least;
+	}
+}
+
+struct smi_arena *smi_arena_create(const struct smi_arena_plan *plan,
+                                   const char *call)
+{
+	struct smi_geometry g;
+	size_t page = smi_os_page_bytes();
+	int code = errno;
+	struct smi_lock_shortage shortage = {
+		.call = call,
+		.pools_wanted = plan->initial_pools,
+		.pool_bytes = plan->pool_bytes,
+		.bytes_wanted = plan->initial_pools * plan->pool_bytes + page,
+	};
+	struct smi_arena *arena = map_what_fits(plan, &g);
+	struct smi_secrets *secrets;
+
+	if (arena == NULL) {
+		if (errno == EINVAL)
+			smi_error_set(EINVAL, "%s: max_pools %zu of pool_size "
+			              "%zu do not fit the address space", call,
+			              plan->max_pools, plan->pool_bytes);
+		else
+			smi_limits_explain(&shortage);
+		return NULL;
+	}
+	arena->on_fault = plan->on_fault;
+	arena->initial_pools = plan->initial_pools;
+	arena->pool_is_default = plan->pool_is_default;
+	secrets = smi_pools_key_page(&arena->pools);
+	smi_slabs_start(&arena->slabs, &arena->runs, secrets,
+	                plan->check_whole);
+	if (smi_os_entropy(secrets, sizeof(*secrets)) != 0) {
+		smi_error_set(errno, "%s: the kernel gave no random bytes for "
+		              "the canary key", call);
+		goto fail;
+	}
+	while (arena->pools.count < plan->initial_pools)
+		if (smi_arena_add_pool(arena, page) == SMI_NONE) {
+			shortage.pools_locked = arena->pools.count;
+			smi_limits_explain(&shortage);
+			goto fail;
+		}
+	/* More may have been asked for first than could be had. */
+	errno = code;
+	return arena;
+fail:
+	code = errno;
+	smi_arena_destroy(arena);
+	errno = code;
+	return NULL;
+}
+
+void smi_arena_destroy(struct smi_arena *arena)
+{
+	smi_pools_unmap(&arena->pools);
+	unmap_metadata(arena);
+}

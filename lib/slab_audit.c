@@ -1,0 +1,133 @@
+/*
+ * slab_audit.c - whether the slabs of a pool are sound
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "slab_audit.h"
+
+#include "wipe.h"
+
+/* S5 for all bytes of free memory. */
+static bool audit_zero(const struct smi_slabs *slabs, uint32_t pool,
+                       const unsigned char *start, size_t bytes,
+                       struct smi_finding *finding)
+{
+	size_t at = smi_first_nonzero(start, bytes);
+
+	if (at == bytes)
+		return true;
+	return smi_slab_found(slabs, pool, finding, SMI_FREE_WRITTEN, start,
+	                      bytes, at);
+}
+
+/* S1, S5 and S6 for one slot. */
+static bool audit_slot(const struct smi_slabs *slabs, uint32_t run,
+                       struct smi_slab *slab, uint32_t slot,
+                       struct smi_slab_sums *sums,
+                       struct smi_finding *finding)
+{
+	uint32_t pool = smi_runs_pool(slabs->runs, run);
+	uint16_t entry = smi_slab_slacks(slab)[slot];
+
+	if (smi_bitmap_get(smi_slab_free_bits(slab), slot) != (entry == 0))
+		return smi_finding_broken(finding, pool,
+		                          "S1: a slot is free and not");
+	if (entry == 0)
+		return audit_zero(slabs, pool,
+		                  smi_slab_slot(slabs->runs, run, slab, slot),
+		                  slab->slot_bytes, finding);
+	if ((size_t)(entry - 1) > slab->slot_bytes
+	    || (size_t)(entry - 1) < SMI_CANARY_LEAST_BYTES)
+		return smi_finding_broken(finding, pool,
+		                          "S1: a slack is off");
+	sums->chunks++;
+	sums->chunk_bytes += smi_slab_chunk_size(slab, entry);
+	sums->place_bytes += slab->slot_bytes;
+	return smi_slab_check_canary(slabs, run, slot, SMI_OVERFLOW, finding);
+}
+
+/* S3: whether the neighbours in the list agree. */
+static bool is_listed(const struct smi_slabs *slabs, uint32_t run,
+                      const struct smi_slab *slab)
+{
+	uint32_t back = slab->prev == SMI_NONE
+	                        ? slabs->partial[slab->class]
+	                        : smi_slab_of(slabs->runs, slab->prev)->next;
+
+	return back == run
+	       && (slab->next == SMI_NONE
+	           || smi_slab_of(slabs->runs, slab->next)->prev == run);
+}
+
+static bool audit_slab(const struct smi_slabs *slabs, uint32_t run,
+                       struct smi_slab_sums *sums,
+                       struct smi_finding *finding)
+{
+	uint32_t pool = smi_runs_pool(slabs->runs, run);
+	struct smi_slab *slab = smi_slab_of(slabs->runs, run);
+	size_t used = slab->slots * slab->slot_bytes;
+
+	if (smi_bitmap_count(smi_slab_free_bits(slab), slab->slots)
+	    != slab->free)
+		return smi_finding_broken(finding, pool,
+		                          "S2: a count of free slots is off");
+	if (slab->free == slab->slots)
+		return smi_finding_broken(finding, pool,
+		                          "S4: a slab is all free");
+	if (slab->class != SMI_ALONE && slab->free > 0
+	    && !is_listed(slabs, run, slab))
+		return smi_finding_broken(finding, pool,
+		                          "S3: a slab is not in its list");
+	for (uint32_t slot = 0; slot < slab->slots; slot++)
+		if (!audit_slot(slabs, run, slab, slot, sums, finding))
+			return false;
+	return audit_zero(slabs, pool,
+	                  smi_slab_slot(slabs->runs, run, slab, 0) + used,
+	                  slab->units * SMI_UNIT_BYTES - used, finding);
+}
+
+bool smi_slab_audit(const struct smi_slabs *slabs, uint32_t pool,
+                    struct smi_slab_sums *sums, struct smi_finding *finding)
+{
+	uintptr_t start = smi_pools_start(slabs->runs->pools, pool);
+	size_t bytes = slabs->runs->pools->table[pool].bytes, at = 0;
+
+	while (at < bytes) {
+		uint32_t run = smi_runs_find(slabs->runs, pool, start + at);
+
+		if (run == SMI_NONE) {
+			if (!audit_zero(slabs, pool,
+			                (unsigned char *)start + at,
+			                SMI_UNIT_BYTES, finding))
+				return false;
+			at += SMI_UNIT_BYTES;
+			continue;
+		}
+		if (!audit_slab(slabs, run, sums, finding))
+			return false;
+		at += smi_slab_of(slabs->runs, run)->units * SMI_UNIT_BYTES;
+	}
+	return true;
+}
+
+bool smi_slab_audit_lists(const struct smi_slabs *slabs,
+                          struct smi_finding *finding)
+{
+	for (unsigned class = 0; class < SMI_CLASSES; class++) {
+		uint32_t run = slabs->partial[class];
+
+		while (run != SMI_NONE) {
+			const struct smi_slab *slab = smi_slab_of(slabs->runs,
+			                                          run);
+
+			if (slab->class != class || slab->free == 0
+			    || !is_listed(slabs, run, slab))
+				return smi_finding_broken(
+					finding,
+					smi_runs_pool(slabs->runs, run),
+					"S3: a list holds the wrong slab");
+			run = slab->next;
+		}
+	}
+	return true;
+}

@@ -1,0 +1,29 @@
+/*
+ * slab_audit.h - whether the slabs of a pool are sound
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef SMI_SLAB_AUDIT_H
+#define SMI_SLAB_AUDIT_H
+
+#include "base.h"
+#include "finding.h"
+#include "slab.h"
+
+/* What an audit adds up. */
+struct smi_slab_sums {
+	size_t chunks, chunk_bytes, place_bytes;
+};
+
+/*
+ * Check S1 to S6 for every slab of a pool, and that free units read as zero,
+ * and add what its chunks take to *sums. False with *finding.
+ */
+bool smi_slab_audit(const struct smi_slabs *slabs, uint32_t pool,
+                    struct smi_slab_sums *sums, struct smi_finding *finding);
+
+/* Check the lists (S3). False with *finding. */
+bool smi_slab_audit_lists(const struct smi_slabs *slabs,
+                          struct smi_finding *finding);
+
+#endif /* SMI_SLAB_AUDIT_H */
