@@ -18,14 +18,13 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static int tap_count, tap_failed;
+static int tap_count;
 
 __attribute__((format(printf, 2, 3)))
 static inline bool tap_ok(bool ok, const char *format, ...)
 {
 	va_list list;
 
-	tap_failed += !ok;
 	printf("%sok %d - ", ok ? "" : "not ", ++tap_count);
 	va_start(list, format);
 	vprintf(format, list);
@@ -62,11 +61,15 @@ static inline void tap_note(const char *format, ...)
 	fflush(stdout);
 }
 
-/* End the program: the plan comes last, so a crash before it is a failure. */
+/*
+ * End the program. The plan comes last, so that a crash before it is seen. The
+ * exit status is 0 whatever failed: the lines tell that, and it would be counted
+ * twice.
+ */
 static inline _Noreturn void tap_done(void)
 {
 	printf("1..%d\n", tap_count);
-	exit(tap_failed != 0);
+	exit(0);
 }
 
 static inline _Noreturn void tap_skip_all(const char *why)
