@@ -1,0 +1,24 @@
+#!/bin/sh
+# secmalloc_equal() takes a time that depends on the size alone: no branch and
+# no address in it depends on what it compares.
+# SPDX-License-Identifier: ISC
+. "${srcdir:-.}/tests/tap.sh"
+
+VALGRIND=${VALGRIND:-valgrind}
+program=$BUILD_DIR/tests/equal_branches
+grep -q 'SECMALLOC_SANITIZED 1' "$BUILD_DIR/config.h" \
+	&& tap_skip_all "sanitizers and valgrind do not go together"
+test -x "$program" || tap_skip_all "no valgrind/memcheck.h when it was built"
+"$VALGRIND" --version > /dev/null 2>&1 || tap_skip_all "no valgrind"
+
+runs_clean() {
+	"$VALGRIND" -q --error-exitcode=9 "$program" "$@"
+}
+is_reported() {
+	runs_clean control
+	test $? -eq 9
+}
+
+tap "control: a comparison that stops early is reported" is_reported
+tap "secmalloc_equal() has no branch on what it compares" runs_clean
+tap_done
