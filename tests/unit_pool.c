@@ -1,0 +1,145 @@
+/* The reservation and the pools in it, with the real kernel. */
+/* SPDX-License-Identifier: ISC */
+#include "config.h"
+
+#include "../lib/os.h"
+#include "../lib/pool.h"
+
+#include "unit.h"
+
+#include <string.h>
+
+#define STRIDES 12
+
+static struct smi_pools pools;
+static struct smi_pool table[STRIDES];
+static size_t page;
+
+/* A pool is three pages, a stride four. */
+static void start(void)
+{
+	page = smi_os_page_bytes();
+	memset(&pools, 0, sizeof(pools));
+	ck_assert_int_eq(smi_geometry_plan(&pools.geometry, page, 3 * page,
+	                                   STRIDES), SMI_GEOMETRY_FITS);
+	pools.table = table;
+	pools.metadata_bytes = page;
+	pools.metadata = smi_os_reserve(STRIDES * page);
+	ck_assert_ptr_nonnull(pools.metadata);
+	ck_assert_int_eq(smi_pools_map(&pools), 0);
+}
+
+static void end(void)
+{
+	ck_assert_ptr_null(smi_pools_audit(&pools));
+	smi_pools_unmap(&pools);
+	smi_os_release(pools.metadata, STRIDES * page);
+}
+
+static enum smi_pool_place find(uintptr_t address, uint32_t *pool)
+{
+	return smi_pools_find(&pools, address, pool);
+}
+
+START_TEST(every_address_is_told_apart)
+{
+	uint32_t first, large, pool;
+	uintptr_t from, to;
+
+	start();
+	first = smi_pools_lock(&pools, 3 * page, 3 * page);
+	large = smi_pools_lock(&pools, 9 * page, 9 * page);
+	ck_assert_uint_eq(first, 0);
+	ck_assert_uint_eq(large, 1);
+	/* Nine pages and a guard take three strides of four. */
+	ck_assert_uint_eq(pools.used, 4);
+	ck_assert_uint_eq(pools.count, 2);
+	from = (uintptr_t)pools.reservation;
+	to = from + pools.geometry.reserve_bytes;
+	for (uintptr_t at = from; at < to; at += page / 2) {
+		uintptr_t in_first = at - smi_pools_start(&pools, first);
+		uintptr_t in_large = at - smi_pools_start(&pools, large);
+		enum smi_pool_place place = find(at, &pool);
+
+		if (in_first < 3 * page) {
+			ck_assert_int_eq(place, SMI_PLACE_POOL);
+			ck_assert_uint_eq(pool, first);
+		} else if (in_large < 9 * page) {
+			ck_assert_int_eq(place, SMI_PLACE_POOL);
+			ck_assert_uint_eq(pool, large);
+		} else {
+			ck_assert_int_eq(place, SMI_PLACE_GUARD);
+		}
+	}
+	ck_assert_int_eq(find(from - 1, &pool), SMI_PLACE_OUTSIDE);
+	ck_assert_int_eq(find(to, &pool), SMI_PLACE_OUTSIDE);
+	ck_assert_int_eq(find(0, &pool), SMI_PLACE_OUTSIDE);
+	ck_assert_int_eq(find(UINTPTR_MAX, &pool), SMI_PLACE_OUTSIDE);
+	end();
+}
+END_TEST
+
+START_TEST(pools_can_be_written_and_walked)
+{
+	uint32_t pool = SMI_NONE;
+	size_t count = 0;
+
+	start();
+	while (smi_pools_lock(&pools, (1 + count % 6) * page, page) != SMI_NONE)
+		count++;
+	ck_assert_uint_eq(count, pools.count);
+	while ((pool = smi_pools_next(&pools, pool)) != SMI_NONE) {
+		memset((void *)smi_pools_start(&pools, pool), 1,
+		       pools.table[pool].bytes);
+		memset(smi_pools_metadata(&pools, pool), 1, page);
+		count--;
+	}
+	ck_assert_uint_eq(count, 0);
+	ck_assert(!smi_pools_have_strides(&pools, 12 * page));
+	ck_assert(!smi_pools_have_strides(&pools, SIZE_MAX));
+	end();
+}
+END_TEST
+
+START_TEST(what_touches_the_reservation)
+{
+	uintptr_t from, to;
+
+	start();
+	from = (uintptr_t)pools.reservation;
+	to = from + pools.geometry.reserve_bytes;
+	ck_assert(smi_pools_touch(&pools, from, 1));
+	ck_assert(smi_pools_touch(&pools, to - 1, 1));
+	ck_assert(smi_pools_touch(&pools, from - 10, 11));
+	ck_assert(smi_pools_touch(&pools, 0, SIZE_MAX));
+	ck_assert(!smi_pools_touch(&pools, from - 10, 10));
+	ck_assert(!smi_pools_touch(&pools, to, 1));
+	ck_assert(!smi_pools_touch(&pools, 0, 1));
+	end();
+}
+END_TEST
+
+START_TEST(the_audit_sees_damage)
+{
+	start();
+	smi_pools_lock(&pools, 3 * page, 3 * page);
+	smi_pools_lock(&pools, 9 * page, 9 * page);
+	ck_assert_ptr_null(smi_pools_audit(&pools));
+	table[2].first = 0;
+	ck_assert_ptr_nonnull(smi_pools_audit(&pools));
+	table[2].first = 1;
+	table[1].bytes -= 1;
+	ck_assert_ptr_nonnull(smi_pools_audit(&pools));
+	table[1].bytes += 1;
+	pools.count++;
+	ck_assert_ptr_nonnull(smi_pools_audit(&pools));
+	pools.count--;
+	pools.used = STRIDES + 1;
+	ck_assert_ptr_nonnull(smi_pools_audit(&pools));
+	pools.used = 4;
+	end();
+}
+END_TEST
+
+UNIT_MAIN("pool", every_address_is_told_apart, pools_can_be_written_and_walked,
+          what_touches_the_reservation, the_audit_sees_damage)
