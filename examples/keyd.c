@@ -45,7 +45,7 @@ static unsigned long timeout = 10; /* seconds */
 static unsigned char *key;
 static int listener;
 static atomic_bool ending;
-static atomic_int client_of[WORKERS]; /* its descriptor, or -1 */
+static atomic_int client_of[WORKERS] = {[0 ... WORKERS - 1] = -1};
 
 #define say(format, ...) fprintf(stderr, "keyd: " format "\n", ##__VA_ARGS__)
 #define demand(condition, ...) do if (!(condition)) { \
@@ -67,8 +67,7 @@ static char *read_pem(const char *path, size_t *size)
 	ssize_t n = -1;
 	char *pem;
 
-	demand(fd >= 0 && fstat(fd, &st) == 0, "%s: cannot read the key: %m",
-	       path);
+	demand(fd >= 0 && !fstat(fd, &st), "%s: cannot read the key: %m", path);
 	demand(S_ISREG(st.st_mode), "%s: not a regular file", path);
 	demand((st.st_mode & 077) == 0, "%s: open to others: chmod 600", path);
 	demand(st.st_uid == geteuid(), "%s: is UID %u's", path, st.st_uid);
@@ -145,8 +144,8 @@ static void drop_privileges(uid_t uid, gid_t gid)
 
 	demand(setgroups(0, NULL) == 0 && setresgid(gid, gid, gid) == 0
 	       && setresuid(uid, uid, uid) == 0 && getresuid(&r, &e, &s) == 0
-	       && r == uid && e == uid && s == uid, "cannot become UID %u: %m",
-	       uid);
+	       && r == uid && e == uid && s == uid && getgroups(0, NULL) == 0,
+	       "cannot become UID %u: %m", uid);
 	demand(setresuid(0, 0, 0) != 0 && setresgid(0, 0, 0) != 0,
 	       "root can be had again");
 }
@@ -164,7 +163,8 @@ static bool answer(int fd, unsigned client)
 	if (got == 0)
 		return false;
 	if (got != sizeof(head))
-		hang_up("no request in %lu s", timeout);
+		hang_up("%s", got < 0 ? "no request in time"
+		                      : "gone or stalled in a length");
 	size = (size_t)head[0] << 24 | (size_t)head[1] << 16
 	       | (size_t)head[2] << 8 | head[3];
 	if (size > MESSAGE_MAX)
