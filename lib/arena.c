@@ -74,12 +74,19 @@ static bool grow(struct smi_arena *arena, const char *call, size_t size,
 		.call = call,
 		.size = size,
 		.pools_locked = arena->pools.count,
-		.pools_wanted = arena->pools.count + 1,
-		.pool_bytes = bytes > g->pool_bytes ? bytes : g->pool_bytes,
+		.pool_bytes = g->pool_bytes,
 		.growth = true,
 	};
 	int code = errno;
 
+	if (bytes > g->reserve_bytes) {
+		smi_error_set(ENOMEM, "%s: %zu bytes are more than the %zu "
+		              "pools of %zu bytes that there may be can hold",
+		              call, size, (size_t)g->max_pools, g->pool_bytes);
+		return false;
+	}
+	if (bytes > g->pool_bytes)
+		shortage.pool_bytes = smi_round_up(bytes, g->page_bytes);
 	if (!smi_pools_have_strides(&arena->pools, shortage.pool_bytes)) {
 		smi_error_set(ENOMEM, "%s: no room for %zu bytes in %zu pools "
 		              "(%zu bytes), and max_pools (%zu) leaves none "
@@ -276,16 +283,22 @@ static bool adapt(struct smi_arena *arena, const char *call,
 	return adapted;
 }
 
-/* Move a chunk to a place that suits its new size, NULL if there is none. */
+/*
+ * Move a chunk to a place that suits its new size; one that must not may stay,
+ * and does unless there is a smaller place. NULL: it has not moved.
+ */
 static void *move(struct smi_arena *arena, const char *call,
-                  const struct smi_place *from, size_t size)
+                  const struct smi_place *from, size_t size, bool must)
 {
 	size_t kept = size < from->size ? size : from->size;
 	struct smi_place to;
 
-	if (!take_place(arena, call, SMI_ALIGN_BYTES, size, size > from->size,
-	                &to))
+	if (!take_place(arena, call, SMI_ALIGN_BYTES, size, must, &to))
 		return NULL;
+	if (!must && to.slab->slot_bytes >= from->slab->slot_bytes) {
+		smi_slab_give(&arena->slabs, &to);
+		return NULL;
+	}
 	memcpy(to.start, from->start, kept);
 	arena->counts.place_bytes += to.slab->slot_bytes
 	                             - from->slab->slot_bytes;
@@ -302,16 +315,16 @@ void *smi_arena_resize(struct smi_arena *arena, const char *call, void *ptr,
 	if (size <= PTRDIFF_MAX && adapt(arena, call, &place, bytes)) {
 		smi_slab_resize(&arena->slabs, &place, size);
 	} else {
-		void *moved = move(arena, call, &place, size);
+		bool fits = size <= PTRDIFF_MAX
+		            && bytes <= place.slab->slot_bytes;
+		void *moved = move(arena, call, &place, size, !fits);
 
-		if (moved != NULL) {
-			ptr = moved;
-		} else if (size <= place.size) {
-			/* No smaller place is free: it stays in this one. */
-			smi_slab_resize(&arena->slabs, &place, size);
-		} else {
+		if (moved == NULL && !fits)
 			return NULL;
-		}
+		if (moved == NULL)
+			smi_slab_resize(&arena->slabs, &place, size);
+		else
+			ptr = moved;
 	}
 	count_bytes(&arena->counts, size, had);
 	return ptr;

@@ -142,8 +142,8 @@ struct smi_arena *smi_arena_create(const struct smi_arena_plan *plan,
 	if (arena == NULL) {
 		if (errno == EINVAL)
 			smi_error_set(EINVAL, "%s: max_pools %zu of pool_size "
-			              "%zu do not fit the address space", call,
-			              plan->max_pools, plan->pool_bytes);
+			              "%zu are more than this library manages",
+			              call, plan->max_pools, plan->pool_bytes);
 		else
 			smi_limits_explain(&shortage);
 		return NULL;

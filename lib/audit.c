@@ -42,7 +42,7 @@ bool smi_audit(const struct smi_arena *arena, struct smi_finding *finding)
 		                     finding)
 		    || !smi_slab_audit(&arena->slabs, pool, &sums, finding))
 			return false;
-	return smi_slab_audit_lists(&arena->slabs, finding)
+	return smi_slab_audit_lists(&arena->slabs, &sums, finding)
 	       && audit_invariant(audit_counts(&arena->counts, &sums), 0,
 	                          finding);
 }

@@ -5,8 +5,6 @@
  */
 #include "buddy.h"
 
-#include "bitmap.h"
-
 /* How many blocks of an order lie wholly in the pool. */
 static uint32_t blocks_of(uint32_t units, unsigned order)
 {

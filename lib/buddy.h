@@ -23,6 +23,7 @@
 #define SMI_BUDDY_H
 
 #include "base.h"
+#include "bitmap.h"
 
 #define SMI_ORDERS 32u
 
@@ -71,7 +72,7 @@ void smi_buddy_give(struct smi_buddy *buddy, uint32_t start, uint32_t units);
 static inline bool smi_buddy_is_free(const struct smi_buddy *buddy,
                                      uint32_t unit)
 {
-	return (buddy->free_map[unit / 32u] >> (unit % 32u)) & 1u;
+	return smi_bitmap_get(buddy->free_map, unit);
 }
 
 /* NULL, or the invariant that does not hold. */

@@ -25,29 +25,17 @@ static struct smi_arena *inherited;
 /* ---- Fork --------------------------------------------------------------- */
 
 /*
- * A thread that dies of misuse holds the arena's lock and has promised to
- * touch nothing: on_fault may fork, to start a reporter.
+ * The init lock is enough: of an arena the child reads only where it lay, which
+ * does not change. on_fault may fork, to start a reporter: the thread has the
+ * arena's lock then, but not this one.
  */
 static void before_fork(void)
 {
-	struct smi_arena *arena;
-
-	if (smi_fault_is_dying())
-		return;
 	pthread_mutex_lock(&init_lock);
-	arena = atomic_load(&current);
-	if (arena != NULL)
-		pthread_mutex_lock(&arena->lock);
 }
 
 static void after_fork_in_parent(void)
 {
-	struct smi_arena *arena = atomic_load(&current);
-
-	if (smi_fault_is_dying())
-		return;
-	if (arena != NULL)
-		pthread_mutex_unlock(&arena->lock);
 	pthread_mutex_unlock(&init_lock);
 }
 
@@ -59,36 +47,34 @@ static void after_fork_in_child(void)
 {
 	struct smi_arena *arena = atomic_load(&current);
 
-	if (arena != NULL) {
-		atomic_store(&current, NULL);
-		arena->next_inherited = inherited;
-		inherited = arena;
-		if (smi_os_block(arena->pools.reservation,
-		                 arena->pools.geometry.reserve_bytes) != 0)
-			smi_fault(NULL, "fork: the addresses of the parent's "
-			          "pools could not be kept inaccessible in "
-			          "the child (errno %d)", errno);
-		pthread_mutex_init(&arena->lock, NULL);
-	}
+	smi_fault_forked();
 	pthread_mutex_init(&init_lock, NULL);
+	if (arena == NULL)
+		return;
+	atomic_store(&current, NULL);
+	arena->next_inherited = inherited;
+	inherited = arena;
+	if (smi_os_block(arena->pools.reservation,
+	                 arena->pools.geometry.reserve_bytes) != 0)
+		smi_fault(NULL, "fork: the addresses of the parent's pools "
+		          "could not be kept inaccessible in the child "
+		          "(errno %d)", errno);
+}
+
+/*
+ * When the library is loaded, and not in the first init: a fork that another
+ * thread has begun would not run handlers that come after its beginning. They
+ * cannot be taken back, so the library is never unloaded.
+ */
+static bool hooked;
+
+__attribute__((constructor)) static void hook_fork(void)
+{
+	hooked = smi_os_at_fork(before_fork, after_fork_in_parent,
+	                        after_fork_in_child) == 0;
 }
 
 /* ---- Making and ending -------------------------------------------------- */
-
-/* The handlers cannot be taken back: the library is never unloaded. */
-static int hook_fork_once(const char *call)
-{
-	static bool hooked;
-
-	if (hooked)
-		return 0;
-	if (smi_os_at_fork(before_fork, after_fork_in_parent,
-	                   after_fork_in_child) != 0)
-		return smi_error_set(ENOMEM, "%s: no memory for the fork "
-		                     "handlers", call);
-	hooked = true;
-	return 0;
-}
 
 static int init_locked(const struct smi_arena_plan *plan, const char *call)
 {
@@ -97,8 +83,10 @@ static int init_locked(const struct smi_arena_plan *plan, const char *call)
 	if (atomic_load(&current) != NULL)
 		return smi_error_set(EALREADY, "%s: there is an arena already, "
 		                     "and it is unchanged", call);
-	if (hook_fork_once(call) != 0)
-		return -1;
+	if (!hooked)
+		return smi_error_set(ENOMEM, "%s: there was no memory for the "
+		                     "fork handlers when the library was "
+		                     "loaded", call);
 	arena = smi_arena_create(plan, call);
 	if (arena == NULL)
 		return -1;
@@ -169,13 +157,18 @@ void smi_default_leave(struct smi_arena *arena)
 	pthread_mutex_unlock(&arena->lock);
 }
 
-bool smi_default_is_inherited(const void *ptr)
+static bool touches_inherited(const void *at, size_t bytes)
 {
 	for (const struct smi_arena *a = inherited; a != NULL;
 	     a = a->next_inherited)
-		if (smi_pools_touch(&a->pools, (uintptr_t)ptr, 1))
+		if (smi_pools_touch(&a->pools, (uintptr_t)at, bytes))
 			return true;
 	return false;
+}
+
+bool smi_default_is_inherited(const void *ptr)
+{
+	return touches_inherited(ptr, 1);
 }
 
 bool smi_default_touches(const void *at, size_t bytes)
@@ -183,12 +176,7 @@ bool smi_default_touches(const void *at, size_t bytes)
 	const struct smi_arena *arena = atomic_load_explicit(
 		&current, memory_order_acquire);
 
-	if (arena != NULL
-	    && smi_pools_touch(&arena->pools, (uintptr_t)at, bytes))
-		return true;
-	for (const struct smi_arena *a = inherited; a != NULL;
-	     a = a->next_inherited)
-		if (smi_pools_touch(&a->pools, (uintptr_t)at, bytes))
-			return true;
-	return false;
+	return (arena != NULL
+	        && smi_pools_touch(&arena->pools, (uintptr_t)at, bytes))
+	       || touches_inherited(at, bytes);
 }

@@ -2,8 +2,8 @@
  * default.h - the process's arena: published, entered, and gone after fork
  *
  * Locks, in the order in which they are taken: the init lock (here), then the
- * arena's. fork() is bracketed by both, so that the child sees them free and
- * what they guard whole.
+ * arena's. fork() is bracketed by the first, so that the child sees a whole
+ * arena or none.
  *
  * SPDX-License-Identifier: ISC
  */

@@ -8,6 +8,8 @@
 #include "text.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -29,12 +31,28 @@ static void write_all(const char *bytes, size_t count)
 	}
 }
 
+/*
+ * Nothing may keep the thread from dying here: neither a cancellation in one of
+ * the calls below, nor the signal for a standard error that nobody reads.
+ */
+static void be_undisturbed(void)
+{
+	sigset_t broken_pipe;
+	int state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	sigemptyset(&broken_pipe);
+	sigaddset(&broken_pipe, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &broken_pipe, NULL);
+}
+
 void smi_fault(void (*on_fault)(const char *line), const char *format, ...)
 {
 	char line[SMI_FAULT_BYTES];
 	struct smi_text text;
 	va_list list;
 
+	be_undisturbed();
 	while (atomic_flag_test_and_set(&taken))
 		pause();
 	dying = true;
@@ -57,4 +75,10 @@ void smi_fault(void (*on_fault)(const char *line), const char *format, ...)
 bool smi_fault_is_dying(void)
 {
 	return dying;
+}
+
+void smi_fault_forked(void)
+{
+	dying = false;
+	atomic_flag_clear(&taken);
 }

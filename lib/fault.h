@@ -16,12 +16,15 @@
  * on_fault with that line if it is not NULL, and abort(). It allocates nothing.
  * The caller may hold any lock, and keeps it: no other thread gets at the
  * state that was found damaged. Of two threads that die at once the second
- * waits for the first.
+ * waits for the first. The thread's cancellation and SIGPIPE are held off.
  */
 _Noreturn void smi_fault(void (*on_fault)(const char *line),
                          const char *format, ...) SMI_PRINTF(2, 3);
 
 /* Whether this thread is dying: it may hold locks, so it must take none. */
 bool smi_fault_is_dying(void);
+
+/* To be called in the child of a fork: it is the parent that dies, if any. */
+void smi_fault_forked(void);
 
 #endif /* SMI_FAULT_H */

@@ -63,7 +63,6 @@ size_t smi_geometry_default_max(size_t page_bytes, size_t pool_bytes,
 	if (smi_geometry_plan(&one, page_bytes, pool_bytes, 1)
 	    == SMI_GEOMETRY_FITS)
 		max = RESERVE_BYTES >> one.stride_shift;
-	if (max > EXTRA_STRIDES)
-		max -= EXTRA_STRIDES;
+	max = max > EXTRA_STRIDES ? max - EXTRA_STRIDES : 1;
 	return max > least ? max : least > 0 ? least : 1;
 }

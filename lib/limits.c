@@ -32,19 +32,25 @@ static void add_remedy(struct smi_text *text,
 {
 	size_t kib = wanted / 1024 + (wanted % 1024 != 0);
 
-	if (limit_binds(limits, wanted, code))
-		smi_text_add(text, "call it while still root, or give "
+	if (limits->privileged && code == EPERM)
+		smi_text_add(text, "a filter of system calls refuses mlock or "
+		             "madvise: allow them (SystemCallFilter=@memlock "
+		             "madvise in systemd)");
+	else if (limit_binds(limits, wanted, code))
+		smi_text_add(text, "call it while still root of the machine, "
+		             "or give "
 		             "LimitMEMLOCK=%zu (systemd), memlock %zu "
 		             "(limits.conf) or --ulimit memlock=%zu "
 		             "(container)", wanted, kib, wanted);
 	else if (!limits->privileged && limits->soft != SIZE_MAX)
 		smi_text_add(text, "the limit also counts what the process "
 		             "has locked elsewhere: raise it, or free memory "
-		             "or addresses (RLIMIT_AS, vm.max_map_count)");
+		             "or addresses (RLIMIT_AS, RLIMIT_DATA, "
+		             "vm.max_map_count)");
 	else
 		smi_text_add(text, "the memory or the addresses are too few: "
 		             "ask for fewer or smaller pools, or look at "
-		             "RLIMIT_AS and vm.max_map_count");
+		             "RLIMIT_AS, RLIMIT_DATA and vm.max_map_count");
 }
 
 void smi_limits_explain(const struct smi_lock_shortage *s)

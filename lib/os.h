@@ -3,7 +3,7 @@
  *
  * One file per platform implements it. Addresses and lengths are whole pages,
  * unless a call says otherwise. A function that returns int gives 0, or -1 with
- * errno; no call fails with EINTR.
+ * errno; no call fails with EINTR, and none is a cancellation point.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -29,13 +29,13 @@ struct smi_lock_limits {
 /* Bytes of a page, a power of two. */
 size_t smi_os_page_bytes(void);
 
-/* Reserve addresses: inaccessible, backed by nothing. NULL with errno. */
+/* Reserve addresses: inaccessible, backed by nothing. NULL: ENOMEM, EPERM. */
 void *smi_os_reserve(size_t bytes);
 
 /* Undo smi_os_reserve(), whatever was done to parts since. */
 void smi_os_release(void *at, size_t bytes);
 
-/* Make a part of a reservation readable and writable. ENOMEM. */
+/* Make a part of a reservation readable and writable. ENOMEM, EPERM. */
 int smi_os_open(void *at, size_t bytes);
 
 /* Unlock a part, drop what it holds, and make it inaccessible again. */
@@ -48,7 +48,7 @@ void smi_os_close(void *at, size_t bytes);
 int smi_os_lock(const void *at, size_t bytes);
 int smi_os_unlock(const void *at, size_t bytes);
 
-/* ENOTSUP if the kernel does not know the advice. */
+/* ENOTSUP if the kernel does not know the advice; ENOMEM, EPERM. */
 int smi_os_advise(const void *at, size_t bytes, enum smi_advice advice);
 
 /* Unpredictable bytes. ENOSYS. */

@@ -40,8 +40,8 @@ void *smi_os_reserve(size_t bytes)
 		munlock(at, bytes);
 		return at;
 	}
-	/* That the lock limit is too small for the addresses, after that. */
-	if (errno == EAGAIN)
+	/* EAGAIN: the lock limit is too small for the addresses, after that. */
+	if (errno != EPERM)
 		errno = ENOMEM;
 	return NULL;
 }
@@ -53,7 +53,11 @@ void smi_os_release(void *at, size_t bytes)
 
 int smi_os_open(void *at, size_t bytes)
 {
-	return mprotect(at, bytes, PROT_READ | PROT_WRITE);
+	if (mprotect(at, bytes, PROT_READ | PROT_WRITE) == 0)
+		return 0;
+	if (errno != EPERM)
+		errno = ENOMEM;
+	return -1;
 }
 
 void smi_os_close(void *at, size_t bytes)
@@ -67,9 +71,12 @@ int smi_os_lock(const void *at, size_t bytes)
 {
 	if (mlock(at, bytes) == 0)
 		return 0;
-	/* Some pages could not be had: memory was short. */
+	/* EAGAIN: some pages could not be had. Others are those of a filter of
+	 * system calls, which may answer what it likes. */
 	if (errno == EAGAIN)
 		errno = ENOMEM;
+	else if (errno != ENOMEM && errno != EINVAL)
+		errno = EPERM;
 	return -1;
 }
 
@@ -89,27 +96,35 @@ int smi_os_advise(const void *at, size_t bytes, enum smi_advice advice)
 
 	if (madvise((void *)(uintptr_t)at, bytes, madvice[advice]) == 0)
 		return 0;
-	/* The addresses are whole pages, so EINVAL can only mean the advice. */
+	/* The addresses are whole pages, so EINVAL can only mean the advice.
+	 * EAGAIN: there are too many mappings to split one. */
 	if (errno == EINVAL)
 		errno = ENOTSUP;
+	else if (errno == EAGAIN)
+		errno = ENOMEM;
+	else if (errno != ENOMEM)
+		errno = EPERM;
 	return -1;
 }
 
 int smi_os_entropy(void *to, size_t bytes)
 {
 	unsigned char *at = to;
+	ssize_t n = 0;
+	int state;
 
-	while (bytes > 0) {
-		ssize_t n = getrandom(at, bytes, 0);
-
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -1;
-		at += n;
-		bytes -= (size_t)n;
+	/* The callers of this file hold locks: no thread may end here. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	while (bytes > 0 && (n >= 0 || errno == EINTR)) {
+		n = getrandom(at, bytes, 0);
+		at += n > 0 ? n : 0;
+		bytes -= n > 0 ? (size_t)n : 0;
 	}
-	return 0;
+	pthread_setcancelstate(state, NULL);
+	if (bytes == 0)
+		return 0;
+	errno = ENOSYS;
+	return -1;
 }
 
 /*
@@ -119,16 +134,21 @@ int smi_os_entropy(void *to, size_t bytes)
 static bool is_initial_user_namespace(void)
 {
 	static const char all[] = "         0          0 4294967295";
-	int fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
 	char map[sizeof(all)] = {0};
 	bool is_all;
+	int state, fd;
 
-	/* No such file: the kernel knows no user namespaces. */
-	if (fd < 0)
-		return true;
-	is_all = read(fd, map, sizeof(map) - 1) == (ssize_t)sizeof(map) - 1
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
+	is_all = fd >= 0
+	         && read(fd, map, sizeof(map) - 1) == (ssize_t)sizeof(map) - 1
 	         && memcmp(map, all, sizeof(all) - 1) == 0;
-	close(fd);
+	/* No such file: the kernel knows no user namespaces. */
+	if (fd < 0 && errno == ENOENT)
+		is_all = access("/proc/self", F_OK) == 0;
+	if (fd >= 0)
+		close(fd);
+	pthread_setcancelstate(state, NULL);
 	return is_all;
 }
 

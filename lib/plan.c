@@ -43,8 +43,8 @@ static int check_sizes(const struct smi_arena_plan *plan, const char *call)
 		                     "multiple of the page size %zu", call,
 		                     plan->pool_bytes, page_bytes);
 	case SMI_GEOMETRY_TOO_LARGE:
-		return smi_error_set(EINVAL, "%s: pool_size is %zu, which "
-		                     "does not fit the address space", call,
+		return smi_error_set(EINVAL, "%s: pool_size is %zu, more than "
+		                     "this library manages", call,
 		                     plan->pool_bytes);
 	case SMI_GEOMETRY_FITS:
 		break;
@@ -56,8 +56,8 @@ static int check_sizes(const struct smi_arena_plan *plan, const char *call)
 	if (smi_geometry_plan(&geometry, page_bytes, plan->pool_bytes,
 	                      plan->max_pools) != SMI_GEOMETRY_FITS)
 		return smi_error_set(EINVAL, "%s: %s is %zu, which with "
-		                     "pool_size %zu does not fit the address "
-		                     "space", call,
+		                     "pool_size %zu is more than this library "
+		                     "manages", call,
 		                     plan->max_is_default ? "initial_pools"
 		                                          : "max_pools",
 		                     plan->max_pools, plan->pool_bytes);

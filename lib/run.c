@@ -147,6 +147,29 @@ uint32_t smi_runs_find(const struct smi_runs *runs, uint32_t pool,
 	return head == SMI_NONE ? SMI_NONE : number_of(runs, pool, head);
 }
 
+bool smi_runs_is_run(const struct smi_runs *runs, uint32_t run)
+{
+	const struct smi_span *span;
+	uint32_t unit;
+
+	if (run >> units_shift(runs) >= runs->pools->used)
+		return false;
+	span = smi_runs_span(runs, smi_runs_pool(runs, run));
+	unit = unit_of(runs, run);
+	return unit < span->buddy.units && span->heads[unit] == unit;
+}
+
+uint32_t smi_runs_units(const struct smi_runs *runs, uint32_t run)
+{
+	const struct smi_span *span = smi_runs_span(runs,
+	                                            smi_runs_pool(runs, run));
+	uint32_t unit = unit_of(runs, run), end = unit;
+
+	while (end < span->buddy.units && span->heads[end] == unit)
+		end++;
+	return end - unit;
+}
+
 const char *smi_runs_audit(const struct smi_runs *runs, uint32_t pool)
 {
 	const struct smi_span *span = smi_runs_span(runs, pool);

@@ -61,6 +61,12 @@ bool smi_runs_extend(struct smi_runs *runs, uint32_t run, uint32_t units,
 uint32_t smi_runs_find(const struct smi_runs *runs, uint32_t pool,
                        uintptr_t address);
 
+/* Whether a number is that of a run; any number may be asked. */
+bool smi_runs_is_run(const struct smi_runs *runs, uint32_t run);
+
+/* How many units name a run as theirs. */
+uint32_t smi_runs_units(const struct smi_runs *runs, uint32_t run);
+
 /* The address of a unit, and the pool (its first stride) that it lies in. */
 uintptr_t smi_runs_address(const struct smi_runs *runs, uint32_t run);
 uint32_t smi_runs_pool(const struct smi_runs *runs, uint32_t run);

@@ -16,6 +16,8 @@
  *   S4  No slab is all free: its run is given back.
  *   S5  All bytes of a free slot are zero, and so is the tail of a slab.
  *   S6  The slack of a live chunk is filled with its canary.
+ *   S7  A slab's units are those of its run, and its slots what fits in them.
+ *   S8  units[class] is the sum of the units of the slabs of the class.
  *
  * SPDX-License-Identifier: ISC
  */

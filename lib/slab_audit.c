@@ -46,10 +46,29 @@ static bool audit_slot(const struct smi_slabs *slabs, uint32_t run,
 	return smi_slab_check_canary(slabs, run, slot, SMI_OVERFLOW, finding);
 }
 
+/* S7, before anything is believed that the metadata of a slab say. */
+static bool is_plausible(const struct smi_slabs *slabs, uint32_t run,
+                         const struct smi_slab *slab)
+{
+	size_t bytes = smi_runs_units(slabs->runs, run) * SMI_UNIT_BYTES;
+
+	return slab->class <= SMI_ALONE && slab->units * SMI_UNIT_BYTES == bytes
+	       && slab->slot_bytes
+	                  == (slab->class == SMI_ALONE
+	                              ? bytes
+	                              : smi_sizeclass_bytes(slab->class))
+	       && slab->slots == bytes / slab->slot_bytes;
+}
+
 /* S3: whether the neighbours in the list agree. */
 static bool is_listed(const struct smi_slabs *slabs, uint32_t run,
                       const struct smi_slab *slab)
 {
+	if ((slab->prev != SMI_NONE
+	     && !smi_runs_is_run(slabs->runs, slab->prev))
+	    || (slab->next != SMI_NONE
+	        && !smi_runs_is_run(slabs->runs, slab->next)))
+		return false;
 	uint32_t back = slab->prev == SMI_NONE
 	                        ? slabs->partial[slab->class]
 	                        : smi_slab_of(slabs->runs, slab->prev)->next;
@@ -65,8 +84,14 @@ static bool audit_slab(const struct smi_slabs *slabs, uint32_t run,
 {
 	uint32_t pool = smi_runs_pool(slabs->runs, run);
 	struct smi_slab *slab = smi_slab_of(slabs->runs, run);
-	size_t used = slab->slots * slab->slot_bytes;
+	size_t used;
 
+	if (!is_plausible(slabs, run, slab))
+		return smi_finding_broken(finding, pool,
+		                          "S7: a slab contradicts its run");
+	used = slab->slots * slab->slot_bytes;
+	if (slab->class != SMI_ALONE)
+		sums->units[slab->class] += slab->units;
 	if (smi_bitmap_count(smi_slab_free_bits(slab), slab->slots)
 	    != slab->free)
 		return smi_finding_broken(finding, pool,
@@ -111,15 +136,24 @@ bool smi_slab_audit(const struct smi_slabs *slabs, uint32_t pool,
 }
 
 bool smi_slab_audit_lists(const struct smi_slabs *slabs,
+                          const struct smi_slab_sums *sums,
                           struct smi_finding *finding)
 {
 	for (unsigned class = 0; class < SMI_CLASSES; class++) {
 		uint32_t run = slabs->partial[class];
 
+		if (sums->units[class] != slabs->units[class])
+			return smi_finding_broken(finding, 0,
+			                          "S8: the units of a class "
+			                          "are off");
 		while (run != SMI_NONE) {
-			const struct smi_slab *slab = smi_slab_of(slabs->runs,
-			                                          run);
+			const struct smi_slab *slab;
 
+			if (!smi_runs_is_run(slabs->runs, run))
+				return smi_finding_broken(
+					finding, 0,
+					"S3: a list leads nowhere");
+			slab = smi_slab_of(slabs->runs, run);
 			if (slab->class != class || slab->free == 0
 			    || !is_listed(slabs, run, slab))
 				return smi_finding_broken(

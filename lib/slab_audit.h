@@ -13,17 +13,21 @@
 /* What an audit adds up. */
 struct smi_slab_sums {
 	size_t chunks, chunk_bytes, place_bytes;
+	uint32_t units[SMI_CLASSES];
 };
 
 /*
- * Check S1 to S6 for every slab of a pool, and that free units read as zero,
+ * Check S1 to S7 for every slab of a pool, and that free units read as zero,
  * and add what its chunks take to *sums. False with *finding.
  */
 bool smi_slab_audit(const struct smi_slabs *slabs, uint32_t pool,
                     struct smi_slab_sums *sums, struct smi_finding *finding);
 
-/* Check the lists (S3). False with *finding. */
+/*
+ * Check the lists and the sums over all pools (S3, S8). False with *finding.
+ */
 bool smi_slab_audit_lists(const struct smi_slabs *slabs,
+                          const struct smi_slab_sums *sums,
                           struct smi_finding *finding);
 
 #endif /* SMI_SLAB_AUDIT_H */

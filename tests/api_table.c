@@ -243,7 +243,7 @@ START_TEST(sizes_that_cannot_be_are_refused)
 	chunk = secmalloc(8);
 	FAILS(secmalloc(huge), NULL, ENOMEM, "more than any object");
 	FAILS(secmalloc(most + 1), NULL, ENOMEM, "secmalloc: ");
-	FAILS(secmalloc(most), NULL, ENOMEM, "max_pools (65534) leaves");
+	FAILS(secmalloc(most), NULL, ENOMEM, "65534 pools of 65536 bytes");
 	FAILS(seccalloc(huge, 2), NULL, ENOMEM, "seccalloc: ");
 	FAILS(seccalloc(huge / 2, huge / 2), NULL, ENOMEM, "times");
 	FAILS(seccalloc(1, huge), NULL, ENOMEM, "more than any object");
@@ -385,6 +385,30 @@ START_TEST(realloc_to_less_never_fails)
 		ck_assert_int_eq(secmalloc_audit(), 0);
 	}
 	ck_assert_int_eq(errno, 5);
+	end();
+}
+END_TEST
+
+START_TEST(realloc_stays_where_there_is_room)
+{
+	struct secmalloc_config config = {.initial_pools = 1, .max_pools = 2};
+	struct secmalloc_stats stats;
+	void *chunk;
+
+	config.pool_size = (size_t)sysconf(_SC_PAGESIZE);
+	ck_assert_int_eq(secmalloc_init(&config), 0);
+	chunk = secmalloc(4088);
+	while (config.pool_size > 4096 && secmalloc(4088) != NULL)
+		;
+	chunk = secrealloc(chunk, 10);
+	chunk = secrealloc(chunk, 100);
+	chunk = secrealloc(chunk, 2000);
+	ck_assert_ptr_nonnull(chunk);
+	ck_assert_int_eq(secmalloc_stats(&stats), 0);
+	ck_assert_uint_eq(stats.failures, 0);
+	/* No pool was added for what its own place could hold. */
+	if (config.pool_size == 4096)
+		ck_assert_uint_eq(stats.pools, 1);
 	end();
 }
 END_TEST
@@ -596,7 +620,8 @@ UNIT_MAIN("api", before_init_every_call_is_closed,
           realloc_of_null_and_to_0,
           realloc_keeps_what_stays_and_clears_what_comes,
           realloc_that_cannot_grow_leaves_the_chunk,
-          realloc_to_less_never_fails, copies, what_is_owned,
+          realloc_to_less_never_fails, realloc_stays_where_there_is_room,
+          copies, what_is_owned,
           success_leaves_errno, statistics_add_up, the_audit_reports_damage,
           wipe_and_equal, memory_of_the_caller,
           the_version_is_that_of_the_build)

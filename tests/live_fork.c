@@ -144,6 +144,46 @@ static void grab_the_place(void)
 		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
 }
 
+static int init_and_use(void)
+{
+	void *p;
+
+	if (secmalloc_init(NULL) != 0)
+		return 2;
+	p = secmalloc(10);
+	secfree(p);
+	return p != NULL && secmalloc_audit() == 0;
+}
+
+static void *make_an_arena(void *result)
+{
+	*(int *)result = secmalloc_init(NULL);
+	return NULL;
+}
+
+/* A handler of the program's that runs first when a fork begins; another thread
+ * makes the first arena meanwhile. */
+static bool make_in_fork;
+static void make_while_forking(void)
+{
+	pthread_t thread;
+	int result = -1;
+
+	if (!make_in_fork)
+		return;
+	pthread_create(&thread, NULL, make_an_arena, &result);
+	pthread_join(thread, NULL);
+	make_in_fork = result != 0;
+}
+
+/* Before the constructors of libraries, so that it runs before theirs. */
+static void hook_first(void)
+{
+	pthread_atfork(NULL, NULL, grab_the_place);
+}
+__attribute__((section(".preinit_array"), used)) static void (*first)(void)
+	= hook_first;
+
 static int nothing(void)
 {
 	return 0;
@@ -161,17 +201,6 @@ static void *load(void *unused)
 		secfree(p);
 	}
 	return unused;
-}
-
-static int init_and_use(void)
-{
-	void *p;
-
-	if (secmalloc_init(NULL) != 0)
-		return 2;
-	p = secmalloc(10);
-	secfree(p);
-	return p != NULL && secmalloc_audit() == 0;
 }
 
 static void fork_under_load(void)
@@ -196,7 +225,11 @@ int main(void)
 	struct secmalloc_config config = {.initial_pools = 2};
 
 	tap_needs_plain_build();
-	pthread_atfork(NULL, NULL, grab_the_place);
+	pthread_atfork(make_while_forking, NULL, NULL);
+	make_in_fork = true;
+	tap_ok(in_child(init_and_use) == 1 && !make_in_fork,
+	       "a fork that overlaps the first init");
+	secmalloc_fini();
 	if (secmalloc_init(&config) != 0)
 		tap_skip_all("2 pools cannot be locked");
 	chunk = hide(secstrdup("locked secret"));

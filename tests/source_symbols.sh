@@ -25,6 +25,7 @@ __errno_location
 __stack_chk_fail
 __tls_get_addr
 abort
+access
 close
 getrandom
 getrlimit
@@ -43,7 +44,11 @@ pthread_mutex_destroy
 pthread_mutex_init
 pthread_mutex_lock
 pthread_mutex_unlock
+pthread_setcancelstate
+pthread_sigmask
 read
+sigaddset
+sigemptyset
 strlen
 syscall
 sysconf

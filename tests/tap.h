@@ -63,7 +63,7 @@ static inline void tap_note(const char *format, ...)
 
 /*
  * End the program. The plan comes last, so that a crash before it is seen. The
- * exit status is 0 whatever failed: the lines tell that, and it would be counted
+ * exit status is 0 whatever failed: the lines tell that, and it would count
  * twice.
  */
 static inline _Noreturn void tap_done(void)

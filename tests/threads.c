@@ -80,6 +80,23 @@ static void *work(void *argument)
 	return NULL;
 }
 
+static void *init_when_cancelled(void *unused)
+{
+	pthread_cancel(pthread_self());
+	secmalloc_init(NULL);
+	return unused;
+}
+
+/* A cancellation does not end a thread in the library, with its locks. */
+static void cancel_in_init(void)
+{
+	pthread_t thread;
+
+	pthread_create(&thread, NULL, init_when_cancelled, NULL);
+	pthread_join(thread, NULL);
+	secmalloc_fini();
+}
+
 int main(void)
 {
 	struct secmalloc_config config = {
@@ -87,6 +104,10 @@ int main(void)
 	};
 	struct secmalloc_stats stats;
 	pthread_t threads[THREADS];
+
+	alarm(100);
+	cancel_in_init();
+	tap_ok(true, "an init that was cancelled leaves no lock behind");
 
 	if (secmalloc_init(&config) != 0) {
 		tap_skip("8 threads on one arena", "8 pools cannot be locked");

@@ -25,7 +25,7 @@ static bool audit(void)
 	struct smi_slab_sums sums = {0};
 
 	return smi_slab_audit(&slabs, 0, &sums, &finding)
-	       && smi_slab_audit_lists(&slabs, &finding);
+	       && smi_slab_audit_lists(&slabs, &sums, &finding);
 }
 
 static void check(void)
@@ -241,6 +241,27 @@ START_TEST(the_audit_sees_damage)
 	slabs.partial[slab->class] = SMI_NONE;
 	ck_assert(!audit());
 	slabs.partial[slab->class] = place.run;
+
+	/* What cannot be is not followed. */
+	for (int field = 0; field < 7; field++) {
+		struct smi_slab saved = *slab;
+		uint32_t units = slabs.units[2];
+
+		switch (field) {
+		case 0: slab->units = 0; break;
+		case 1: slab->units *= 2; break;
+		case 2: slab->class = 100000000; break;
+		case 3: slab->slots = 1u << 30; break;
+		case 4: slab->next = 12345678; break;
+		case 5: slab->slot_bytes = SIZE_MAX / 2; break;
+		case 6: slabs.units[2]++; break;
+		}
+		ck_assert(!audit());
+		ck_assert_int_eq(finding.kind, SMI_INCONSISTENT);
+		*slab = saved;
+		slabs.units[2] = units;
+		check();
+	}
 
 	/* The last byte of all, in a free unit; and of the tail. */
 	((unsigned char *)smi_pools_start(&fake.pools, 0))[65535] = 1;

@@ -1,0 +1,82 @@
+/*
+ * bench.c - one question, put to the allocator that this program holds
+ *
+ * Usage: bench-PEER QUESTION [CELL]
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "bench.h"
+#include "questions.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+static const struct {
+	const char *name;
+	void (*ask)(const char *cell);
+} questions[] = {
+	{"pair", question_pair},       {"replace", question_replace},
+	{"tail", question_tail},       {"threads", question_threads},
+	{"space", question_space},     {"init", question_init},
+	{"grow", question_grow},       {"fork", question_fork},
+};
+#define QUESTIONS (sizeof(questions) / sizeof(questions[0]))
+
+static const char *asked;
+
+int64_t bench_now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+uint32_t bench_random(uint64_t *state)
+{
+	*state ^= *state << 13;
+	*state ^= *state >> 7;
+	*state ^= *state << 17;
+	return (uint32_t)(*state >> 32);
+}
+
+size_t bench_mixed(uint64_t *state)
+{
+	uint32_t percent = bench_random(state) % 100;
+
+	return percent < 45   ? 32
+	       : percent < 60 ? 64
+	       : percent < 75 ? 240
+	       : percent < 85 ? 1200
+	       : percent < 95 ? 2400
+	                      : 4032;
+}
+
+void bench_result(const char *cell, double value)
+{
+	printf("%s,%s,%s,%.4g\n", asked, cell, peer_name, value);
+	fflush(stdout);
+}
+
+void bench_give_up(const char *why)
+{
+	fprintf(stderr, "%s: %s: %s\n", peer_name, asked, why);
+	exit(2);
+}
+
+int main(int argc, char **argv)
+{
+	for (size_t i = 0; argc == 3 && i < QUESTIONS; i++)
+		if (strcmp(argv[1], questions[i].name) == 0) {
+			asked = argv[1];
+			questions[i].ask(argv[2]);
+			return 0;
+		}
+	fprintf(stderr, "usage: %s QUESTION CELL (see bench/README.md)\n",
+	        argv[0]);
+	return 1;
+}

@@ -1,0 +1,36 @@
+/* secmalloc, all hardening on, default configuration. */
+/* SPDX-License-Identifier: ISC */
+#include "bench.h"
+
+#include <secmalloc.h>
+#include <stdio.h>
+
+const char peer_name[] = "secmalloc";
+
+bool peer_start(size_t bytes)
+{
+	struct secmalloc_config config = {.initial_pools = bytes / 65536};
+
+	/* An ordinary user's limit may have no room for that many. */
+	if (secmalloc_init(&config) == 0 || secmalloc_init(NULL) == 0)
+		return true;
+	fprintf(stderr, "%s\n", secmalloc_error());
+	return false;
+}
+
+void *peer_take(size_t size)
+{
+	return secmalloc(size);
+}
+
+void peer_give(void *p, size_t size)
+{
+	(void)size;
+	secfree(p);
+}
+
+void *peer_resize(void *p, size_t old_size, size_t size)
+{
+	(void)old_size;
+	return secrealloc(p, size);
+}

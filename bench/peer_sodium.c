@@ -1,0 +1,30 @@
+/* libsodium's sodium_malloc(): pages, guards and a lock for each chunk. */
+/* SPDX-License-Identifier: ISC */
+#include "bench.h"
+#include "emulated_resize.h"
+
+#include <sodium.h>
+
+const char peer_name[] = "libsodium";
+
+bool peer_start(size_t bytes)
+{
+	(void)bytes;
+	return sodium_init() >= 0;
+}
+
+void *peer_take(size_t size)
+{
+	return sodium_malloc(size);
+}
+
+void peer_give(void *p, size_t size)
+{
+	(void)size;
+	sodium_free(p);
+}
+
+void *peer_resize(void *p, size_t old_size, size_t size)
+{
+	return emulated_resize(p, old_size, size);
+}

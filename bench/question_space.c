@@ -1,0 +1,146 @@
+/*
+ * question_space.c - how much of a lock limit holds payload?
+ *
+ * As an ordinary user with RLIMIT_MEMLOCK of the cell's KiB. "64-32": how many
+ * chunks of 32 bytes fit. "64-mixed": payload of the mixed load, in per cent of
+ * the limit, until the first that does not fit. "64-churn": the same after
+ * random replacement at the limit. A chunk counts only if the mapping that it
+ * lies in is locked.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "bench.h"
+#include "questions.h"
+
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#define MOST 1000000
+#define MAPPINGS 200000
+
+static struct chunk {
+	char *at;
+	size_t size;
+} chunks[MOST];
+static size_t count, payload;
+static uint64_t state = 88172645463325252u;
+
+static struct {
+	uintptr_t start, end;
+} locked[MAPPINGS];
+static size_t locked_count;
+
+static FILE *smaps;
+
+/*
+ * The mappings with the flag lo. The file was opened at the start: at the end
+ * there may be too many mappings for stdio to get its own.
+ */
+static void read_locked(void)
+{
+	unsigned long start = 0, end = 0, a, b;
+	char line[512], access[8];
+
+	while (fgets(line, sizeof(line), smaps) != NULL) {
+		if (sscanf(line, "%lx-%lx %7s", &a, &b, access) == 3) {
+			start = a;
+			end = b;
+		} else if (strncmp(line, "VmFlags:", 8) == 0
+		           && strstr(line, " lo") != NULL
+		           && locked_count < MAPPINGS) {
+			locked[locked_count].start = start;
+			locked[locked_count++].end = end;
+		}
+	}
+	fclose(smaps);
+}
+
+static bool is_locked(const void *p)
+{
+	uintptr_t at = (uintptr_t)p;
+	size_t low = 0, high = locked_count;
+
+	while (low < high) {
+		size_t middle = (low + high) / 2;
+
+		if (at < locked[middle].start)
+			high = middle;
+		else if (at >= locked[middle].end)
+			low = middle + 1;
+		else
+			return true;
+	}
+	return false;
+}
+
+/* A chunk that was refused, or is beyond all limits, ends the filling. */
+static bool add(size_t size, size_t limit)
+{
+	char *p = count < MOST && payload < 2 * limit ? peer_take(size) : NULL;
+
+	if (p == NULL)
+		return false;
+	*p = 1;
+	chunks[count].at = p;
+	chunks[count++].size = size;
+	payload += size;
+	return true;
+}
+
+static void drop(size_t i)
+{
+	peer_give(chunks[i].at, chunks[i].size);
+	payload -= chunks[i].size;
+	chunks[i] = chunks[--count];
+}
+
+/* Replace at the limit; what is refused is gone, until hardly any is. */
+static void churn(size_t limit)
+{
+	size_t rounds = 20 * count;
+
+	for (size_t i = 0; i < rounds && count > 1; i++) {
+		drop(bench_random(&state) % count);
+		add(bench_mixed(&state), limit);
+	}
+}
+
+void question_space(const char *cell)
+{
+	char *kind = NULL;
+	size_t limit = strtoul(cell, &kind, 10) * 1024, held = 0, bytes = 0;
+	struct rlimit lock = {limit, limit};
+	static char buffer[65536];
+	bool fixed = strcmp(kind, "-32") == 0;
+
+	smaps = fopen("/proc/self/smaps", "r");
+	if (smaps == NULL || setvbuf(smaps, buffer, _IOFBF, sizeof(buffer)))
+		bench_give_up("cannot read /proc/self/smaps");
+	if (setrlimit(RLIMIT_MEMLOCK, &lock) != 0
+	    || (geteuid() == 0
+	        && (setgroups(0, NULL) != 0
+	            || setresgid(65534, 65534, 65534) != 0
+	            || setresuid(65534, 65534, 65534) != 0)))
+		bench_give_up("cannot become an ordinary user");
+	if (!peer_start(limit))
+		bench_give_up("cannot be started");
+	while (add(fixed ? 32 : bench_mixed(&state), limit))
+		;
+	if (strcmp(kind, "-churn") == 0)
+		churn(limit);
+	read_locked();
+	for (size_t i = 0; i < count; i++)
+		if (is_locked(chunks[i].at)
+		    && is_locked(chunks[i].at + chunks[i].size - 1)) {
+			held++;
+			bytes += chunks[i].size;
+		}
+	bench_result(cell, fixed ? (double)held
+	                         : 100.0 * (double)bytes / (double)limit);
+}

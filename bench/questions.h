@@ -1,0 +1,19 @@
+/*
+ * questions.h - the questions; bench/README.md says what each one measures
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef BENCH_QUESTIONS_H
+#define BENCH_QUESTIONS_H
+
+/* Cells are sizes, counts of chunks, or limits, as bench/run names them. */
+void question_pair(const char *cell);    /* ns for an alloc and a free */
+void question_replace(const char *cell); /* ns for a free and an alloc */
+void question_tail(const char *cell);    /* ns: p50, p99, p99.9, max */
+void question_threads(const char *cell); /* M pairs a second */
+void question_space(const char *cell);   /* chunks, or per cent of the limit */
+void question_init(const char *cell);    /* ms */
+void question_grow(const char *cell);    /* ns for a doubling */
+void question_fork(const char *cell);    /* ms */
+
+#endif /* BENCH_QUESTIONS_H */

@@ -1,0 +1,77 @@
+# Medians of the results of bench/run, a table for each question.
+# SPDX-License-Identifier: ISC
+
+BEGIN {
+	FS = ","
+	title["pair"] = "ns for an alloc and a free, 8 live, by size"
+	title["replace"] = "ns to replace one of N live chunks of the mixed load"
+	title["tail"] = "ns to replace one of N, by percentile"
+	title["threads"] = "million pairs a second; pass: alloc here, free there"
+	title["space"] = "in a lock limit of so many KiB: chunks, or % payload"
+	title["init"] = "ms to make so many MiB ready"
+	title["grow"] = "ns for a doubling on the way to so many bytes"
+	title["fork"] = "ms for fork() with so many MiB"
+}
+
+# The cell's name is unique within its question, as are questions.
+{
+	row = $1 SUBSEP $2
+	if (!(row in known)) {
+		known[row] = 1
+		rows[++row_count] = row
+	}
+	if (!($3 in peer_known)) {
+		peer_known[$3] = 1
+		peers[++peer_count] = $3
+	}
+	value[row, $3, ++count[row, $3]] = $4
+}
+
+function median(row, peer,    n, i, j, v, t) {
+	n = count[row, peer]
+	for (i = 1; i <= n; i++)
+		v[i] = value[row, peer, i] + 0
+	for (i = 2; i <= n; i++) {
+		t = v[i]
+		for (j = i - 1; j > 0 && v[j] > t; j--)
+			v[j + 1] = v[j]
+		v[j + 1] = t
+	}
+	return n % 2 ? v[(n + 1) / 2] : (v[n / 2] + v[n / 2 + 1]) / 2
+}
+
+function figure(x) {
+	return x >= 100 ? sprintf("%.0f", x) : sprintf("%.3g", x)
+}
+
+function ratio(row, peer,    base) {
+	if (!count[row, "secmalloc"] || !count[row, peer])
+		return "-"
+	base = median(row, peer)
+	return base > 0 ? sprintf("%.2f", median(row, "secmalloc") / base) : "-"
+}
+
+function heading(question,    i) {
+	printf "\n%s: %s\n\n| cell |", question, title[question]
+	for (i = 1; i <= peer_count; i++)
+		printf " %s |", peers[i]
+	printf " secmalloc / jemalloc+wipe | secmalloc / limit |\n|---|"
+	for (i = 1; i <= peer_count + 2; i++)
+		printf "---|"
+	printf "\n"
+}
+
+END {
+	for (r = 1; r <= row_count; r++) {
+		split(rows[r], part, SUBSEP)
+		if (part[1] != last)
+			heading(part[1])
+		last = part[1]
+		printf "| %s |", part[2]
+		for (i = 1; i <= peer_count; i++)
+			printf " %s |", count[rows[r], peers[i]] \
+				? figure(median(rows[r], peers[i])) : "-"
+		printf " %s | %s |\n", ratio(rows[r], "jemalloc+wipe"),
+			ratio(rows[r], "limit")
+	}
+}
