@@ -52,12 +52,16 @@ static bool redirect_cores(void)
 static _Noreturn void crash(uint64_t secret, uint64_t control)
 {
 	struct secmalloc_config config = {.initial_pools = 4};
-	struct rlimit core;
+	struct rlimit core = {RLIM_INFINITY, RLIM_INFINITY};
 
-	getrlimit(RLIMIT_CORE, &core);
-	core.rlim_cur = core.rlim_max;
-	if (core.rlim_max < 1 << 24 || setrlimit(RLIMIT_CORE, &core) != 0
-	    || chdir(directory) != 0)
+	/* If the hard limit is low (sudo sets it to 0), it takes a capability
+	 * to raise it. */
+	if (setrlimit(RLIMIT_CORE, &core) != 0) {
+		getrlimit(RLIMIT_CORE, &core);
+		core.rlim_cur = core.rlim_max;
+		setrlimit(RLIMIT_CORE, &core);
+	}
+	if (core.rlim_cur < 1 << 24 || chdir(directory) != 0)
 		_exit(98);
 	if (secmalloc_init(&config) != 0)
 		_exit(99);
