@@ -112,21 +112,20 @@ static bool grow(struct smi_arena *arena, const char *call, size_t size,
 static uint32_t open_slab(struct smi_arena *arena, unsigned class)
 {
 	struct smi_slabs *slabs = &arena->slabs;
-	uint32_t full = smi_sizeclass_units(class, SMI_SLAB_FULL);
-	unsigned extent = slabs->units[class] < full ? SMI_SLAB_SMALL
-	                                             : SMI_SLAB_FULL;
-	uint32_t run, units;
+	const uint8_t *units_of = slabs->extents[class];
+	unsigned extent = slabs->units[class] < units_of[SMI_SLAB_FULL]
+	                          ? SMI_SLAB_SMALL
+	                          : SMI_SLAB_FULL;
+	uint32_t run;
 
 	for (;; extent--) {
-		units = smi_sizeclass_units(class,
-		                            (enum smi_slab_extent)extent);
-		run = smi_runs_take(&arena->runs, units, 0);
+		run = smi_runs_take(&arena->runs, units_of[extent], 0);
 		if (run != SMI_NONE)
 			break;
 		if (extent == SMI_SLAB_LEAST)
 			return SMI_NONE;
 	}
-	smi_slab_open(slabs, run, units, class);
+	smi_slab_open(slabs, run, units_of[extent], class);
 	return run;
 }
 
@@ -188,8 +187,8 @@ static bool find_spot(struct smi_arena *arena, size_t align, size_t bytes,
 
 /*
  * Take a place from the pools that there are, or with may_grow from one more;
- * the counts are the caller's. False: there is none, with errno and words if
- * it might have grown.
+ * the counts are the caller's, but for the failures. False: there is none, with
+ * errno and words if it might have grown.
  */
 static bool take_place(struct smi_arena *arena, const char *call, size_t align,
                        size_t size, bool may_grow, struct smi_place *place)

@@ -55,8 +55,8 @@ uint32_t smi_buddy_take(struct smi_buddy *buddy, uint32_t units,
                         unsigned align_order);
 
 /*
- * The least order that the largest free block has where a run of `units` is
- * free: any 2^(k+1) - 1 units side by side hold a block of order k.
+ * The least order, at least 0, that the largest free block has where a run of
+ * `units` is free: any 2^(k+1) - 1 units side by side hold a block of order k.
  */
 static inline int smi_buddy_least_order(uint32_t units)
 {

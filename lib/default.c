@@ -22,6 +22,9 @@ static _Atomic(struct smi_arena *) current;
  */
 static struct smi_arena *inherited;
 
+static const char dying_words[] =
+	"the arena is damaged and the process about to abort";
+
 /* ---- Fork --------------------------------------------------------------- */
 
 /*
@@ -99,8 +102,7 @@ int smi_default_init(const struct smi_arena_plan *plan, const char *call)
 	int result;
 
 	if (smi_fault_is_dying())
-		return smi_error_set(EALREADY, "%s: the arena is damaged and "
-		                     "the process about to abort", call);
+		return smi_error_set(EALREADY, "%s: %s", call, dying_words);
 	pthread_mutex_lock(&init_lock);
 	result = init_locked(plan, call);
 	pthread_mutex_unlock(&init_lock);
@@ -136,7 +138,7 @@ struct smi_arena *smi_default_enter_quietly(void)
 static const char *why_closed(void)
 {
 	if (smi_fault_is_dying())
-		return "the arena is damaged and the process about to abort";
+		return dying_words;
 	if (inherited != NULL)
 		return "the arena is the parent's: call secmalloc_init() in "
 		       "the child for one of its own";

@@ -100,7 +100,7 @@ uint32_t smi_runs_take(struct smi_runs *runs, uint32_t units,
 	for (uint32_t pool = 0; pool < runs->pools->used; pool++) {
 		uint32_t start;
 
-		if (runs->best[pool] < least || runs->best[pool] == 0)
+		if (runs->best[pool] < least)
 			continue;
 		start = smi_buddy_take(&smi_runs_span(runs, pool)->buddy, units,
 		                       align_order);

@@ -105,9 +105,14 @@ void smi_slabs_start(struct smi_slabs *slabs, struct smi_runs *runs,
 	slabs->runs = runs;
 	slabs->secrets = secrets;
 	slabs->check_whole = check_whole;
-	for (unsigned class = 0; class < SMI_CLASSES; class++)
+	for (unsigned class = 0; class < SMI_CLASSES; class++) {
 		slabs->partial[class] = SMI_NONE;
-	memset(slabs->units, 0, sizeof(slabs->units));
+		slabs->units[class] = 0;
+		for (unsigned extent = 0; extent < SMI_SLAB_EXTENTS; extent++)
+			slabs->extents[class][extent] =
+				(uint8_t)smi_sizeclass_units(
+					class, (enum smi_slab_extent)extent);
+	}
 }
 
 void smi_slab_open(struct smi_slabs *slabs, uint32_t run, uint32_t units,

@@ -47,6 +47,8 @@ struct smi_slabs {
 	bool check_whole;                /* the zero check has no bound */
 	uint32_t partial[SMI_CLASSES];   /* S3: the heads of the lists */
 	uint32_t units[SMI_CLASSES];     /* in slabs of the class */
+	/* smi_sizeclass_units(), which searches, of each class and extent. */
+	uint8_t extents[SMI_CLASSES][SMI_SLAB_EXTENTS];
 };
 
 /* A slot that holds a chunk. */

@@ -385,6 +385,21 @@ static void write_after_free_before_growth(void)
 	secfree(secrealloc(chunk, 21000));
 }
 
+/* ---- Guards ------------------------------------------------------------- */
+
+/* Write at an offset from the start of pool 0. */
+static void write_at(ptrdiff_t offset)
+{
+	char *chunk = chunk_of(32);
+	char *pool = (char *)((uintptr_t)chunk & ~(STRIDE - 1));
+
+	*(volatile char *)hide(pool + offset) = 1;
+}
+
+static void write_the_last_byte(void) { write_at((ptrdiff_t)POOL - 1); }
+static void write_past_the_pool(void) { write_at((ptrdiff_t)POOL); }
+static void write_before_the_pool(void) { write_at(-1); }
+
 /* ---- on_fault ----------------------------------------------------------- */
 
 static void note_fault(const char *line)
@@ -592,6 +607,35 @@ static void demand(const char *name, void (*prepare)(void),
 	}
 }
 
+/* A write into a guard dies at that instruction, and so without a line. */
+static void guards(void)
+{
+	static const struct {
+		const char *name;
+		void (*misuse)(void);
+		bool dies;
+	} table[] = {
+		{"control: the last byte of a pool can be written",
+		 write_the_last_byte, false},
+		{"a byte behind the pool faults", write_past_the_pool, true},
+		{"a byte before it faults", write_before_the_pool, true},
+	};
+
+	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
+		struct outcome got = run(start, table[i].misuse);
+		bool died = WIFSIGNALED(got.status)
+		            && WTERMSIG(got.status) == SIGSEGV;
+		bool lived = WIFEXITED(got.status)
+		             && WEXITSTATUS(got.status) == 97;
+
+		if (WIFEXITED(got.status) && WEXITSTATUS(got.status) == 99)
+			tap_skip(table[i].name, "no pool can be locked");
+		else
+			tap_ok((table[i].dies ? died : lived)
+			       && got.line[0] == '\0', "%s", table[i].name);
+	}
+}
+
 #define WITH_ARENA(misuse) demand(#misuse, start, misuse)
 #define WITHOUT(misuse) demand(#misuse, NULL, misuse)
 
@@ -623,6 +667,7 @@ int main(void)
 		tap_skip_all("the offsets are those of pages of 4 KiB");
 
 	controls();
+	guards();
 	WITH_ARENA(double_free);
 	WITH_ARENA(double_free_of_the_last_chunk);
 	WITH_ARENA(double_free_of_a_large_chunk);
