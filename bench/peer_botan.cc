@@ -3,7 +3,6 @@
 #include "bench.h"
 
 #include <botan/mem_ops.h>
-#include <cstring>
 
 extern const char peer_name[] = "botan";
 
@@ -20,13 +19,4 @@ void *peer_take(size_t size)
 void peer_give(void *p, size_t size)
 {
 	Botan::deallocate_memory(p, size, 1);
-}
-
-void *peer_resize(void *p, size_t old_size, size_t size)
-{
-	void *moved = peer_take(size);
-
-	std::memcpy(moved, p, old_size < size ? old_size : size);
-	peer_give(p, old_size);
-	return moved;
 }

@@ -1,7 +1,6 @@
 /* libgcrypt's secure memory. */
 /* SPDX-License-Identifier: ISC */
 #include "bench.h"
-#include "emulated_resize.h"
 
 #include <gcrypt.h>
 
@@ -25,9 +24,4 @@ void peer_give(void *p, size_t size)
 {
 	(void)size;
 	gcry_free(p);
-}
-
-void *peer_resize(void *p, size_t old_size, size_t size)
-{
-	return emulated_resize(p, old_size, size);
 }

@@ -9,10 +9,10 @@
 #include "config.h"
 
 #include "bench.h"
-#include "emulated_resize.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #define PAGE 4096u
@@ -110,9 +110,4 @@ void peer_give(void *p, size_t size)
 	explicit_bzero(p, size + CANARY);
 	slot->next = lists[class];
 	lists[class] = slot;
-}
-
-void *peer_resize(void *p, size_t old_size, size_t size)
-{
-	return emulated_resize(p, old_size, size);
 }

@@ -7,9 +7,9 @@
 #include "config.h"
 
 #include "bench.h"
-#include "emulated_resize.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #ifdef BENCH_JEMALLOC
 const char peer_name[] = "jemalloc+wipe";
@@ -32,9 +32,4 @@ void peer_give(void *p, size_t size)
 {
 	explicit_bzero(p, size);
 	free(p);
-}
-
-void *peer_resize(void *p, size_t old_size, size_t size)
-{
-	return emulated_resize(p, old_size, size);
 }

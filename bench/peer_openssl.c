@@ -1,7 +1,6 @@
 /* The OpenSSL secure heap; its size is a power of two. */
 /* SPDX-License-Identifier: ISC */
 #include "bench.h"
-#include "emulated_resize.h"
 
 #include <openssl/crypto.h>
 
@@ -32,9 +31,4 @@ void *peer_take(size_t size)
 void peer_give(void *p, size_t size)
 {
 	OPENSSL_secure_clear_free(p, size);
-}
-
-void *peer_resize(void *p, size_t old_size, size_t size)
-{
-	return emulated_resize(p, old_size, size);
 }

@@ -1,7 +1,6 @@
 /* libsodium's sodium_malloc(): pages, guards and a lock for each chunk. */
 /* SPDX-License-Identifier: ISC */
 #include "bench.h"
-#include "emulated_resize.h"
 
 #include <sodium.h>
 
@@ -22,9 +21,4 @@ void peer_give(void *p, size_t size)
 {
 	(void)size;
 	sodium_free(p);
-}
-
-void *peer_resize(void *p, size_t old_size, size_t size)
-{
-	return emulated_resize(p, old_size, size);
 }

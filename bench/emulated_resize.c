@@ -1,17 +1,14 @@
 /*
- * emulated_resize.h - resizing as a careful program does it without help: take,
+ * emulated_resize.c - resizing as a careful program does it without help: take,
  * copy, wipe, give back
  *
  * SPDX-License-Identifier: ISC
  */
-#ifndef BENCH_EMULATED_RESIZE_H
-#define BENCH_EMULATED_RESIZE_H
-
 #include "bench.h"
 
 #include <string.h>
 
-static inline void *emulated_resize(void *p, size_t old_size, size_t size)
+void *peer_resize(void *p, size_t old_size, size_t size)
 {
 	void *moved = peer_take(size);
 
@@ -21,5 +18,3 @@ static inline void *emulated_resize(void *p, size_t old_size, size_t size)
 	peer_give(p, old_size);
 	return moved;
 }
-
-#endif /* BENCH_EMULATED_RESIZE_H */
