@@ -220,10 +220,9 @@ static void serve(sigset_t *signals)
 	while (sigwait(signals, &signal) != 0 || signal == SIGUSR1)
 		if (secmalloc_stats(&s) == 0)
 			say("stats: %ju bytes locked, %ju free; %ju chunks of "
-			    "%ju bytes, at most %ju of %ju; %ju failures",
+			    "%ju bytes; at most %ju used; %ju failures",
 			    s.locked_bytes, s.free_bytes, s.chunks,
-			    s.chunk_bytes, s.chunks_peak, s.chunk_bytes_peak,
-			    s.failures);
+			    s.chunk_bytes, s.used_bytes_peak, s.failures);
 	ending = true;
 	shutdown(listener, SHUT_RDWR);
 	for (int i = 0; i < WORKERS; i++) {

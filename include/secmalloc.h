@@ -69,6 +69,16 @@ extern "C" {
 #define SECMALLOC_CHECK_WHOLE 0x1u
 
 /*
+ * A flag of struct secmalloc_config: never call membarrier(2). Each thread then
+ * runs a memory barrier of its own at each call, which costs some nanoseconds.
+ * Without the flag, membarrier() is called once by secmalloc_init() (where it is
+ * refused, it is as if the flag were given), and again when the pools are full
+ * and what other threads' caches hold is needed. For a process that installs a
+ * filter of system calls which kills for it.
+ */
+#define SECMALLOC_NO_MEMBARRIER 0x2u
+
+/*
  * How the arena is made. Every field may be zero, so that a structure cleared
  * with memset() or "= {0}" in which only initial_pools is set is a complete
  * configuration.
@@ -97,7 +107,7 @@ struct secmalloc_config {
 	 */
 	size_t pool_size;
 
-	/* SECMALLOC_CHECK_WHOLE, or 0. */
+	/* SECMALLOC_CHECK_WHOLE, SECMALLOC_NO_MEMBARRIER, both, or 0. */
 	unsigned flags;
 
 	/* The layout of this structure: 0. */
@@ -275,10 +285,11 @@ struct secmalloc_stats {
 	uint64_t locked_bytes;     /* pool_bytes and the canary key's page: what
 	                              the arena adds to VmLck */
 	uint64_t free_bytes;       /* of pool_bytes, in no chunk's place */
+	uint64_t cached_bytes;     /* of free_bytes, in threads' caches */
+	uint64_t used_bytes_peak;  /* of pool_bytes, the most that were in
+	                              chunks' places and caches at one time */
 	uint64_t chunks;           /* live now */
 	uint64_t chunk_bytes;      /* asked for, in the live chunks */
-	uint64_t chunks_peak;      /* the most at any one time */
-	uint64_t chunk_bytes_peak; /* the most at any one time */
 	uint64_t allocations;      /* chunks made since secmalloc_init() */
 	uint64_t frees;            /* chunks freed since then */
 	uint64_t failures;         /* allocations refused for want of room */
@@ -287,7 +298,9 @@ struct secmalloc_stats {
 };
 
 /*
- * Write the counters, all of one moment, to *stats.
+ * Write the counters to *stats. Each thread counts for itself, so that counting
+ * costs it nothing; what is written is the exact sum, for each thread as of a
+ * moment during the call.
  * EINVAL if stats is NULL; ENXIO without an arena.
  */
 SECMALLOC_API int secmalloc_stats(struct secmalloc_stats *stats);

@@ -8,6 +8,8 @@
  */
 #include "config.h"
 
+#include "arena.h"
+#include "arena_cache.h"
 #include "audit.h"
 #include "default.h"
 #include "error.h"
@@ -48,22 +50,32 @@ const char *secmalloc_version(void)
 
 /* ---- Chunks ------------------------------------------------------------- */
 
-/* Enter, take, leave: what all that make a chunk have in common. */
-static void *take(const char *call, size_t align, size_t size)
+/* Enter, take, leave: when the thread's cache cannot serve. */
+static void *take_from_arena(const char *call, size_t align, size_t size)
 {
 	struct smi_arena *arena = smi_default_enter(call);
 	void *chunk;
 
 	if (arena == NULL)
 		return NULL;
-	chunk = smi_arena_take(arena, call, align, size);
+	chunk = smi_arena_take(arena, smi_default_cache(), call, align, size);
 	smi_default_leave(arena);
 	return chunk;
 }
 
+/* What all that make a chunk have in common. */
+static void *take(const char *call, size_t size)
+{
+	struct smi_cache *cache = smi_default_cache();
+	void *chunk = cache != NULL ? smi_cache_take(cache, size) : NULL;
+
+	return chunk != NULL ? chunk
+	                     : take_from_arena(call, SMI_ALIGN_BYTES, size);
+}
+
 void *secmalloc(size_t size)
 {
-	return take(__func__, SMI_ALIGN_BYTES, size);
+	return take(__func__, size);
 }
 
 void *seccalloc(size_t nmemb, size_t size)
@@ -72,7 +84,7 @@ void *seccalloc(size_t nmemb, size_t size)
 
 	/* A fresh chunk is zero, so there is nothing to clear. */
 	if (!smi_mul_overflows(nmemb, size, &bytes))
-		return take(__func__, SMI_ALIGN_BYTES, bytes);
+		return take(__func__, bytes);
 	smi_error_set(ENOMEM, "%s: %zu times %zu bytes are more than any "
 	              "object may have", __func__, nmemb, size);
 	return NULL;
@@ -92,7 +104,7 @@ void *secrealloc(void *ptr, size_t size)
 	void *chunk;
 
 	if (ptr == NULL)
-		return take(__func__, SMI_ALIGN_BYTES, size);
+		return take(__func__, size);
 	arena = smi_default_enter(__func__);
 	if (arena == NULL) {
 		check_closed(__func__, ptr);
@@ -103,25 +115,32 @@ void *secrealloc(void *ptr, size_t size)
 		smi_error_set(ENXIO, "%s: the chunk is the parent's", __func__);
 		return NULL;
 	}
-	chunk = smi_arena_resize(arena, __func__, ptr, size);
+	chunk = smi_arena_resize(arena, smi_default_cache(), __func__, ptr,
+	                         size);
 	smi_default_leave(arena);
 	return chunk;
 }
 
-void secfree(void *ptr)
+/* When the thread's cache cannot serve. */
+static void give_to_arena(const char *call, void *ptr)
 {
-	struct smi_arena *arena;
+	struct smi_arena *arena = smi_default_enter_quietly();
 
-	if (ptr == NULL)
-		return;
-	arena = smi_default_enter_quietly();
 	if (arena == NULL) {
-		check_closed(__func__, ptr);
+		check_closed(call, ptr);
 		return;
 	}
 	if (!smi_default_is_inherited(ptr))
-		smi_arena_give(arena, __func__, ptr);
+		smi_arena_give(arena, smi_default_cache(), call, ptr);
 	smi_default_leave(arena);
+}
+
+void secfree(void *ptr)
+{
+	struct smi_cache *cache = smi_default_cache();
+
+	if (ptr != NULL && (cache == NULL || !smi_cache_give(cache, ptr)))
+		give_to_arena(__func__, ptr);
 }
 
 void *secaligned_alloc(size_t alignment, size_t size)
@@ -142,14 +161,15 @@ void *secaligned_alloc(size_t alignment, size_t size)
 		              "pool_size, %zu", __func__, alignment,
 		              smi_arena_max_align(arena));
 	else
-		chunk = smi_arena_take(arena, __func__, alignment, size);
+		chunk = smi_arena_take(arena, smi_default_cache(), __func__,
+		                       alignment, size);
 	smi_default_leave(arena);
 	return chunk;
 }
 
 static void *duplicate(const char *call, const void *from, size_t size)
 {
-	void *chunk = take(call, SMI_ALIGN_BYTES, size);
+	void *chunk = take(call, size);
 
 	if (chunk != NULL && size > 0)
 		memcpy(chunk, from, size);
@@ -227,29 +247,31 @@ _Static_assert(SECMALLOC_ADVICE_DONTDUMP == 1u << SMI_ADVICE_DONTDUMP
 
 int secmalloc_stats(struct secmalloc_stats *stats)
 {
-	const struct smi_arena_counts *counts;
+	struct smi_arena_counts counts;
 	struct smi_arena *arena;
+	size_t held;
 
 	if (stats == NULL)
 		return smi_error_set(EINVAL, "%s: stats is NULL", __func__);
 	arena = smi_default_enter(__func__);
 	if (arena == NULL)
 		return -1;
-	counts = &arena->counts;
+	counts = smi_arena_counts(arena, &held);
 	*stats = (struct secmalloc_stats){
 		.pools = arena->pools.count,
 		.pools_initial = arena->initial_pools,
 		.pools_max = arena->pools.geometry.max_pools,
 		.pool_bytes = arena->pools.bytes,
 		.locked_bytes = smi_arena_locked_bytes(arena),
-		.free_bytes = arena->pools.bytes - counts->place_bytes,
-		.chunks = counts->chunks,
-		.chunk_bytes = counts->chunk_bytes,
-		.chunks_peak = counts->chunks_peak,
-		.chunk_bytes_peak = counts->chunk_bytes_peak,
-		.allocations = counts->allocations,
-		.frees = counts->frees,
-		.failures = counts->failures,
+		.free_bytes = arena->pools.bytes - arena->slabs.taken_bytes
+		              + held,
+		.cached_bytes = held,
+		.used_bytes_peak = arena->slabs.taken_peak,
+		.chunks = counts.allocations - counts.frees,
+		.chunk_bytes = counts.chunk_bytes,
+		.allocations = counts.allocations,
+		.frees = counts.frees,
+		.failures = counts.failures,
 		.advice_missing = arena->pools.advice_missing,
 	};
 	smi_default_leave(arena);
@@ -264,7 +286,7 @@ int secmalloc_audit(void)
 
 	if (arena == NULL)
 		return -1;
-	sound = smi_audit(arena, &finding);
+	sound = smi_audit(arena, smi_default_cache(), &finding);
 	smi_default_leave(arena);
 	if (sound)
 		return 0;

@@ -5,6 +5,7 @@
  */
 #include "arena_make.h"
 
+#include "arena_grow.h"
 #include "error.h"
 #include "limits.h"
 #include "os.h"
@@ -13,17 +14,23 @@
 
 /* What lies where in the metadata mapping, in bytes from its start. */
 struct layout {
-	size_t table, best, strides; /* the last: metadata of stride 0 */
+	size_t caches, table, best, strides; /* the last: of stride 0 */
 	size_t stride_bytes;
 	size_t total;
 };
+
+/* What two threads write to is so far apart that they do not share a line. */
+#define LINE ((size_t)128)
+_Static_assert(sizeof(struct smi_cache) % LINE == 0,
+               "a cache shares no line with the next one");
 
 /* False: it does not fit the addresses. */
 static bool plan_layout(const struct smi_geometry *g, struct layout *layout)
 {
 	size_t page = g->page_bytes, table_bytes, all_strides;
 
-	layout->table = page + smi_round_up(sizeof(struct smi_arena), 64);
+	layout->caches = page + smi_round_up(sizeof(struct smi_arena), LINE);
+	layout->table = layout->caches + SMI_CACHES * sizeof(struct smi_cache);
 	layout->stride_bytes = smi_round_up(
 		smi_runs_metadata_bytes(smi_geometry_stride_units(g)), page);
 	if (smi_mul_overflows(g->max_pools, sizeof(struct smi_pool),
@@ -71,6 +78,7 @@ static struct smi_arena *map_metadata(const struct smi_geometry *g)
 	arena->pools.metadata_bytes = layout.stride_bytes;
 	arena->runs.pools = &arena->pools;
 	arena->runs.best = at + layout.best;
+	arena->caches.all = (struct smi_cache *)(void *)(at + layout.caches);
 	return arena;
 }
 
@@ -154,11 +162,13 @@ struct smi_arena *smi_arena_create(const struct smi_arena_plan *plan,
 	secrets = smi_pools_key_page(&arena->pools);
 	smi_slabs_start(&arena->slabs, &arena->runs, secrets,
 	                plan->check_whole);
+	smi_caches_start(&arena->caches, &arena->slabs, plan->no_membarrier);
 	if (smi_os_entropy(secrets, sizeof(*secrets)) != 0) {
 		smi_error_set(errno, "%s: the kernel gave no random bytes for "
 		              "the canary key", call);
 		goto fail;
 	}
+	secrets->canary.mul |= 1;
 	while (arena->pools.count < plan->initial_pools)
 		if (smi_arena_add_pool(arena, page) == SMI_NONE) {
 			shortage.pools_locked = arena->pools.count;

@@ -6,7 +6,7 @@
 #ifndef SMI_ARENA_MAKE_H
 #define SMI_ARENA_MAKE_H
 
-#include "arena.h"
+#include "arena_state.h"
 #include "base.h"
 
 /* What an arena is made from: a configuration that was checked. */
@@ -17,6 +17,7 @@ struct smi_arena_plan {
 	bool max_is_default;  /* less will do, where addresses are short */
 	bool pool_is_default; /* less will do, where the lock limit is near */
 	bool check_whole;
+	bool no_membarrier;
 	void (*on_fault)(const char *line);
 };
 

@@ -5,6 +5,7 @@
  */
 #include "audit.h"
 
+#include "arena_cache.h"
 #include "slab_audit.h"
 
 static bool audit_invariant(const char *wrong, uint32_t pool,
@@ -16,24 +17,39 @@ static bool audit_invariant(const char *wrong, uint32_t pool,
 }
 
 /* A1 */
-static const char *audit_counts(const struct smi_arena_counts *counts,
+static const char *audit_counts(const struct smi_arena *arena,
                                 const struct smi_slab_sums *sums)
 {
-	if (counts->chunks != sums->chunks
-	    || counts->chunks != counts->allocations - counts->frees)
+	size_t held;
+	struct smi_arena_counts counts = smi_arena_counts(arena, &held);
+
+	if (counts.allocations - counts.frees != sums->chunks)
 		return "A1: the count of chunks is off";
-	if (counts->chunk_bytes != sums->chunk_bytes)
+	if (counts.chunk_bytes != sums->chunk_bytes)
 		return "A1: the count of chunk bytes is off";
-	if (counts->place_bytes != sums->place_bytes)
-		return "A1: the count of place bytes is off";
 	return NULL;
 }
 
-bool smi_audit(const struct smi_arena *arena, struct smi_finding *finding)
+/* K1 to K3: what is lent is what the caches hold. */
+static bool audit_caches(const struct smi_caches *caches,
+                         const struct smi_slab_sums *sums,
+                         struct smi_finding *finding)
+{
+	size_t lent = 0;
+
+	for (uint32_t i = 0; i < caches->ever; i++)
+		if (!smi_cache_audit(&caches->all[i], &lent, finding))
+			return false;
+	return lent == sums->lent
+	       || smi_finding_broken(finding, SMI_NONE,
+	                             "K1: a slot is lent and in no cache");
+}
+
+static bool audit_stopped(const struct smi_arena *arena,
+                          struct smi_finding *finding)
 {
 	struct smi_slab_sums sums = {0};
 
-	finding->kind = SMI_SOUND;
 	if (!audit_invariant(smi_pools_audit(&arena->pools), 0, finding))
 		return false;
 	for (uint32_t pool = smi_pools_next(&arena->pools, SMI_NONE);
@@ -43,6 +59,18 @@ bool smi_audit(const struct smi_arena *arena, struct smi_finding *finding)
 		    || !smi_slab_audit(&arena->slabs, pool, &sums, finding))
 			return false;
 	return smi_slab_audit_lists(&arena->slabs, &sums, finding)
-	       && audit_invariant(audit_counts(&arena->counts, &sums), 0,
-	                          finding);
+	       && audit_caches(&arena->caches, &sums, finding)
+	       && audit_invariant(audit_counts(arena, &sums), 0, finding);
+}
+
+bool smi_audit(struct smi_arena *arena, const struct smi_cache *cache,
+               struct smi_finding *finding)
+{
+	bool sound;
+
+	finding->kind = SMI_SOUND;
+	smi_caches_stop(&arena->caches, cache);
+	sound = audit_stopped(arena, finding);
+	smi_caches_resume(&arena->caches);
+	return sound;
 }

@@ -6,14 +6,16 @@
 #ifndef SMI_AUDIT_H
 #define SMI_AUDIT_H
 
-#include "arena.h"
+#include "arena_state.h"
 #include "base.h"
 #include "finding.h"
 
 /*
  * Check the invariants of every module, every canary, and that what is free
- * reads as zero. False with *finding. The caller holds the arena's lock.
+ * reads as zero. False with *finding. The caller holds the arena's lock; `cache`
+ * is its own, or NULL.
  */
-bool smi_audit(const struct smi_arena *arena, struct smi_finding *finding);
+bool smi_audit(struct smi_arena *arena, const struct smi_cache *cache,
+               struct smi_finding *finding);
 
 #endif /* SMI_AUDIT_H */

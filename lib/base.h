@@ -15,7 +15,22 @@
 #endif
 
 #define SMI_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
+#define SMI_INLINE inline __attribute__((always_inline))
 #define SMI_UNLIKELY(x) __builtin_expect(!!(x), 0)
+
+/*
+ * A function that reads what another thread may be writing, and whose answer is
+ * looked into again under exclusion before anything comes of it. It calls
+ * nothing that is not marked likewise.
+ */
+#define SMI_RACY __attribute__((no_sanitize_thread))
+
+/* Words at any address, of whatever type it holds. */
+typedef uint64_t __attribute__((may_alias, aligned(1))) smi_word;
+
+/* Sixteen bytes at a multiple of sixteen: a vector register where there is
+ * one, and two words elsewhere. */
+typedef uint64_t __attribute__((may_alias, vector_size(16))) smi_granule;
 
 /* The alignment of every chunk, and the step of the small size classes. */
 #define SMI_ALIGN_BYTES ((size_t)16)

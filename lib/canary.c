@@ -1,5 +1,5 @@
 /*
- * canary.c - the keyed bytes between a chunk and the end of its place
+ * canary.c - the canaries that are longer than most, and where one has changed
  *
  * SPDX-License-Identifier: ISC
  */
@@ -7,70 +7,31 @@
 
 #include <string.h>
 
-#define WORD sizeof(uint64_t)
-
-/*
- * The eight bytes that a canary repeats. The mix is a multiplication by a
- * secret odd number between two folds, the finishing step of common hash
- * functions: it is cheap, and without the key one canary tells nothing useful
- * of another. It is no cryptographic hash and need not be one, as whoever can
- * read canaries at will can read the secrets beside them.
- */
-static uint64_t canary_word(const struct smi_canary_key *key, const void *place)
+void smi_canary_write_between(smi_word *at, const smi_word *end, uint64_t word)
 {
-	uint64_t x = (uint64_t)(uintptr_t)place + key->add;
-	unsigned char bytes[WORD];
-
-	x ^= x >> 29;
-	x *= key->mul | 1;
-	x ^= x >> 32;
-	x *= key->mul | 1;
-	x ^= key->out;
-	memcpy(bytes, &x, WORD);
-	bytes[0] = 0;
-	memcpy(&x, bytes, WORD);
-	return x;
+	while (at < end)
+		*at++ = word;
 }
 
-void smi_canary_write(const struct smi_canary_key *key, void *place,
-                      size_t size, size_t place_bytes)
+SMI_RACY bool smi_canary_is_between(const smi_word *at, const smi_word *end,
+                                    uint64_t word)
 {
-	uint64_t word = canary_word(key, place);
-	unsigned char *at = (unsigned char *)place + size;
-	size_t left = place_bytes - size;
-
-	for (; left >= WORD; at += WORD, left -= WORD)
-		memcpy(at, &word, WORD);
-	memcpy(at, &word, left);
-}
-
-/* The first of `bytes` bytes at which `at` differs from the word, or bytes. */
-static size_t first_difference(const unsigned char *at, uint64_t word,
-                               size_t bytes)
-{
-	unsigned char want[WORD];
-	size_t i = 0;
-
-	memcpy(want, &word, WORD);
-	while (i < bytes && at[i] == want[i])
-		i++;
-	return i;
+	while (at < end)
+		if (*at++ != word)
+			return false;
+	return true;
 }
 
 size_t smi_canary_check(const struct smi_canary_key *key, const void *place,
                         size_t size, size_t place_bytes)
 {
-	uint64_t word = canary_word(key, place);
-	const unsigned char *at = (const unsigned char *)place + size;
-	size_t bytes = place_bytes - size, done = 0, i;
+	const unsigned char *at = place;
+	uint64_t word = smi_canary_word(key, place);
+	unsigned char want[sizeof(word)];
 
-	for (; done + WORD <= bytes; done += WORD) {
-		uint64_t found;
-
-		memcpy(&found, at + done, WORD);
-		if (SMI_UNLIKELY(found != word))
-			return done + first_difference(at + done, word, WORD);
-	}
-	i = done + first_difference(at + done, word, bytes - done);
-	return i == bytes ? SIZE_MAX : i;
+	memcpy(want, &word, sizeof(want));
+	for (size_t i = size; i < place_bytes; i++)
+		if (at[i] != (i == size ? 0 : want[i % sizeof(want)]))
+			return i - size;
+	return SIZE_MAX;
 }

@@ -5,6 +5,7 @@
  */
 #include "default.h"
 
+#include "arena_cache.h"
 #include "error.h"
 #include "fault.h"
 #include "os.h"
@@ -15,6 +16,12 @@
 static pthread_mutex_t init_lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic(struct smi_arena *) current;
 
+_Thread_local struct smi_thread smi_thread SMI_TLS_MODEL;
+_Atomic unsigned smi_default_number;
+
+/* The number of the last arena that was made. The init lock guards it. */
+static unsigned last_number;
+
 /*
  * Arenas of parents. Their metadata were copied into this process, their
  * reservation was not; what is read here is where that lay. The list changes
@@ -22,8 +29,47 @@ static _Atomic(struct smi_arena *) current;
  */
 static struct smi_arena *inherited;
 
+/* Whether what is called at fork, and at the end of threads, is in place. */
+static bool hooked, threads_hooked;
+
 static const char dying_words[] =
 	"the arena is damaged and the process about to abort";
+
+/* ---- Threads ------------------------------------------------------------ */
+
+/*
+ * Give the thread a cache, once in each arena. Without the mark nobody would
+ * take the cache back at its end, so then it has none; nor has it one when
+ * other destructors of its data run after the one here.
+ */
+static void attach_thread(struct smi_arena *arena)
+{
+	if (smi_thread.ended || !threads_hooked
+	    || smi_os_mark_thread(&smi_thread) != 0)
+		return;
+	smi_thread.cache = smi_arena_attach(arena);
+	smi_thread.arena = atomic_load(&smi_default_number);
+}
+
+/* The init lock keeps the arena from going meanwhile. */
+static void end_thread(void *mark)
+{
+	struct smi_cache *cache;
+
+	(void)mark;
+	smi_thread.ended = true;
+	pthread_mutex_lock(&init_lock);
+	cache = smi_default_cache();
+	if (cache != NULL) {
+		struct smi_arena *arena = atomic_load(&current);
+
+		pthread_mutex_lock(&arena->lock);
+		smi_arena_detach(arena, cache);
+		pthread_mutex_unlock(&arena->lock);
+	}
+	smi_thread.cache = NULL;
+	pthread_mutex_unlock(&init_lock);
+}
 
 /* ---- Fork --------------------------------------------------------------- */
 
@@ -52,8 +98,10 @@ static void after_fork_in_child(void)
 
 	smi_fault_forked();
 	pthread_mutex_init(&init_lock, NULL);
+	smi_thread.cache = NULL;
 	if (arena == NULL)
 		return;
+	atomic_store(&smi_default_number, 0);
 	atomic_store(&current, NULL);
 	arena->next_inherited = inherited;
 	inherited = arena;
@@ -69,12 +117,11 @@ static void after_fork_in_child(void)
  * thread has begun would not run handlers that come after its beginning. They
  * cannot be taken back, so the library is never unloaded.
  */
-static bool hooked;
-
-__attribute__((constructor)) static void hook_fork(void)
+__attribute__((constructor)) static void hook(void)
 {
 	hooked = smi_os_at_fork(before_fork, after_fork_in_parent,
 	                        after_fork_in_child) == 0;
+	threads_hooked = smi_os_at_thread_end(end_thread) == 0;
 }
 
 /* ---- Making and ending -------------------------------------------------- */
@@ -94,6 +141,10 @@ static int init_locked(const struct smi_arena_plan *plan, const char *call)
 	if (arena == NULL)
 		return -1;
 	atomic_store(&current, arena);
+	/* 0 is no number, should they ever come round. */
+	if (++last_number == 0)
+		last_number = 1;
+	atomic_store(&smi_default_number, last_number);
 	return 0;
 }
 
@@ -116,6 +167,7 @@ void smi_default_fini(void)
 	if (smi_fault_is_dying())
 		return;
 	pthread_mutex_lock(&init_lock);
+	atomic_store(&smi_default_number, 0);
 	arena = atomic_exchange(&current, NULL);
 	if (arena != NULL)
 		smi_arena_destroy(arena);
@@ -132,6 +184,8 @@ struct smi_arena *smi_default_enter_quietly(void)
 	if (arena == NULL || smi_fault_is_dying())
 		return NULL;
 	pthread_mutex_lock(&arena->lock);
+	if (smi_default_cache() == NULL)
+		attach_thread(arena);
 	return arena;
 }
 

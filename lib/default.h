@@ -5,6 +5,10 @@
  * arena's. fork() is bracketed by the first, so that the child sees a whole
  * arena or none.
  *
+ * Each thread keeps which cache it has, and of which arena: arenas are numbered
+ * through the life of the process, so that a thread whose arena is gone finds
+ * that out by one comparison.
+ *
  * SPDX-License-Identifier: ISC
  */
 #ifndef SMI_DEFAULT_H
@@ -12,6 +16,39 @@
 
 #include "arena_make.h"
 #include "base.h"
+#include "cache.h"
+
+#include <stdatomic.h>
+
+/*
+ * The offset of such a variable is known when the library is loaded, so that
+ * reading it is no call. glibc keeps room for that in libraries that dlopen()
+ * loads, too; others do not.
+ */
+#if defined(__GLIBC__)
+#define SMI_TLS_MODEL __attribute__((tls_model("initial-exec")))
+#else
+#define SMI_TLS_MODEL
+#endif
+
+struct smi_thread {
+	struct smi_cache *cache; /* or NULL */
+	unsigned arena;          /* the number of the arena that it is of */
+	bool ended;              /* its destructors run: no cache any more */
+};
+extern _Thread_local struct smi_thread smi_thread SMI_TLS_MODEL;
+
+/* The number of the arena that there is; 0: none. */
+extern _Atomic unsigned smi_default_number;
+
+/* The calling thread's cache in the arena that there is, or NULL. */
+static inline struct smi_cache *smi_default_cache(void)
+{
+	return smi_thread.arena == atomic_load_explicit(&smi_default_number,
+	                                                memory_order_acquire)
+	               ? smi_thread.cache
+	               : NULL;
+}
 
 /* Make and publish the arena. -1 with errno and words; EALREADY. */
 int smi_default_init(const struct smi_arena_plan *plan, const char *call);
@@ -20,7 +57,8 @@ int smi_default_init(const struct smi_arena_plan *plan, const char *call);
 void smi_default_fini(void);
 
 /*
- * The arena, locked; smi_default_leave() unlocks it. NULL with ENXIO and words
+ * The arena, locked; smi_default_leave() unlocks it. From then on the thread has
+ * a cache, if one can be had. NULL with ENXIO and words
  * if there is none, or if this thread is dying of misuse.
  */
 struct smi_arena *smi_default_enter(const char *call);

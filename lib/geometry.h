@@ -75,16 +75,13 @@ static inline size_t smi_geometry_key_offset(const struct smi_geometry *g)
 }
 
 /*
- * The stride in which an offset from the base lies, or SMI_NONE in the lead or
- * past the last.
+ * The stride in which an offset from the base lies: SIZE_MAX in the lead, and
+ * max_pools or more past the last.
  */
-static inline uint32_t smi_geometry_stride_of(const struct smi_geometry *g,
-                                              size_t offset)
+static inline size_t smi_geometry_stride_of(const struct smi_geometry *g,
+                                            size_t offset)
 {
-	size_t stride = offset >> g->stride_shift;
-
-	return stride == 0 || stride > g->max_pools ? SMI_NONE
-	                                            : (uint32_t)(stride - 1);
+	return (offset >> g->stride_shift) - 1;
 }
 
 /* The strides that a pool of `bytes` and the guard after it take. */

@@ -66,4 +66,24 @@ int smi_os_block(void *at, size_t bytes);
 int smi_os_at_fork(void (*prepare)(void), void (*parent)(void),
                    void (*child)(void));
 
+/*
+ * Have this called at the end of each thread that marks itself from now on, but
+ * not when the process ends. Once only. ENOMEM, EAGAIN.
+ */
+int smi_os_at_thread_end(void (*end)(void *mark));
+
+/* Mark the calling thread; not with NULL. ENOMEM. */
+int smi_os_mark_thread(void *mark);
+
+/*
+ * A full memory barrier on all processors that run a thread of this process.
+ * The first call asks for it once, beforehand: ENOSYS, or what a filter of
+ * system calls answers.
+ */
+int smi_os_barrier_prepare(void);
+int smi_os_barrier(void);
+
+/* Wait a little for another thread, longer after the first few times. */
+void smi_os_pause(unsigned times);
+
 #endif /* SMI_OS_H */

@@ -10,12 +10,15 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/membarrier.h>
 #include <pthread.h>
+#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 /* A kernel before 4.17 takes the flag for none and the address for a wish. */
@@ -206,4 +209,57 @@ int smi_os_at_fork(void (*prepare)(void), void (*parent)(void),
 		return 0;
 	errno = code;
 	return -1;
+}
+
+static pthread_key_t thread_mark;
+
+int smi_os_at_thread_end(void (*end)(void *mark))
+{
+	int code = pthread_key_create(&thread_mark, end);
+
+	if (code == 0)
+		return 0;
+	errno = code;
+	return -1;
+}
+
+int smi_os_mark_thread(void *mark)
+{
+	int code = pthread_setspecific(thread_mark, mark);
+
+	if (code == 0)
+		return 0;
+	errno = code;
+	return -1;
+}
+
+int smi_os_barrier_prepare(void)
+{
+	return (int)syscall(
+		SYS_membarrier,
+		MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
+}
+
+int smi_os_barrier(void)
+{
+	return (int)syscall(SYS_membarrier,
+	                    MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+}
+
+/*
+ * A thread of low priority may be what is waited for: so after a while this
+ * sleeps, and does not only let others of the same priority run.
+ */
+void smi_os_pause(unsigned times)
+{
+	static const struct timespec nap = {.tv_nsec = 100000};
+	int state;
+
+	if (times < 50) {
+		sched_yield();
+		return;
+	}
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	nanosleep(&nap, NULL);
+	pthread_setcancelstate(state, NULL);
 }

@@ -12,6 +12,8 @@
 #include <errno.h>
 #include <secmalloc.h>
 
+#define FLAGS (SECMALLOC_CHECK_WHOLE | SECMALLOC_NO_MEMBARRIER)
+
 /* What is of no other field's business. */
 static int check_form(const struct secmalloc_config *c, const char *call)
 {
@@ -20,7 +22,7 @@ static int check_form(const struct secmalloc_config *c, const char *call)
 	if (c->version != 0)
 		return smi_error_set(EINVAL, "%s: version is %zu, this library "
 		                     "knows 0", call, (size_t)c->version);
-	if ((c->flags & ~SECMALLOC_CHECK_WHOLE) != 0)
+	if ((c->flags & ~FLAGS) != 0)
 		return smi_error_set(EINVAL, "%s: flags is %zu, which has bits "
 		                     "that this library does not know", call,
 		                     (size_t)c->flags);
@@ -80,6 +82,7 @@ int smi_plan_make(struct smi_arena_plan *plan,
 		.pool_is_default = c->pool_size == 0,
 		.max_is_default = c->max_pools == 0,
 		.check_whole = (c->flags & SECMALLOC_CHECK_WHOLE) != 0,
+		.no_membarrier = (c->flags & SECMALLOC_NO_MEMBARRIER) != 0,
 		.on_fault = c->on_fault,
 	};
 	if (plan->pool_is_default)

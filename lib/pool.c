@@ -71,7 +71,7 @@ void smi_pools_unmap(struct smi_pools *pools)
 	for (uint32_t i = smi_pools_next(pools, SMI_NONE); i != SMI_NONE;
 	     i = smi_pools_next(pools, i))
 		smi_wipe((void *)smi_pools_start(pools, i),
-		         pools->table[i].bytes);
+		         smi_pools_bytes(pools, i));
 	smi_wipe(smi_pools_key_page(pools), g->page_bytes);
 	smi_os_release(pools->reservation, g->reserve_bytes);
 }
@@ -125,18 +125,38 @@ static size_t lock_most(unsigned char *at, size_t most, size_t least,
 	return fits;
 }
 
+void smi_pools_enter(struct smi_pools *pools, size_t bytes)
+{
+	uint32_t first = pools->used, strides;
+	struct smi_pool pool = {
+		.start = smi_pools_start(pools, first),
+		.end = smi_pools_start(pools, first) + bytes,
+		.metadata = smi_pools_metadata(pools, first),
+		.first = first,
+		.units = (uint32_t)(bytes >> SMI_UNIT_SHIFT),
+	};
+
+	strides = (uint32_t)smi_geometry_strides_for(&pools->geometry, bytes);
+	for (uint32_t i = 0; i < strides; i++)
+		pools->table[first + i] = pool;
+	pools->count++;
+	pools->bytes += bytes;
+	atomic_store_explicit(&pools->used, first + strides,
+	                      memory_order_release);
+}
+
 uint32_t smi_pools_lock(struct smi_pools *pools, size_t bytes, size_t least)
 {
 	const struct smi_geometry *g = &pools->geometry;
-	uint32_t pool = pools->used, strides;
+	uint32_t pool = pools->used;
 	size_t metadata_bytes, locked;
 
 	if (!smi_pools_have_strides(pools, bytes)) {
 		errno = ENOMEM;
 		return SMI_NONE;
 	}
-	strides = (uint32_t)smi_geometry_strides_for(g, bytes);
-	metadata_bytes = strides * pools->metadata_bytes;
+	metadata_bytes = smi_geometry_strides_for(g, bytes)
+	                 * pools->metadata_bytes;
 	if (smi_os_open(smi_pools_metadata(pools, pool), metadata_bytes) != 0)
 		return SMI_NONE;
 	locked = lock_most((unsigned char *)smi_pools_start(pools, pool), bytes,
@@ -148,35 +168,24 @@ uint32_t smi_pools_lock(struct smi_pools *pools, size_t bytes, size_t least)
 		errno = code;
 		return SMI_NONE;
 	}
-	for (uint32_t i = 0; i < strides; i++) {
-		pools->table[pool + i].first = pool;
-		pools->table[pool + i].bytes = i == 0 ? locked : 0;
-	}
-	pools->used += strides;
-	pools->count++;
-	pools->bytes += locked;
+	smi_pools_enter(pools, locked);
 	return pool;
 }
 
 enum smi_pool_place smi_pools_find(const struct smi_pools *pools,
                                    uintptr_t address, uint32_t *pool)
 {
-	const struct smi_geometry *g = &pools->geometry;
-	uint32_t stride;
+	const struct smi_pool *at;
 
 	*pool = SMI_NONE;
-	if (address - (uintptr_t)pools->reservation >= g->reserve_bytes)
+	if (address - (uintptr_t)pools->reservation
+	    >= pools->geometry.reserve_bytes)
 		return SMI_PLACE_OUTSIDE;
-	if (address < pools->base)
+	at = smi_pools_locate(pools, address);
+	if (at == NULL)
 		return SMI_PLACE_GUARD;
-	stride = smi_geometry_stride_of(g, address - pools->base);
-	if (stride == SMI_NONE || stride >= pools->used)
-		return SMI_PLACE_GUARD;
-	*pool = pools->table[stride].first;
-	return address - smi_pools_start(pools, *pool)
-	                       < pools->table[*pool].bytes
-	               ? SMI_PLACE_POOL
-	               : SMI_PLACE_GUARD;
+	*pool = at->first;
+	return SMI_PLACE_POOL;
 }
 
 bool smi_pools_touch(const struct smi_pools *pools, uintptr_t address,
@@ -194,7 +203,7 @@ uint32_t smi_pools_next(const struct smi_pools *pools, uint32_t pool)
 
 	if (pool != SMI_NONE)
 		for (next = pool + 1; next < pools->used
-		     && pools->table[next].bytes == 0; next++)
+		     && pools->table[next].first != next; next++)
 			;
 	return next < pools->used ? next : SMI_NONE;
 }
@@ -210,14 +219,18 @@ const char *smi_pools_audit(const struct smi_pools *pools)
 	for (uint32_t i = 0; i < pools->used; i++) {
 		const struct smi_pool *pool = &pools->table[i];
 
-		if (pool->bytes != 0) {
+		if (pool->first == i) {
 			first = i;
 			count++;
-			bytes += pool->bytes;
+			bytes += pool->end - pool->start;
 		}
-		if (pool->first != first)
+		if (pool->first != first
+		    || pool->start != smi_pools_start(pools, first)
+		    || pool->end != pools->table[first].end
+		    || pool->units != (pool->end - pool->start) >> SMI_UNIT_SHIFT
+		    || pool->metadata != smi_pools_metadata(pools, first))
 			return "P4: a stride names another pool";
-		if (pool->bytes % g->page_bytes != 0)
+		if ((pool->end - pool->start) % g->page_bytes != 0)
 			return "P4: a pool is not whole pages";
 	}
 	if (count != pools->count || bytes != pools->bytes)

@@ -10,8 +10,8 @@
  *       pools. All else is inaccessible.
  *   P2  A locked pool stays locked and where it is until smi_pools_unmap().
  *   P3  Strides are taken in order: pools lie in [0, used), none after it.
- *   P4  table[i].first is the first stride of the pool that stride i belongs
- *       to, for i < used; bytes is set there and 0 in the others.
+ *   P4  table[i] says of stride i < used which pool it belongs to: the same of
+ *       each of a pool's strides.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -21,16 +21,22 @@
 #include "base.h"
 #include "geometry.h"
 
+#include <stdatomic.h>
+
 struct smi_pool {
-	uint32_t first;
-	size_t bytes;
+	uintptr_t start, end;
+	unsigned char *metadata;
+	uint32_t first; /* its first stride, which is its number */
+	uint32_t units;
 };
 
 struct smi_pools {
 	struct smi_geometry geometry;
 	void *reservation;       /* geometry.reserve_bytes */
 	uintptr_t base;          /* in it, aligned to the stride */
-	uint32_t used;           /* strides */
+	/* Strides. The one field that is read without the arena's lock: what
+	 * the table has for a stride was written before it is counted here. */
+	_Atomic uint32_t used;
 	uint32_t count;          /* pools */
 	size_t bytes;            /* of all pools */
 	unsigned advice_missing; /* bit n: enum smi_advice n */
@@ -80,16 +86,41 @@ enum smi_pool_place smi_pools_find(const struct smi_pools *pools,
 bool smi_pools_touch(const struct smi_pools *pools, uintptr_t address,
                      size_t bytes);
 
+/* Enter a pool of `bytes` in the table, at the strides that come next. */
+void smi_pools_enter(struct smi_pools *pools, size_t bytes);
+
 static inline uintptr_t smi_pools_start(const struct smi_pools *pools,
                                         uint32_t pool)
 {
 	return pools->base + smi_geometry_pool_offset(&pools->geometry, pool);
 }
 
+static inline size_t smi_pools_bytes(const struct smi_pools *pools,
+                                     uint32_t pool)
+{
+	return pools->table[pool].end - pools->table[pool].start;
+}
+
 static inline void *smi_pools_metadata(const struct smi_pools *pools,
                                        uint32_t pool)
 {
 	return pools->metadata + pool * pools->metadata_bytes;
+}
+
+/* The pool that an address lies in, or NULL. Needs no lock. */
+static inline const struct smi_pool *smi_pools_locate(
+	const struct smi_pools *pools, uintptr_t address)
+{
+	/* Of an address before the base it is a large number. */
+	size_t stride = smi_geometry_stride_of(&pools->geometry,
+	                                       address - pools->base);
+	const struct smi_pool *pool = &pools->table[stride];
+
+	return stride < atomic_load_explicit(&pools->used,
+	                                     memory_order_acquire)
+	                       && address < pool->end
+	               ? pool
+	               : NULL;
 }
 
 /* The pool after `pool`, or SMI_NONE; the pool after SMI_NONE is the first. */

@@ -7,49 +7,19 @@
 
 #include <string.h>
 
-#define CACHE_LINE ((size_t)64)
-
-static unsigned units_shift(const struct smi_runs *runs)
-{
-	return runs->pools->geometry.stride_shift - SMI_UNIT_SHIFT;
-}
-
-/* The number of unit `unit` of a pool. Units past the first stride of a large
- * pool get the numbers of the strides that it takes. */
-static uint32_t number_of(const struct smi_runs *runs, uint32_t pool,
-                          uint32_t unit)
-{
-	return (pool << units_shift(runs)) + unit;
-}
-
-uint32_t smi_runs_pool(const struct smi_runs *runs, uint32_t run)
-{
-	return runs->pools->table[run >> units_shift(runs)].first;
-}
+_Static_assert(sizeof(struct smi_span) <= SMI_SPAN_BYTES,
+               "the notes begin behind the span");
 
 static uint32_t unit_of(const struct smi_runs *runs, uint32_t run)
 {
-	return run - number_of(runs, smi_runs_pool(runs, run), 0);
-}
-
-uintptr_t smi_runs_address(const struct smi_runs *runs, uint32_t run)
-{
-	return smi_pools_start(runs->pools, 0)
-	       + ((uintptr_t)run << SMI_UNIT_SHIFT);
-}
-
-void *smi_runs_notes(const struct smi_runs *runs, uint32_t run)
-{
-	return smi_runs_span(runs, smi_runs_pool(runs, run))->notes
-	       + unit_of(runs, run) * SMI_UNIT_NOTES_BYTES;
+	return run - smi_runs_number(runs, smi_runs_pool(runs, run), 0);
 }
 
 static size_t span_bytes(uint32_t units)
 {
-	size_t front = sizeof(struct smi_span) + smi_buddy_map_bytes(units)
-	               + units * sizeof(uint32_t);
-
-	return smi_round_up(front, CACHE_LINE) + units * SMI_UNIT_NOTES_BYTES;
+	return SMI_SPAN_BYTES
+	       + units * (SMI_UNIT_NOTES_BYTES + sizeof(uint32_t))
+	       + smi_buddy_map_bytes(units);
 }
 
 /*
@@ -72,24 +42,22 @@ static void update_best(struct smi_runs *runs, uint32_t pool)
 void smi_runs_add_pool(struct smi_runs *runs, uint32_t pool)
 {
 	struct smi_span *span = smi_runs_span(runs, pool);
-	uint32_t units = (uint32_t)(runs->pools->table[pool].bytes
-	                            >> SMI_UNIT_SHIFT);
-	unsigned char *at = (unsigned char *)(span + 1);
+	uint32_t units = runs->pools->table[pool].units;
+	uint32_t *heads = smi_runs_heads(&runs->pools->table[pool]);
 
-	smi_buddy_start(&span->buddy, units, at);
-	at += smi_buddy_map_bytes(units);
-	span->heads = (uint32_t *)(void *)at;
-	memset(span->heads, 0xff, units * sizeof(uint32_t));
-	span->notes = (unsigned char *)span + span_bytes(units)
-	              - units * SMI_UNIT_NOTES_BYTES;
+	smi_buddy_start(&span->buddy, units, heads + units);
+	memset(heads, 0xff, units * sizeof(uint32_t));
+	runs->free_units += units;
 	update_best(runs, pool);
 }
 
-static void set_heads(struct smi_span *span, uint32_t from, uint32_t units,
-                      uint32_t head)
+static void set_heads(struct smi_runs *runs, uint32_t pool, uint32_t from,
+                      uint32_t units, uint32_t head)
 {
+	uint32_t *heads = smi_runs_heads(&runs->pools->table[pool]);
+
 	for (uint32_t unit = from; unit < from + units; unit++)
-		span->heads[unit] = head;
+		heads[unit] = head;
 }
 
 uint32_t smi_runs_take(struct smi_runs *runs, uint32_t units,
@@ -106,9 +74,10 @@ uint32_t smi_runs_take(struct smi_runs *runs, uint32_t units,
 		                       align_order);
 		if (start == SMI_NONE)
 			continue;
-		set_heads(smi_runs_span(runs, pool), start, units, start);
+		set_heads(runs, pool, start, units, start);
+		runs->free_units -= units;
 		update_best(runs, pool);
-		return number_of(runs, pool, start);
+		return smi_runs_number(runs, pool, start);
 	}
 	return SMI_NONE;
 }
@@ -116,10 +85,10 @@ uint32_t smi_runs_take(struct smi_runs *runs, uint32_t units,
 void smi_runs_give(struct smi_runs *runs, uint32_t run, uint32_t units)
 {
 	uint32_t pool = smi_runs_pool(runs, run), unit = unit_of(runs, run);
-	struct smi_span *span = smi_runs_span(runs, pool);
 
-	set_heads(span, unit, units, SMI_NONE);
-	smi_buddy_give(&span->buddy, unit, units);
+	set_heads(runs, pool, unit, units, SMI_NONE);
+	runs->free_units += units;
+	smi_buddy_give(&smi_runs_span(runs, pool)->buddy, unit, units);
 	update_best(runs, pool);
 }
 
@@ -127,11 +96,12 @@ bool smi_runs_extend(struct smi_runs *runs, uint32_t run, uint32_t units,
                      uint32_t more)
 {
 	uint32_t pool = smi_runs_pool(runs, run), unit = unit_of(runs, run);
-	struct smi_span *span = smi_runs_span(runs, pool);
 
-	if (!smi_buddy_take_at(&span->buddy, unit + units, more))
+	if (!smi_buddy_take_at(&smi_runs_span(runs, pool)->buddy, unit + units,
+	                       more))
 		return false;
-	set_heads(span, unit + units, more, unit);
+	set_heads(runs, pool, unit + units, more, unit);
+	runs->free_units -= more;
 	update_best(runs, pool);
 	return true;
 }
@@ -142,30 +112,31 @@ uint32_t smi_runs_find(const struct smi_runs *runs, uint32_t pool,
 	uint32_t unit = (uint32_t)((address
 	                            - smi_pools_start(runs->pools, pool))
 	                           >> SMI_UNIT_SHIFT);
-	uint32_t head = smi_runs_span(runs, pool)->heads[unit];
+	uint32_t head = smi_runs_heads(&runs->pools->table[pool])[unit];
 
-	return head == SMI_NONE ? SMI_NONE : number_of(runs, pool, head);
+	return head == SMI_NONE ? SMI_NONE : smi_runs_number(runs, pool, head);
 }
 
 bool smi_runs_is_run(const struct smi_runs *runs, uint32_t run)
 {
-	const struct smi_span *span;
-	uint32_t unit;
+	uint32_t pool, unit;
 
-	if (run >> units_shift(runs) >= runs->pools->used)
+	if (run >= smi_runs_number(runs, runs->pools->used, 0))
 		return false;
-	span = smi_runs_span(runs, smi_runs_pool(runs, run));
+	pool = smi_runs_pool(runs, run);
 	unit = unit_of(runs, run);
-	return unit < span->buddy.units && span->heads[unit] == unit;
+	return unit < smi_runs_span(runs, pool)->buddy.units
+	       && smi_runs_heads(&runs->pools->table[pool])[unit] == unit;
 }
 
 uint32_t smi_runs_units(const struct smi_runs *runs, uint32_t run)
 {
-	const struct smi_span *span = smi_runs_span(runs,
-	                                            smi_runs_pool(runs, run));
+	uint32_t pool = smi_runs_pool(runs, run);
+	uint32_t units = smi_runs_span(runs, pool)->buddy.units;
+	const uint32_t *heads = smi_runs_heads(&runs->pools->table[pool]);
 	uint32_t unit = unit_of(runs, run), end = unit;
 
-	while (end < span->buddy.units && span->heads[end] == unit)
+	while (end < units && heads[end] == unit)
 		end++;
 	return end - unit;
 }
@@ -173,6 +144,7 @@ uint32_t smi_runs_units(const struct smi_runs *runs, uint32_t run)
 const char *smi_runs_audit(const struct smi_runs *runs, uint32_t pool)
 {
 	const struct smi_span *span = smi_runs_span(runs, pool);
+	const uint32_t *heads = smi_runs_heads(&runs->pools->table[pool]);
 	const char *wrong = smi_buddy_audit(&span->buddy);
 
 	if (wrong != NULL)
@@ -180,11 +152,11 @@ const char *smi_runs_audit(const struct smi_runs *runs, uint32_t pool)
 	if (runs->best[pool] != smi_buddy_largest(&span->buddy) + 1)
 		return "R2: the largest block of a pool is off";
 	for (uint32_t unit = 0; unit < span->buddy.units; unit++) {
-		uint32_t head = span->heads[unit];
+		uint32_t head = heads[unit];
 
 		if (smi_buddy_is_free(&span->buddy, unit)
 		            ? head != SMI_NONE
-		            : head > unit || span->heads[head] != head)
+		            : head > unit || heads[head] != head)
 			return "R1: a unit names the wrong run";
 	}
 	return NULL;

@@ -9,10 +9,6 @@
 
 #include <string.h>
 
-/* How much of free memory just before a chunk is checked: what an underflow by
- * a few bytes reaches. */
-#define BEFORE_BYTES ((size_t)16)
-
 /* ---- Findings ----------------------------------------------------------- */
 
 bool smi_slab_found(const struct smi_slabs *slabs, uint32_t pool,
@@ -31,44 +27,16 @@ bool smi_slab_found(const struct smi_slabs *slabs, uint32_t pool,
 	return false;
 }
 
-/* The same with the pool of a run. */
-static bool found(const struct smi_slabs *slabs, uint32_t run,
-                  struct smi_finding *finding, enum smi_finding_kind kind,
-                  const void *place, size_t size, size_t at)
-{
-	return smi_slab_found(slabs, smi_runs_pool(slabs->runs, run), finding,
-	                      kind, place, size, at);
-}
-
 /* S5 for the first bytes of a place that is about to be used. */
 static bool check_zero(const struct smi_slabs *slabs, uint32_t run,
                        const unsigned char *place, size_t bytes,
                        struct smi_finding *finding)
 {
-	size_t most = bytes, at;
-
-	if (!slabs->check_whole && most > SMI_ZERO_CHECK_BYTES)
-		most = SMI_ZERO_CHECK_BYTES;
-	at = smi_first_nonzero(place, most);
-	if (at == most)
+	if (smi_slab_reads_zero(slabs, place, bytes))
 		return true;
-	return found(slabs, run, finding, SMI_FREE_WRITTEN, place, bytes, at);
-}
-
-bool smi_slab_check_canary(const struct smi_slabs *slabs, uint32_t run,
-                           uint32_t slot, enum smi_finding_kind kind,
-                           struct smi_finding *finding)
-{
-	struct smi_slab *slab = smi_slab_of(slabs->runs, run);
-	const unsigned char *start = smi_slab_slot(slabs->runs, run, slab,
-	                                           slot);
-	size_t size = smi_slab_chunk_size(slab, smi_slab_slacks(slab)[slot]);
-	size_t at = smi_canary_check(&slabs->secrets->canary, start, size,
-	                             slab->slot_bytes);
-
-	if (at == SIZE_MAX)
-		return true;
-	return found(slabs, run, finding, kind, start, size, at);
+	return smi_slab_found(slabs, smi_runs_pool(slabs->runs, run), finding,
+	                      SMI_FREE_WRITTEN, place, bytes,
+	                      smi_first_nonzero(place, bytes));
 }
 
 /* ---- Lists -------------------------------------------------------------- */
@@ -97,6 +65,14 @@ static void list_remove(struct smi_slabs *slabs, uint32_t run)
 		smi_slab_of(slabs->runs, slab->next)->prev = slab->prev;
 }
 
+/* S9 */
+static void count_taken(struct smi_slabs *slabs, size_t bytes)
+{
+	slabs->taken_bytes += bytes;
+	if (slabs->taken_bytes > slabs->taken_peak)
+		slabs->taken_peak = slabs->taken_bytes;
+}
+
 /* ---- Slabs and slots ---------------------------------------------------- */
 
 void smi_slabs_start(struct smi_slabs *slabs, struct smi_runs *runs,
@@ -105,6 +81,12 @@ void smi_slabs_start(struct smi_slabs *slabs, struct smi_runs *runs,
 	slabs->runs = runs;
 	slabs->secrets = secrets;
 	slabs->check_whole = check_whole;
+	slabs->taken_bytes = 0;
+	slabs->taken_peak = 0;
+	for (size_t bytes = SMI_ALIGN_BYTES; bytes <= SMI_SLOT_MOST_BYTES;
+	     bytes += SMI_ALIGN_BYTES)
+		slabs->class_of[bytes / SMI_ALIGN_BYTES] =
+			(uint8_t)smi_sizeclass_of(bytes);
 	for (unsigned class = 0; class < SMI_CLASSES; class++) {
 		slabs->partial[class] = SMI_NONE;
 		slabs->units[class] = 0;
@@ -121,16 +103,23 @@ void smi_slab_open(struct smi_slabs *slabs, uint32_t run, uint32_t units,
 	struct smi_slab *slab = smi_slab_of(slabs->runs, run);
 	size_t bytes = units * SMI_UNIT_BYTES;
 
-	slab->slot_bytes = class == SMI_ALONE ? bytes
-	                                      : smi_sizeclass_bytes(class);
+	if (class == SMI_ALONE) {
+		slab->slot_bytes = bytes;
+		slab->inverse = 0;
+	} else {
+		slab->slot_bytes = smi_sizeclass_bytes(class);
+		slab->inverse = smi_slab_inverse(slab->slot_bytes);
+	}
 	slab->units = units;
 	slab->slots = (uint32_t)(bytes / slab->slot_bytes);
 	slab->free = slab->slots;
-	slab->class = class;
+	slab->class = (uint16_t)class;
+	slab->home = SMI_NO_HOME;
 	memset(smi_slab_free_bits(slab), 0,
 	       smi_bitmap_words(slab->slots) * sizeof(uint32_t));
 	smi_bitmap_set_range(smi_slab_free_bits(slab), 0, slab->slots);
-	memset(smi_slab_slacks(slab), 0, slab->slots * sizeof(uint16_t));
+	for (uint32_t slot = 0; slot <= slab->slots; slot++)
+		smi_slab_set_entry(slab, slot, SMI_ENTRY_FREE);
 	if (class != SMI_ALONE) {
 		list_add(slabs, run);
 		slabs->units[class] += units;
@@ -141,9 +130,10 @@ void smi_slab_open(struct smi_slabs *slabs, uint32_t run, uint32_t units,
 static void set_chunk(struct smi_slabs *slabs, struct smi_slab *slab,
                       uint32_t slot, unsigned char *start, size_t size)
 {
-	smi_slab_slacks(slab)[slot] = (uint16_t)(slab->slot_bytes - size + 1);
 	smi_canary_write(&slabs->secrets->canary, start, size,
 	                 slab->slot_bytes);
+	smi_slab_set_entry(slab, slot, smi_slab_chunk_entry(slab->slot_bytes,
+	                                        size));
 }
 
 /* A free slot of a slab at a multiple of `align`, or SMI_NONE. */
@@ -186,10 +176,21 @@ static uint32_t random_slot(struct smi_slabs *slabs, struct smi_slab *slab)
 	return smi_bitmap_nth_set(smi_slab_free_bits(slab), slab->slots, nth);
 }
 
+/* The slot is free no more; what it is instead, its entry has to say. */
+static void take_slot(struct smi_slabs *slabs, uint32_t run,
+                      struct smi_slab *slab, uint32_t slot)
+{
+	smi_bitmap_clear(smi_slab_free_bits(slab), slot);
+	if (--slab->free == 0 && slab->class != SMI_ALONE)
+		list_remove(slabs, run);
+	count_taken(slabs, slab->slot_bytes);
+}
+
 bool smi_slab_take(struct smi_slabs *slabs, struct smi_spot spot, size_t size,
                    struct smi_place *place, struct smi_finding *finding)
 {
 	uint32_t run = spot.run;
+	const struct smi_pool *pool;
 	struct smi_slab *slab = smi_slab_of(slabs->runs, run);
 	uint32_t slot = spot.slot != SMI_NONE ? spot.slot
 	                                      : random_slot(slabs, slab);
@@ -197,30 +198,65 @@ bool smi_slab_take(struct smi_slabs *slabs, struct smi_spot spot, size_t size,
 
 	if (!check_zero(slabs, run, start, slab->slot_bytes, finding))
 		return false;
-	smi_bitmap_clear(smi_slab_free_bits(slab), slot);
-	if (--slab->free == 0 && slab->class != SMI_ALONE)
-		list_remove(slabs, run);
+	take_slot(slabs, run, slab, slot);
 	set_chunk(slabs, slab, slot, start, size);
-	*place = (struct smi_place){run, slab, slot, start, size};
+	pool = smi_runs_pool_of(slabs->runs, run);
+	*place = (struct smi_place){
+		.pool = pool,
+		.head = run - smi_runs_number(slabs->runs, pool->first, 0),
+		.slot = slot,
+		.slab = slab,
+		.start = start,
+		.size = size,
+	};
 	return true;
+}
+
+uint32_t smi_slab_lend(struct smi_slabs *slabs, uint32_t run, uint32_t most,
+                       struct smi_lent *to)
+{
+	struct smi_slab *slab = smi_slab_of(slabs->runs, run);
+	uint32_t count = most < slab->free ? most : slab->free;
+
+	for (uint32_t i = 0; i < count; i++) {
+		uint32_t slot = random_slot(slabs, slab);
+
+		take_slot(slabs, run, slab, slot);
+		smi_slab_set_entry(slab, slot, SMI_ENTRY_CACHED);
+		to[i].start = smi_slab_slot(slabs->runs, run, slab, slot);
+		to[i].entry = &smi_slab_entries(slab)[slot];
+	}
+	return count;
+}
+
+/* Give back the run of a slab that is all free. */
+static void close_slab(struct smi_slabs *slabs, uint32_t run,
+                       struct smi_slab *slab)
+{
+	if (slab->class != SMI_ALONE) {
+		list_remove(slabs, run);
+		slabs->units[slab->class] -= slab->units;
+	}
+	smi_runs_give(slabs->runs, run, slab->units);
+}
+
+void smi_slab_return(struct smi_slabs *slabs, const struct smi_place *place)
+{
+	struct smi_slab *slab = place->slab;
+
+	smi_slab_set_entry(slab, place->slot, SMI_ENTRY_FREE);
+	smi_bitmap_set(smi_slab_free_bits(slab), place->slot);
+	slabs->taken_bytes -= slab->slot_bytes;
+	if (slab->free++ == 0 && slab->class != SMI_ALONE)
+		list_add(slabs, smi_slab_run(slabs->runs, place));
+	if (slab->free == slab->slots)
+		close_slab(slabs, smi_slab_run(slabs->runs, place), slab);
 }
 
 void smi_slab_give(struct smi_slabs *slabs, const struct smi_place *place)
 {
-	struct smi_slab *slab = place->slab;
-
-	smi_wipe(place->start, slab->slot_bytes);
-	smi_slab_slacks(slab)[place->slot] = 0;
-	smi_bitmap_set(smi_slab_free_bits(slab), place->slot);
-	if (slab->free++ == 0 && slab->class != SMI_ALONE)
-		list_add(slabs, place->run);
-	if (slab->free == slab->slots) {
-		if (slab->class != SMI_ALONE) {
-			list_remove(slabs, place->run);
-			slabs->units[slab->class] -= slab->units;
-		}
-		smi_runs_give(slabs->runs, place->run, slab->units);
-	}
+	smi_wipe_granules(place->start, place->slab->slot_bytes);
+	smi_slab_return(slabs, place);
 }
 
 void smi_slab_resize(struct smi_slabs *slabs, struct smi_place *place,
@@ -243,7 +279,8 @@ static void shrink(struct smi_slabs *slabs, struct smi_place *place,
 	size_t bytes = units * SMI_UNIT_BYTES;
 
 	smi_wipe(place->start + bytes, slab->slot_bytes - bytes);
-	smi_runs_give(slabs->runs, place->run + units, slab->units - units);
+	smi_runs_give(slabs->runs, smi_slab_run(slabs->runs, place) + units, slab->units - units);
+	slabs->taken_bytes -= slab->slot_bytes - bytes;
 	slab->units = units;
 	slab->slot_bytes = bytes;
 	if (place->size > bytes)
@@ -263,126 +300,13 @@ bool smi_slab_reunit(struct smi_slabs *slabs, struct smi_place *place,
 			shrink(slabs, place, units);
 		return true;
 	}
-	if (!smi_runs_extend(slabs->runs, place->run, had, units - had))
+	if (!smi_runs_extend(slabs->runs, smi_slab_run(slabs->runs, place), had, units - had))
 		return false;
-	if (!check_zero(slabs, place->run, place->start + slab->slot_bytes,
+	if (!check_zero(slabs, smi_slab_run(slabs->runs, place), place->start + slab->slot_bytes,
 	                bytes - slab->slot_bytes, finding))
 		return false;
+	count_taken(slabs, bytes - slab->slot_bytes);
 	slab->units = units;
 	slab->slot_bytes = bytes;
 	return true;
-}
-
-/* ---- Finding and checking ----------------------------------------------- */
-
-bool smi_slab_find(const struct smi_slabs *slabs, uintptr_t address,
-                   struct smi_place *place, struct smi_finding *finding)
-{
-	const struct smi_pools *pools = slabs->runs->pools;
-	size_t offset, at;
-	uint32_t pool;
-	uint16_t entry;
-
-	*finding = (struct smi_finding){.kind = SMI_SOUND, .pool = SMI_NONE};
-	switch (smi_pools_find(pools, address, &pool)) {
-	case SMI_PLACE_OUTSIDE:
-		finding->kind = SMI_FOREIGN;
-		return false;
-	case SMI_PLACE_GUARD:
-		finding->kind = SMI_IN_GUARD;
-		return false;
-	case SMI_PLACE_POOL:
-		break;
-	}
-	place->run = smi_runs_find(slabs->runs, pool, address);
-	if (place->run == SMI_NONE)
-		return smi_slab_found(slabs, pool, finding, SMI_UNALLOCATED,
-		                (void *)address, 0, 0);
-	place->slab = smi_slab_of(slabs->runs, place->run);
-	offset = address - smi_runs_address(slabs->runs, place->run);
-	if (offset / place->slab->slot_bytes >= place->slab->slots)
-		return smi_slab_found(slabs, pool, finding, SMI_UNALLOCATED,
-		                (void *)address, 0, 0);
-	place->slot = (uint32_t)(offset / place->slab->slot_bytes);
-	place->start = smi_slab_slot(slabs->runs, place->run, place->slab,
-	                             place->slot);
-	entry = smi_slab_slacks(place->slab)[place->slot];
-	at = address - (uintptr_t)place->start;
-	if (entry == 0)
-		return smi_slab_found(slabs, pool, finding,
-		                at == 0 ? SMI_DOUBLE_FREE : SMI_IN_FREE_PLACE,
-		                place->start, place->slab->slot_bytes, at);
-	place->size = smi_slab_chunk_size(place->slab, entry);
-	if (at == 0)
-		return true;
-	if (at < place->size)
-		return smi_slab_found(slabs, pool, finding, SMI_INNER,
-		                      place->start, place->size, at);
-	return smi_slab_found(slabs, pool, finding, SMI_IN_CANARY, place->start,
-	                place->size, at - place->size);
-}
-
-/* That the last bytes before `end`, which nobody has, are zero. */
-static bool check_free_before(const struct smi_slabs *slabs, uint32_t run,
-                              const unsigned char *start, size_t bytes,
-                              struct smi_finding *finding)
-{
-	size_t checked = bytes < BEFORE_BYTES ? bytes : BEFORE_BYTES;
-	size_t at = smi_first_nonzero(start + bytes - checked, checked);
-
-	if (at == checked)
-		return true;
-	return found(slabs, run, finding, SMI_BEFORE_WRITTEN, start, bytes,
-	             bytes - checked + at);
-}
-
-/* That a slot which lies just before a chunk was not written to at its end. */
-static bool check_slot_before(const struct smi_slabs *slabs, uint32_t run,
-                              struct smi_slab *slab, uint32_t slot,
-                              struct smi_finding *finding)
-{
-	if (smi_slab_slacks(slab)[slot] != 0)
-		return smi_slab_check_canary(slabs, run, slot, SMI_UNDERFLOW,
-		                             finding);
-	return check_free_before(slabs, run,
-	                         smi_slab_slot(slabs->runs, run, slab, slot),
-	                         slab->slot_bytes, finding);
-}
-
-/* The same for what lies just before a run. */
-static bool check_before_run(const struct smi_slabs *slabs, uint32_t run,
-                             struct smi_finding *finding)
-{
-	uint32_t pool = smi_runs_pool(slabs->runs, run), before;
-	uintptr_t start = smi_runs_address(slabs->runs, run);
-	unsigned char *unit = (unsigned char *)start - SMI_UNIT_BYTES;
-	struct smi_slab *slab;
-	size_t tail;
-
-	if (start == smi_pools_start(slabs->runs->pools, pool))
-		return true;
-	before = smi_runs_find(slabs->runs, pool, start - 1);
-	if (before == SMI_NONE)
-		return check_free_before(slabs, run, unit, SMI_UNIT_BYTES,
-		                         finding);
-	slab = smi_slab_of(slabs->runs, before);
-	tail = slab->units * SMI_UNIT_BYTES - slab->slots * slab->slot_bytes;
-	if (tail == 0)
-		return check_slot_before(slabs, before, slab, slab->slots - 1,
-		                         finding);
-	return check_free_before(slabs, run, (unsigned char *)start - tail,
-	                         tail, finding);
-}
-
-bool smi_slab_check(const struct smi_slabs *slabs,
-                    const struct smi_place *place,
-                    struct smi_finding *finding)
-{
-	if (!smi_slab_check_canary(slabs, place->run, place->slot,
-	                           SMI_OVERFLOW, finding))
-		return false;
-	if (place->slot > 0)
-		return check_slot_before(slabs, place->run, place->slab,
-		                         place->slot - 1, finding);
-	return check_before_run(slabs, place->run, finding);
 }

@@ -1,23 +1,32 @@
 /*
  * slab.h - slots in a run of units, and the chunks in them
  *
- * A slab is a run cut into equal slots, each of which is free or holds one
- * chunk. A chunk that is larger than any slot is the only slot of a run of its
- * own (SMI_ALONE), so that there is one kind of thing to find, check and free.
- * What this module finds wrong it reports; it changes nothing then.
+ * A slab is a run cut into equal slots, each of which is free, holds one chunk,
+ * or is lent to a thread's cache. A chunk that is larger than any slot is the
+ * only slot of a run of its own (SMI_ALONE), so that there is one kind of thing
+ * to find, check and free. What this module finds wrong it reports; it changes
+ * nothing then.
  *
  * The caller holds the arena's lock. What lies where in a slab's metadata is in
- * slab_notes.h.
+ * slab_notes.h; who looks at chunks is in slab_find.h.
  *
  * Invariants:
- *   S1  A slot is free iff its bit is set, and iff its slack entry is 0.
+ *   S1  A slot is free iff its bit is set, and iff its entry is
+ *       SMI_ENTRY_FREE. It is lent iff its entry is SMI_ENTRY_CACHED.
  *   S2  `free` is the number of bits set.
  *   S3  A slab with a free slot is in the list of its class, once; no other is.
  *   S4  No slab is all free: its run is given back.
- *   S5  All bytes of a free slot are zero, and so is the tail of a slab.
+ *   S5  All bytes of a free or lent slot are zero, and so is the tail of a
+ *       slab.
  *   S6  The slack of a live chunk is filled with its canary.
  *   S7  A slab's units are those of its run, and its slots what fits in them.
  *   S8  units[class] is the sum of the units of the slabs of the class.
+ *   S9  taken_bytes is the sum of the slots that are not free.
+ *
+ * A slab has a home: the number of the cache that began it, or of the one that
+ * first filled from it (SMI_NO_HOME: none yet). Caches prefer slabs of their
+ * own, so that threads do not write to the same cache lines; it is no more than
+ * a preference.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -31,9 +40,10 @@
 #include "run.h"
 #include "sizeclass.h"
 #include "slab_notes.h"
+#include "wipe.h"
 
 /* A place that is handed out again must read as zero up to here. */
-#define SMI_ZERO_CHECK_BYTES ((size_t)256)
+#define SMI_ZERO_CHECK_BYTES SMI_GRANULES_WRITTEN_OUT
 
 /* What the library keeps in the locked key page. */
 struct smi_secrets {
@@ -41,27 +51,40 @@ struct smi_secrets {
 	struct smi_random random;
 };
 
+#define SMI_NO_HOME UINT16_MAX
+
 struct smi_slabs {
 	struct smi_runs *runs;
 	struct smi_secrets *secrets;
 	bool check_whole;                /* the zero check has no bound */
-	uint32_t partial[SMI_CLASSES];   /* S3: the heads of the lists */
-	uint32_t units[SMI_CLASSES];     /* in slabs of the class */
+	/* smi_sizeclass_of(), which branches, by granules. */
+	uint8_t class_of[SMI_SLOT_MOST_BYTES / SMI_ALIGN_BYTES + 1];
 	/* smi_sizeclass_units(), which searches, of each class and extent. */
 	uint8_t extents[SMI_CLASSES][SMI_SLAB_EXTENTS];
-};
-
-/* A slot that holds a chunk. */
-struct smi_place {
-	uint32_t run;
-	struct smi_slab *slab;
-	uint32_t slot;
-	unsigned char *start;
-	size_t size; /* of the chunk */
+	uint32_t partial[SMI_CLASSES];   /* S3: the heads of the lists */
+	uint32_t units[SMI_CLASSES];     /* in slabs of the class */
+	size_t taken_bytes, taken_peak;
 };
 
 void smi_slabs_start(struct smi_slabs *slabs, struct smi_runs *runs,
                      struct smi_secrets *secrets, bool check_whole);
+
+/* The class of the smallest slot of at least `bytes`, 0 < bytes <= 4096. */
+static inline unsigned smi_slab_class_of(const struct smi_slabs *slabs,
+                                         size_t bytes)
+{
+	return slabs->class_of[(bytes + SMI_ALIGN_BYTES - 1) / SMI_ALIGN_BYTES];
+}
+
+/* S5 for a place that is about to be used: the first bytes, or all. */
+static inline bool smi_slab_reads_zero(const struct smi_slabs *slabs,
+                                       const unsigned char *start,
+                                       size_t bytes)
+{
+	if (SMI_UNLIKELY(slabs->check_whole))
+		return smi_first_nonzero(start, bytes) == bytes;
+	return smi_granules_are_zero(start, bytes);
+}
 
 /*
  * Make a slab of a run of `units` that was just taken, and put it in the list;
@@ -96,21 +119,21 @@ bool smi_slab_find_aligned(const struct smi_slabs *slabs, unsigned class,
 bool smi_slab_take(struct smi_slabs *slabs, struct smi_spot spot, size_t size,
                    struct smi_place *place, struct smi_finding *finding);
 
-/*
- * The live chunk that starts at `address`. False with *finding: there is none.
- * Any address may be asked; only metadata are read.
- */
-bool smi_slab_find(const struct smi_slabs *slabs, uintptr_t address,
-                   struct smi_place *place, struct smi_finding *finding);
-
-/* Whether the canary of a live chunk and the memory before it are as they were
- * left. False with *finding. */
-bool smi_slab_check(const struct smi_slabs *slabs,
-                    const struct smi_place *place,
-                    struct smi_finding *finding);
-
 /* Wipe a chunk that was found and checked, and free its slot. */
 void smi_slab_give(struct smi_slabs *slabs, const struct smi_place *place);
+
+/* A slot that a cache has. */
+struct smi_lent {
+	unsigned char *start;
+	_Atomic uint16_t *entry;
+};
+
+/* Lend up to `most` free slots of a run, at random; returns how many. */
+uint32_t smi_slab_lend(struct smi_slabs *slabs, uint32_t run, uint32_t most,
+                       struct smi_lent *to);
+
+/* Free a slot that was lent. */
+void smi_slab_return(struct smi_slabs *slabs, const struct smi_place *place);
 
 /*
  * Change the size of a chunk that was found and checked, in its place, which
@@ -127,14 +150,6 @@ void smi_slab_resize(struct smi_slabs *slabs, struct smi_place *place,
  */
 bool smi_slab_reunit(struct smi_slabs *slabs, struct smi_place *place,
                      uint32_t units, struct smi_finding *finding);
-
-/*
- * S6 for the chunk in a slot. False with *finding, whose kind is what a changed
- * canary means to the caller.
- */
-bool smi_slab_check_canary(const struct smi_slabs *slabs, uint32_t run,
-                           uint32_t slot, enum smi_finding_kind kind,
-                           struct smi_finding *finding);
 
 /* Fill in a finding about an address in a pool. Returns false. */
 bool smi_slab_found(const struct smi_slabs *slabs, uint32_t pool,

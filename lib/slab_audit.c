@@ -5,6 +5,7 @@
  */
 #include "slab_audit.h"
 
+#include "slab_find.h"
 #include "wipe.h"
 
 /* S5 for all bytes of free memory. */
@@ -27,12 +28,17 @@ static bool audit_slot(const struct smi_slabs *slabs, uint32_t run,
                        struct smi_finding *finding)
 {
 	uint32_t pool = smi_runs_pool(slabs->runs, run);
-	uint16_t entry = smi_slab_slacks(slab)[slot];
+	uint16_t entry = smi_slab_entry(slab, slot);
 
-	if (smi_bitmap_get(smi_slab_free_bits(slab), slot) != (entry == 0))
+	if (smi_bitmap_get(smi_slab_free_bits(slab), slot)
+	    != (entry == SMI_ENTRY_FREE))
 		return smi_finding_broken(finding, pool,
 		                          "S1: a slot is free and not");
-	if (entry == 0)
+	if (entry != SMI_ENTRY_FREE)
+		sums->taken_bytes += slab->slot_bytes;
+	if (entry == SMI_ENTRY_CACHED)
+		sums->lent++;
+	if (entry <= SMI_ENTRY_CACHED)
 		return audit_zero(slabs, pool,
 		                  smi_slab_slot(slabs->runs, run, slab, slot),
 		                  slab->slot_bytes, finding);
@@ -42,7 +48,6 @@ static bool audit_slot(const struct smi_slabs *slabs, uint32_t run,
 		                          "S1: a slack is off");
 	sums->chunks++;
 	sums->chunk_bytes += smi_slab_chunk_size(slab, entry);
-	sums->place_bytes += slab->slot_bytes;
 	return smi_slab_check_canary(slabs, run, slot, SMI_OVERFLOW, finding);
 }
 
@@ -57,7 +62,11 @@ static bool is_plausible(const struct smi_slabs *slabs, uint32_t run,
 	                  == (slab->class == SMI_ALONE
 	                              ? bytes
 	                              : smi_sizeclass_bytes(slab->class))
-	       && slab->slots == bytes / slab->slot_bytes;
+	       && slab->slots == bytes / slab->slot_bytes
+	       && slab->inverse
+	                  == (slab->class == SMI_ALONE
+	                              ? 0
+	                              : smi_slab_inverse(slab->slot_bytes));
 }
 
 /* S3: whether the neighbours in the list agree. */
@@ -115,7 +124,7 @@ bool smi_slab_audit(const struct smi_slabs *slabs, uint32_t pool,
                     struct smi_slab_sums *sums, struct smi_finding *finding)
 {
 	uintptr_t start = smi_pools_start(slabs->runs->pools, pool);
-	size_t bytes = slabs->runs->pools->table[pool].bytes, at = 0;
+	size_t bytes = smi_pools_bytes(slabs->runs->pools, pool), at = 0;
 
 	while (at < bytes) {
 		uint32_t run = smi_runs_find(slabs->runs, pool, start + at);
@@ -139,6 +148,9 @@ bool smi_slab_audit_lists(const struct smi_slabs *slabs,
                           const struct smi_slab_sums *sums,
                           struct smi_finding *finding)
 {
+	if (sums->taken_bytes != slabs->taken_bytes)
+		return smi_finding_broken(finding, 0,
+		                          "S9: the bytes of slots are off");
 	for (unsigned class = 0; class < SMI_CLASSES; class++) {
 		uint32_t run = slabs->partial[class];
 

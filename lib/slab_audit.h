@@ -12,7 +12,8 @@
 
 /* What an audit adds up. */
 struct smi_slab_sums {
-	size_t chunks, chunk_bytes, place_bytes;
+	size_t chunks, chunk_bytes; /* live */
+	size_t lent, taken_bytes;   /* slots in caches; all that are not free */
 	uint32_t units[SMI_CLASSES];
 };
 
@@ -24,7 +25,7 @@ bool smi_slab_audit(const struct smi_slabs *slabs, uint32_t pool,
                     struct smi_slab_sums *sums, struct smi_finding *finding);
 
 /*
- * Check the lists and the sums over all pools (S3, S8). False with *finding.
+ * Check the lists and the sums over all pools (S3, S8, S9). False with *finding.
  */
 bool smi_slab_audit_lists(const struct smi_slabs *slabs,
                           const struct smi_slab_sums *sums,

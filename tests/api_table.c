@@ -514,9 +514,8 @@ START_TEST(statistics_add_up)
 	a = secrealloc(a, 10);
 	ck_assert_int_eq(secmalloc_stats(&stats), 0);
 	ck_assert_uint_eq(stats.chunks, 1);
-	ck_assert_uint_eq(stats.chunks_peak, 2);
 	ck_assert_uint_eq(stats.chunk_bytes, 10);
-	ck_assert_uint_eq(stats.chunk_bytes_peak, 10100);
+	ck_assert_uint_ge(stats.used_bytes_peak, 112 + 10240);
 	ck_assert_uint_eq(stats.frees, 1);
 	ck_assert_uint_eq(stats.failures, 0);
 	secfree(a);

@@ -46,16 +46,9 @@ static inline uint32_t fake_add(struct fake *fake, size_t bytes)
 {
 	struct smi_pools *pools = &fake->pools;
 	uint32_t pool = pools->used;
-	size_t strides = smi_geometry_strides_for(&pools->geometry, bytes);
 
 	ck_assert(smi_pools_have_strides(pools, bytes));
-	for (size_t i = 0; i < strides; i++)
-		pools->table[pool + i] = (struct smi_pool){
-			pool, i == 0 ? bytes : 0,
-		};
-	pools->used += (uint32_t)strides;
-	pools->count++;
-	pools->bytes += bytes;
+	smi_pools_enter(pools, bytes);
 	smi_runs_add_pool(&fake->runs, pool);
 	return pool;
 }

@@ -267,7 +267,7 @@ test_signing() {
 	good_client --count 100 --clients 30
 	result $? "30 clients are served where 12 are at a time"
 	kill -USR1 "$pid"
-	await has_line "keyd: stats: " && has_line " 1 chunks of 64 bytes,"
+	await has_line "keyd: stats: " && has_line " 1 chunks of 64 bytes;"
 	result $? "SIGUSR1: the line of counters, and only the key is live"
 }
 

@@ -7,15 +7,17 @@
 #include <string.h>
 
 static const struct smi_canary_key key = {
-	0x0123456789abcdef, 0xfedcba9876543210, 0x55aa33cc0ff01234,
+	0x0123456789abcdef, 0xfedcba9876543211, 0x55aa33cc0ff01234,
 };
-static unsigned char place[96];
+static unsigned char _Alignas(16) place[112];
 
 START_TEST(each_changed_byte_is_found)
 {
 	for (size_t size = 0; size < 80; size++)
-		for (size_t end = size + 1; end <= 96; end++) {
+		for (size_t end = (size + 8 + 15) / 16 * 16; end <= 96;
+		     end += 16) {
 			smi_canary_write(&key, place, size, end);
+			ck_assert(smi_canary_is_sound(&key, place, size, end));
 			ck_assert_uint_eq(
 				smi_canary_check(&key, place, size, end),
 				SIZE_MAX);
@@ -23,6 +25,8 @@ START_TEST(each_changed_byte_is_found)
 				place[at] ^= 0x40;
 				ck_assert_uint_eq(smi_canary_check(
 					&key, place, size, end), at - size);
+				ck_assert(!smi_canary_is_sound(&key, place,
+				                               size, end));
 				place[at] ^= 0x40;
 			}
 		}
@@ -31,7 +35,7 @@ END_TEST
 
 START_TEST(nothing_but_the_slack_is_touched)
 {
-	for (size_t size = 0; size <= 64; size++) {
+	for (size_t size = 0; size <= 72; size++) {
 		memset(place, 0xee, sizeof(place));
 		smi_canary_write(&key, place, size, 80);
 		for (size_t i = 0; i < size; i++)

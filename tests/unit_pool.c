@@ -90,7 +90,7 @@ START_TEST(pools_can_be_written_and_walked)
 	ck_assert_uint_eq(count, pools.count);
 	while ((pool = smi_pools_next(&pools, pool)) != SMI_NONE) {
 		memset((void *)smi_pools_start(&pools, pool), 1,
-		       pools.table[pool].bytes);
+		       smi_pools_bytes(&pools, pool));
 		memset(smi_pools_metadata(&pools, pool), 1, page);
 		count--;
 	}
@@ -128,9 +128,9 @@ START_TEST(the_audit_sees_damage)
 	table[2].first = 0;
 	ck_assert_ptr_nonnull(smi_pools_audit(&pools));
 	table[2].first = 1;
-	table[1].bytes -= 1;
+	table[1].end -= 1;
 	ck_assert_ptr_nonnull(smi_pools_audit(&pools));
-	table[1].bytes += 1;
+	table[1].end += 1;
 	pools.count++;
 	ck_assert_ptr_nonnull(smi_pools_audit(&pools));
 	pools.count--;

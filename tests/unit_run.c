@@ -48,7 +48,8 @@ START_TEST(metadata_of_a_large_pool_fit_its_strides)
 			size_t stride = smi_geometry_stride(
 				&fake.pools.geometry);
 			size_t bytes = strides * stride - 4096;
-			const unsigned char *end, *notes;
+			const unsigned char *end;
+			struct smi_buddy *buddy;
 			uint32_t pool;
 
 			fake.pools.used = 0;
@@ -61,9 +62,12 @@ START_TEST(metadata_of_a_large_pool_fit_its_strides)
 			end = (unsigned char *)smi_pools_metadata(&fake.pools,
 			                                          pool)
 			      + strides * fake.pools.metadata_bytes;
-			notes = smi_runs_span(&fake.runs, pool)->notes;
-			ck_assert(notes + bytes / SMI_UNIT_BYTES
-			                  * SMI_UNIT_NOTES_BYTES <= end);
+			/* The maps are the last that lies there. */
+			buddy = &smi_runs_span(&fake.runs, pool)->buddy;
+			ck_assert((unsigned char *)smi_runs_heads(
+					  &fake.pools.table[pool])
+			          + buddy->units * sizeof(uint32_t)
+			          + smi_buddy_map_bytes(buddy->units) <= end);
 			use_whole_pool(pool, bytes);
 		}
 		fake_end(&fake);

@@ -1,6 +1,7 @@
 /* Slots: placement, checks, and that the audit sees each kind of damage. */
 /* SPDX-License-Identifier: ISC */
 #include "../lib/slab_audit.h"
+#include "../lib/slab_find.h"
 
 #include "fake_pools.h"
 #include "unit.h"
@@ -112,6 +113,62 @@ START_TEST(slots_are_taken_in_random_order)
 	/* No slot is the first one much more often than 200 / 85. */
 	for (int i = 0; i < 85; i++)
 		ck_assert_uint_lt(seen[i], 16);
+	fake_end(&fake);
+}
+END_TEST
+
+START_TEST(each_offset_finds_its_slot)
+{
+	for (unsigned class = 0; class < SMI_CLASSES; class++) {
+		struct smi_slab slab = {
+			.slot_bytes = smi_sizeclass_bytes(class),
+		};
+		size_t most = smi_sizeclass_units(class, SMI_SLAB_FULL)
+		              * SMI_UNIT_BYTES;
+
+		slab.inverse = smi_slab_inverse(slab.slot_bytes);
+		for (size_t offset = 0; offset < most; offset++) {
+			uint64_t got = smi_slab_divide(&slab, offset);
+
+			ck_assert_uint_eq(got >> 32, offset / slab.slot_bytes);
+			ck_assert_int_eq((uint32_t)got < slab.inverse,
+			                 offset % slab.slot_bytes == 0);
+		}
+	}
+}
+END_TEST
+
+START_TEST(slots_are_lent_and_returned)
+{
+	struct smi_slab_sums sums = {0};
+	struct smi_lent lent[85];
+	struct smi_place place;
+	unsigned ascents = 0;
+	uint32_t run;
+
+	start(false);
+	run = open_slab(48, 8);
+	ck_assert_uint_eq(smi_slab_lend(&slabs, run, 50, lent), 50);
+	check();
+	ck_assert_uint_eq(smi_slab_lend(&slabs, run, 50, lent + 50), 35);
+	ck_assert_uint_eq(smi_slab_partial(&slabs, 2), SMI_NONE);
+	check();
+	ck_assert(smi_slab_audit(&slabs, 0, &sums, &finding));
+	ck_assert_uint_eq(sums.lent, 85);
+	ck_assert_uint_eq(sums.chunks, 0);
+	ck_assert_uint_eq(slabs.taken_peak, 85 * 48);
+	for (int i = 0; i < 85; i++) {
+		ck_assert(!smi_slab_find(&slabs, (uintptr_t)lent[i].start,
+		                         &place, &finding));
+		ck_assert_int_eq(finding.kind, SMI_DOUBLE_FREE);
+		ascents += i > 0 && lent[i].start > lent[i - 1].start;
+		smi_slab_return(&slabs, &place);
+	}
+	/* Of 84 pairs a half ascends, give or take five deviations. */
+	ck_assert_uint_gt(ascents, 42 - 14);
+	ck_assert_uint_lt(ascents, 42 + 14);
+	ck_assert_uint_eq(slabs.taken_bytes, 0);
+	ck_assert_uint_eq(slabs.units[2], 0);
 	fake_end(&fake);
 }
 END_TEST
@@ -232,34 +289,38 @@ START_TEST(the_audit_sees_damage)
 	slab->free--;
 
 	/* The free bit of the chunk's slot. */
-	((uint32_t *)(slab + 1))[0] ^= 1u << place.slot;
+	smi_slab_free_bits(slab)[0] ^= 1u << place.slot;
 	slab->free++;
 	ck_assert(!audit());
-	((uint32_t *)(slab + 1))[0] ^= 1u << place.slot;
+	smi_slab_free_bits(slab)[0] ^= 1u << place.slot;
 	slab->free--;
 
 	slabs.partial[slab->class] = SMI_NONE;
 	ck_assert(!audit());
-	slabs.partial[slab->class] = place.run;
+	slabs.partial[slab->class] = smi_slab_run(&fake.runs, &place);
 
 	/* What cannot be is not followed. */
-	for (int field = 0; field < 7; field++) {
+	for (int field = 0; field < 9; field++) {
 		struct smi_slab saved = *slab;
 		uint32_t units = slabs.units[2];
+		size_t taken = slabs.taken_bytes;
 
 		switch (field) {
 		case 0: slab->units = 0; break;
 		case 1: slab->units *= 2; break;
-		case 2: slab->class = 100000000; break;
+		case 2: slab->class = 60000; break;
 		case 3: slab->slots = 1u << 30; break;
 		case 4: slab->next = 12345678; break;
 		case 5: slab->slot_bytes = SIZE_MAX / 2; break;
 		case 6: slabs.units[2]++; break;
+		case 7: slab->inverse++; break;
+		case 8: slabs.taken_bytes++; break;
 		}
 		ck_assert(!audit());
 		ck_assert_int_eq(finding.kind, SMI_INCONSISTENT);
 		*slab = saved;
 		slabs.units[2] = units;
+		slabs.taken_bytes = taken;
 		check();
 	}
 
@@ -268,9 +329,9 @@ START_TEST(the_audit_sees_damage)
 	ck_assert(!audit());
 	ck_assert_int_eq(finding.kind, SMI_FREE_WRITTEN);
 	((unsigned char *)smi_pools_start(&fake.pools, 0))[65535] = 0;
-	((unsigned char *)smi_runs_address(&fake.runs, place.run))[511] = 1;
+	((unsigned char *)smi_runs_address(&fake.runs, smi_slab_run(&fake.runs, &place)))[511] = 1;
 	ck_assert(!audit());
-	((unsigned char *)smi_runs_address(&fake.runs, place.run))[511] = 0;
+	((unsigned char *)smi_runs_address(&fake.runs, smi_slab_run(&fake.runs, &place)))[511] = 0;
 	check();
 	fake_end(&fake);
 }
@@ -278,6 +339,7 @@ END_TEST
 
 UNIT_MAIN("slab", every_class_fills_and_empties,
           slots_are_taken_in_random_order,
+          each_offset_finds_its_slot, slots_are_lent_and_returned,
           each_address_of_a_slab_is_told_apart,
           damage_before_a_chunk_is_seen,
           a_write_to_free_memory_is_seen_on_reuse, the_audit_sees_damage)

@@ -6,19 +6,32 @@
 
 #include <string.h>
 
-static unsigned char a[300], b[300];
+#define MOST 2600
+
+static unsigned char _Alignas(16) a[MOST + 40], b[300];
+
+static void check_wiped(size_t from, size_t bytes)
+{
+	for (size_t i = 0; i < sizeof(a); i++)
+		if (a[i] != (i >= from && i < from + bytes ? 0 : 0xa5))
+			ck_abort_msg("byte %zu of %zu from %zu", i, bytes,
+			             from);
+}
 
 START_TEST(exactly_the_range_is_wiped)
 {
 	for (size_t from = 0; from < 20; from++)
-		for (size_t bytes = 0; bytes < 270; bytes++) {
+		for (size_t bytes = 0; bytes < MOST;
+		     bytes += bytes < 270 ? 1 : 97) {
 			memset(a, 0xa5, sizeof(a));
 			smi_wipe(a + from, bytes);
-			for (size_t i = 0; i < sizeof(a); i++)
-				ck_assert_uint_eq(
-					a[i], i >= from && i < from + bytes
-					              ? 0 : 0xa5);
+			check_wiped(from, bytes);
 		}
+	for (size_t bytes = 16; bytes < MOST; bytes += 16) {
+		memset(a, 0xa5, sizeof(a));
+		smi_wipe_granules(a + 16, bytes);
+		check_wiped(16, bytes);
+	}
 }
 END_TEST
 
@@ -41,16 +54,32 @@ START_TEST(the_first_byte_that_is_not_zero_is_found)
 }
 END_TEST
 
+START_TEST(any_byte_of_the_granules_is_seen)
+{
+	for (size_t bytes = 16; bytes <= 512; bytes += 16) {
+		memset(a, 0xff, sizeof(a));
+		memset(a + 16, 0, bytes);
+		ck_assert(smi_granules_are_zero(a + 16, bytes));
+		for (size_t at = 0; at < bytes; at++) {
+			a[16 + at] = 0x10;
+			ck_assert_int_eq(smi_granules_are_zero(a + 16, bytes),
+			                 at >= SMI_GRANULES_WRITTEN_OUT);
+			a[16 + at] = 0;
+		}
+	}
+}
+END_TEST
+
 START_TEST(any_bit_makes_a_difference)
 {
 	memset(a, 0x5a, sizeof(a));
 	memset(b, 0x5a, sizeof(b));
 	ck_assert(smi_equal(a, b, 0));
-	ck_assert(smi_equal(a, b, sizeof(a)));
-	for (size_t at = 0; at < sizeof(a); at++)
+	ck_assert(smi_equal(a, b, sizeof(b)));
+	for (size_t at = 0; at < sizeof(b); at++)
 		for (unsigned bit = 0; bit < 8; bit++) {
 			b[at] ^= (unsigned char)(1u << bit);
-			ck_assert(!smi_equal(a, b, sizeof(a)));
+			ck_assert(!smi_equal(a, b, sizeof(b)));
 			ck_assert(smi_equal(a, b, at));
 			b[at] ^= (unsigned char)(1u << bit);
 		}
@@ -58,4 +87,5 @@ START_TEST(any_bit_makes_a_difference)
 END_TEST
 
 UNIT_MAIN("wipe", exactly_the_range_is_wiped,
-          the_first_byte_that_is_not_zero_is_found, any_bit_makes_a_difference)
+          the_first_byte_that_is_not_zero_is_found,
+          any_byte_of_the_granules_is_seen, any_bit_makes_a_difference)

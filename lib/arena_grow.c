@@ -1,0 +1,70 @@
+/*
+ * arena_grow.c - further pools for an arena
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "arena_grow.h"
+
+#include "error.h"
+#include "limits.h"
+
+#include <errno.h>
+
+uint32_t smi_arena_add_pool(struct smi_arena *arena, size_t least)
+{
+	const struct smi_geometry *g = &arena->pools.geometry;
+	size_t bytes = g->pool_bytes;
+	uint32_t pool;
+
+	least = smi_round_up(least, g->page_bytes);
+	if (least > bytes)
+		bytes = least;
+	else if (!arena->pool_is_default)
+		least = bytes;
+	pool = smi_pools_lock(&arena->pools, bytes, least);
+	if (pool != SMI_NONE)
+		smi_runs_add_pool(&arena->runs, pool);
+	return pool;
+}
+
+bool smi_arena_grow(struct smi_arena *arena, const char *call, size_t size,
+                    size_t bytes)
+{
+	const struct smi_geometry *g = &arena->pools.geometry;
+	struct smi_lock_shortage shortage = {
+		.call = call,
+		.size = size,
+		.pools_locked = arena->pools.count,
+		.pool_bytes = g->pool_bytes,
+		.growth = true,
+	};
+	int code = errno;
+
+	if (bytes > g->reserve_bytes) {
+		smi_error_set(ENOMEM, "%s: %zu bytes are more than the %zu "
+		              "pools of %zu bytes that there may be can hold",
+		              call, size, (size_t)g->max_pools, g->pool_bytes);
+		return false;
+	}
+	if (bytes > g->pool_bytes)
+		shortage.pool_bytes = smi_round_up(bytes, g->page_bytes);
+	if (!smi_pools_have_strides(&arena->pools, shortage.pool_bytes)) {
+		smi_error_set(ENOMEM, "%s: no room for %zu bytes in %zu pools "
+		              "(%zu bytes), and max_pools (%zu) leaves none "
+		              "for one more of %zu bytes: raise max_pools, or "
+		              "free chunks", call, size,
+		              (size_t)arena->pools.count, arena->pools.bytes,
+		              (size_t)g->max_pools, shortage.pool_bytes);
+		return false;
+	}
+	if (smi_arena_add_pool(arena, bytes) != SMI_NONE) {
+		/* A larger one may have been refused first. */
+		errno = code;
+		return true;
+	}
+	shortage.bytes_wanted = smi_arena_locked_bytes(arena)
+	                        + shortage.pool_bytes;
+	smi_limits_explain(&shortage);
+	errno = ENOMEM;
+	return false;
+}

@@ -1,0 +1,54 @@
+/*
+ * arena_state.c - all that one init makes: looking at it, and its end by misuse
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "arena_state.h"
+
+#include "fault.h"
+#include "slab_find.h"
+
+void smi_arena_die(struct smi_arena *arena, const char *call, const void *ptr,
+                   size_t size, const struct smi_finding *finding)
+{
+	char words[SMI_FAULT_BYTES];
+	struct smi_text text;
+
+	smi_caches_close(&arena->caches);
+	smi_text_start(&text, words, sizeof(words));
+	smi_finding_words(finding, &text);
+	if (ptr != NULL)
+		smi_fault(arena->on_fault, "%s(%p): %s", call, ptr, words);
+	smi_fault(arena->on_fault, "%s of %zu bytes: %s", call, size, words);
+}
+
+size_t smi_arena_max_align(const struct smi_arena *arena)
+{
+	return arena->pools.geometry.pool_bytes / 2;
+}
+
+bool smi_arena_size(const struct smi_arena *arena, const void *ptr,
+                    size_t *size)
+{
+	struct smi_finding finding;
+	struct smi_place place;
+
+	if (!smi_slab_find(&arena->slabs, (uintptr_t)ptr, &place, &finding))
+		return false;
+	*size = place.size;
+	return true;
+}
+
+bool smi_arena_owns(const struct smi_arena *arena, const void *ptr)
+{
+	struct smi_finding finding;
+	struct smi_place place;
+
+	return smi_slab_find(&arena->slabs, (uintptr_t)ptr, &place, &finding)
+	       || finding.kind == SMI_INNER;
+}
+
+size_t smi_arena_locked_bytes(const struct smi_arena *arena)
+{
+	return arena->pools.bytes + arena->pools.geometry.page_bytes;
+}

@@ -1,0 +1,74 @@
+/*
+ * arena_state.h - all that one init makes
+ *
+ * An arena lives in the first pages of its own metadata mapping, between
+ * guards, and owns the reservation with the pools.
+ *
+ *     metadata: | guard | struct smi_arena, tables, caches | pool 0's | ... |
+ *
+ * Locks: `lock` guards everything below it in the structure and all that the
+ * modules beneath keep, but for what a thread does in its cache (cache.h). The
+ * caller of any smi_arena_ function holds it. Misuse is fatal; the
+ * lock is then kept, and all caches stay stopped, so that no other thread gets
+ * at what was found damaged.
+ *
+ * Invariants:
+ *   A1  `counts`, and those of the caches, agree with the chunks that the slabs
+ *       hold.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef SMI_ARENA_STATE_H
+#define SMI_ARENA_STATE_H
+
+#include "base.h"
+#include "caches.h"
+#include "finding.h"
+#include "geometry.h"
+#include "pool.h"
+#include "run.h"
+#include "slab.h"
+
+#include <pthread.h>
+
+/* All but what is still counted in caches; chunk_bytes may wrap round. */
+struct smi_arena_counts {
+	size_t chunk_bytes;
+	uint64_t allocations, frees, failures;
+};
+
+struct smi_arena {
+	void (*on_fault)(const char *line);
+	void *metadata;       /* the mapping that holds this structure too */
+	size_t metadata_bytes;
+	size_t initial_pools;
+	bool pool_is_default;
+	struct smi_arena *next_inherited; /* in a child: see default.c */
+	pthread_mutex_t lock;
+	struct smi_pools pools;
+	struct smi_runs runs;
+	struct smi_slabs slabs;
+	struct smi_caches caches;
+	struct smi_arena_counts counts;
+};
+
+/* Die of misuse by a call about a pointer, or about a size if ptr is NULL. All
+ * caches stay stopped. */
+_Noreturn void smi_arena_die(struct smi_arena *arena, const char *call,
+                             const void *ptr, size_t size,
+                             const struct smi_finding *finding);
+
+/* The largest alignment that is served. */
+size_t smi_arena_max_align(const struct smi_arena *arena);
+
+/* Whether a live chunk starts at ptr, and its size. */
+bool smi_arena_size(const struct smi_arena *arena, const void *ptr,
+                    size_t *size);
+
+/* Whether ptr is inside a live chunk, or at the start of one. */
+bool smi_arena_owns(const struct smi_arena *arena, const void *ptr);
+
+/* What the arena has locked: its pools and its key page. */
+size_t smi_arena_locked_bytes(const struct smi_arena *arena);
+
+#endif /* SMI_ARENA_STATE_H */

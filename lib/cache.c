@@ -1,0 +1,195 @@
+/*
+ * cache.c - a thread's stock of free, wiped slots: filling and emptying it
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "cache.h"
+
+#include <string.h>
+
+/* What a bin is granted first; after that, as much again as it has. */
+#define FIRST_GRANT 4u
+
+static uint32_t most_ever(unsigned class)
+{
+	return class < SMI_CLASS_FINE ? SMI_BIN_SMALL : SMI_BIN_LARGE;
+}
+
+void smi_cache_start(struct smi_cache *cache, const struct smi_slabs *slabs,
+                     uint16_t number, bool fenced)
+{
+	struct smi_lent *slots = cache->slots;
+
+	atomic_init(&cache->stop, fenced ? SMI_CACHE_FENCED : 0);
+	cache->slabs = slabs;
+	cache->pools = slabs->runs->pools;
+	cache->key = &slabs->secrets->canary;
+	cache->number = number;
+	for (unsigned class = 0; class < SMI_CLASSES; class++) {
+		cache->bins[class].slot_bytes = smi_sizeclass_bytes(class);
+		cache->bins[class].slots = slots;
+		slots += most_ever(class);
+	}
+}
+
+size_t smi_cache_held(const struct smi_cache *cache)
+{
+	size_t held = 0;
+
+	for (unsigned class = 0; class < SMI_CLASSES; class++)
+		held += smi_bin_count(&cache->bins[class])
+		        * cache->bins[class].slot_bytes;
+	return held;
+}
+
+bool smi_cache_grant(struct smi_cache *cache, unsigned class)
+{
+	struct smi_bin *bin = &cache->bins[class];
+	size_t fits = cache->granted < cache->share
+	                      ? (cache->share - cache->granted)
+	                                / bin->slot_bytes
+	                      : 0;
+	uint32_t more = bin->most > 0 ? bin->most : FIRST_GRANT;
+
+	if (more > most_ever(class) - bin->most)
+		more = most_ever(class) - bin->most;
+	if (more > fits)
+		more = (uint32_t)fits;
+	bin->most += more;
+	cache->granted += more * bin->slot_bytes;
+	return more > 0;
+}
+
+bool smi_cache_could_grant(const struct smi_cache *cache, unsigned class)
+{
+	return cache->bins[class].slot_bytes <= cache->share / FIRST_GRANT;
+}
+
+void smi_cache_ungrant(struct smi_cache *cache)
+{
+	for (unsigned class = 0; class < SMI_CLASSES; class++)
+		cache->bins[class].most = 0;
+	cache->granted = 0;
+}
+
+bool smi_cache_enter_slowly(struct smi_cache *cache)
+{
+	if (atomic_load_explicit(&cache->stop, memory_order_relaxed)
+	    == SMI_CACHE_FENCED) {
+		atomic_exchange(&cache->busy, 1);
+		if (atomic_load(&cache->stop) == SMI_CACHE_FENCED)
+			return true;
+	}
+	smi_cache_leave(cache);
+	return false;
+}
+
+void smi_cache_fill(struct smi_cache *cache, struct smi_slabs *slabs,
+                    unsigned class, uint32_t run)
+{
+	struct smi_bin *bin = &cache->bins[class];
+
+	smi_bin_set_count(bin, smi_slab_lend(slabs, run, (bin->most + 1) / 2,
+	                                     bin->slots));
+}
+
+/* The place of a slot that was lent. False with *finding: it is not lent. */
+static bool find_lent(const struct smi_slabs *slabs,
+                      const struct smi_lent *lent, struct smi_place *place,
+                      struct smi_finding *finding)
+{
+	if (smi_slab_find(slabs, (uintptr_t)lent->start, place, finding))
+		return smi_slab_found(slabs, place->pool->first, finding,
+		                      SMI_DOUBLE_FREE, place->start,
+		                      place->size, 0);
+	/* The search says what all free slots are, but it must be this one. */
+	return finding->kind == SMI_DOUBLE_FREE
+	       && smi_slab_entry(place->slab, place->slot) == SMI_ENTRY_CACHED
+	       && lent->entry == &smi_slab_entries(place->slab)[place->slot];
+}
+
+bool smi_cache_flush_bin(struct smi_cache *cache, struct smi_slabs *slabs,
+                         unsigned class, uint32_t keep,
+                         struct smi_finding *finding)
+{
+	struct smi_bin *bin = &cache->bins[class];
+	uint32_t count = smi_bin_count(bin);
+	uint32_t gone = count > keep ? count - keep : 0;
+	struct smi_place place;
+
+	for (uint32_t i = 0; i < gone; i++) {
+		if (!find_lent(slabs, &bin->slots[i], &place, finding))
+			return false;
+		smi_slab_return(slabs, &place);
+	}
+	memmove(bin->slots, bin->slots + gone,
+	        (count - gone) * sizeof(*bin->slots));
+	smi_bin_set_count(bin, count - gone);
+	return true;
+}
+
+bool smi_cache_flush(struct smi_cache *cache, struct smi_slabs *slabs,
+                     struct smi_finding *finding)
+{
+	for (unsigned class = 0; class < SMI_CLASSES; class++)
+		if (!smi_cache_flush_bin(cache, slabs, class, 0, finding))
+			return false;
+	return true;
+}
+
+void smi_cache_find_damage(const struct smi_cache *cache, unsigned class,
+                           struct smi_finding *finding)
+{
+	const struct smi_bin *bin = &cache->bins[class];
+	const struct smi_lent *last = &bin->slots[smi_bin_count(bin) - 1];
+	struct smi_place place;
+
+	if (find_lent(cache->slabs, last, &place, finding))
+		smi_slab_found(cache->slabs, place.pool->first, finding,
+		               SMI_FREE_WRITTEN, last->start, bin->slot_bytes,
+		               smi_first_nonzero(last->start,
+		                                 bin->slot_bytes));
+}
+
+/* K3 */
+static bool is_unused(const struct smi_cache *cache)
+{
+	return smi_cache_held(cache) == 0 && cache->granted == 0
+	       && atomic_load(&cache->counts.allocations) == 0
+	       && atomic_load(&cache->counts.frees) == 0
+	       && atomic_load(&cache->counts.chunk_bytes) == 0;
+}
+
+bool smi_cache_audit(const struct smi_cache *cache, size_t *lent,
+                     struct smi_finding *finding)
+{
+	size_t granted = 0;
+
+	for (unsigned class = 0; class < SMI_CLASSES; class++) {
+		const struct smi_bin *bin = &cache->bins[class];
+		uint32_t count = smi_bin_count(bin);
+		struct smi_place place;
+
+		granted += bin->most * bin->slot_bytes;
+		if (count > bin->most || bin->most > most_ever(class))
+			return smi_finding_broken(finding, SMI_NONE,
+			                          "K2: a bin is too full");
+		for (uint32_t i = 0; i < count; i++)
+			if (!find_lent(cache->slabs, &bin->slots[i], &place,
+			               finding)
+			    || place.slab->class != class)
+				return smi_finding_broken(
+					finding, SMI_NONE,
+					"K1: a bin holds a slot that is not "
+					"lent");
+		*lent += count;
+	}
+	if (granted != cache->granted)
+		return smi_finding_broken(finding, SMI_NONE,
+		                          "K2: what is granted is off");
+	if (!cache->attached && !is_unused(cache))
+		return smi_finding_broken(finding, SMI_NONE,
+		                          "K3: the cache of no thread is not "
+		                          "empty");
+	return true;
+}

@@ -1,0 +1,87 @@
+/*
+ * caches.c - the caches of an arena's threads
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "caches.h"
+
+#include "os.h"
+
+#include <errno.h>
+
+void smi_caches_start(struct smi_caches *caches, const struct smi_slabs *slabs,
+                      bool fenced)
+{
+	caches->slabs = slabs;
+	caches->fenced = fenced || smi_os_barrier_prepare() != 0;
+	caches->ever = 0;
+	caches->attached = 0;
+}
+
+struct smi_cache *smi_caches_attach(struct smi_caches *caches)
+{
+	uint16_t i = 0;
+
+	while (i < caches->ever && caches->all[i].attached)
+		i++;
+	if (i == SMI_CACHES)
+		return NULL;
+	if (i == caches->ever) {
+		smi_cache_start(&caches->all[i], caches->slabs, i,
+		                caches->fenced);
+		caches->ever++;
+	}
+	caches->all[i].attached = true;
+	caches->attached++;
+	return &caches->all[i];
+}
+
+void smi_caches_detach(struct smi_caches *caches, struct smi_cache *cache)
+{
+	cache->attached = false;
+	caches->attached--;
+}
+
+/* Set the flags of all caches but one. False: there was none to set. */
+static bool flag_others(struct smi_caches *caches, const struct smi_cache *own)
+{
+	bool any = false;
+
+	for (uint32_t i = 0; i < caches->ever; i++)
+		if (caches->all[i].attached && &caches->all[i] != own) {
+			atomic_fetch_or(&caches->all[i].stop,
+			                SMI_CACHE_STOPPED);
+			any = true;
+		}
+	return any;
+}
+
+bool smi_caches_stop(struct smi_caches *caches, const struct smi_cache *own)
+{
+	int code = errno;
+	bool certain;
+
+	if (!flag_others(caches, own))
+		return true;
+	certain = caches->fenced || smi_os_barrier() == 0;
+	errno = code;
+	for (uint32_t i = 0; i < caches->ever; i++)
+		for (unsigned times = 0;
+		     &caches->all[i] != own
+		     && atomic_load(&caches->all[i].busy) != 0; times++)
+			smi_os_pause(times);
+	return certain;
+}
+
+void smi_caches_close(struct smi_caches *caches)
+{
+	flag_others(caches, NULL);
+}
+
+void smi_caches_resume(struct smi_caches *caches)
+{
+	for (uint32_t i = 0; i < caches->ever; i++)
+		atomic_fetch_and_explicit(&caches->all[i].stop,
+		                          ~SMI_CACHE_STOPPED,
+		                          memory_order_release);
+}

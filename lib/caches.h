@@ -1,0 +1,56 @@
+/*
+ * caches.h - the caches of an arena's threads
+ *
+ * There is a fixed number of caches, made with the arena, so that a thread that
+ * gets one needs nothing from the kernel. A thread that finds none free works
+ * without, under the arena's lock. All calls are made under that lock.
+ *
+ * To stop caches, their flags are set, one barrier is run on all processors
+ * that run a thread of the process, and each cache that is busy is waited for:
+ * its owner is in the middle of a few dozen instructions. How owner and stopper
+ * see each other is told in cache.h.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef SMI_CACHES_H
+#define SMI_CACHES_H
+
+#include "base.h"
+#include "cache.h"
+
+#define SMI_CACHES 128u
+
+struct smi_caches {
+	struct smi_cache *all; /* SMI_CACHES, set by the caller */
+	const struct smi_slabs *slabs;
+	uint32_t ever;         /* from this one on none had an owner */
+	uint32_t attached;     /* have one */
+	bool fenced;           /* the owners run their own barriers */
+};
+
+/*
+ * Make the caches in caches->all, which is zeroed. `fenced`: do not even ask for
+ * membarrier(2).
+ */
+void smi_caches_start(struct smi_caches *caches, const struct smi_slabs *slabs,
+                      bool fenced);
+
+/* A cache for the calling thread, or NULL. */
+struct smi_cache *smi_caches_attach(struct smi_caches *caches);
+
+/* The thread needs its cache, which is empty, no more. */
+void smi_caches_detach(struct smi_caches *caches, struct smi_cache *cache);
+
+/*
+ * Stop all caches but `own`, the calling thread's, which may be NULL. False: the kernel refused the
+ * barrier, which it had granted before, so that an owner which is just becoming
+ * busy may not have been seen: the caches must not be touched. Either way,
+ * smi_caches_resume() is next.
+ */
+bool smi_caches_stop(struct smi_caches *caches, const struct smi_cache *own);
+void smi_caches_resume(struct smi_caches *caches);
+
+/* Close all caches for good, as far as owners have not begun. No system call. */
+void smi_caches_close(struct smi_caches *caches);
+
+#endif /* SMI_CACHES_H */

@@ -1,0 +1,174 @@
+/*
+ * slab_find.c - from an address to its chunk, and whether that is sound
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "slab_find.h"
+
+#include "wipe.h"
+
+/* How much of free memory just before a chunk is checked: what an underflow by
+ * a few bytes reaches. */
+#define BEFORE_BYTES ((size_t)16)
+
+bool smi_slab_find(const struct smi_slabs *slabs, uintptr_t address,
+                   struct smi_place *place, struct smi_finding *finding)
+{
+	size_t at;
+	uint32_t pool;
+	uint16_t entry;
+
+	*finding = (struct smi_finding){.kind = SMI_SOUND, .pool = SMI_NONE};
+	switch (smi_pools_find(slabs->runs->pools, address, &pool)) {
+	case SMI_PLACE_OUTSIDE:
+		finding->kind = SMI_FOREIGN;
+		return false;
+	case SMI_PLACE_GUARD:
+		finding->kind = SMI_IN_GUARD;
+		return false;
+	case SMI_PLACE_POOL:
+		break;
+	}
+	if (!smi_slab_locate(&slabs->runs->pools->table[pool], address, place)
+	    || place->slot >= place->slab->slots)
+		return smi_slab_found(slabs, pool, finding, SMI_UNALLOCATED,
+		                      (void *)address, 0, 0);
+	entry = smi_slab_entry(place->slab, place->slot);
+	at = address - (uintptr_t)place->start;
+	if (entry <= SMI_ENTRY_CACHED)
+		return smi_slab_found(slabs, pool, finding,
+		                      at == 0 ? SMI_DOUBLE_FREE
+		                              : SMI_IN_FREE_PLACE,
+		                      place->start, place->slab->slot_bytes,
+		                      at);
+	place->size = smi_slab_chunk_size(place->slab, entry);
+	if (at == 0)
+		return true;
+	if (at < place->size)
+		return smi_slab_found(slabs, pool, finding, SMI_INNER,
+		                      place->start, place->size, at);
+	return smi_slab_found(slabs, pool, finding, SMI_IN_CANARY, place->start,
+	                      place->size, at - place->size);
+}
+
+/* ---- Without lock ------------------------------------------------------- */
+
+/* A field that another thread may be writing, read once. */
+#define READ_ONCE(field) (*(const volatile __typeof__(field) *)&(field))
+
+SMI_RACY bool smi_slab_is_sound_before(const struct smi_canary_key *key,
+                                       const struct smi_pool *pool,
+                                       const unsigned char *start)
+{
+	size_t offset = (uintptr_t)start - pool->start, bytes, slot_bytes;
+	uint32_t head, slots;
+	struct smi_slab *slab;
+
+	if (offset == 0)
+		return true;
+	head = READ_ONCE(smi_runs_heads(pool)[(offset >> SMI_UNIT_SHIFT) - 1]);
+	if (head == SMI_NONE)
+		return smi_slab_end_is_sound(key, start - BEFORE_BYTES,
+		                             BEFORE_BYTES, SMI_ENTRY_FREE);
+	slab = smi_runs_unit_notes(pool, head);
+	slots = READ_ONCE(slab->slots);
+	slot_bytes = READ_ONCE(slab->slot_bytes);
+	bytes = offset - head * SMI_UNIT_BYTES;
+	/* Of a run that is being made or given back anything may be read: what
+	 * is used of it has to lie inside. */
+	if (head * SMI_UNIT_BYTES >= offset || slots == 0
+	    || slot_bytes < SMI_ALIGN_BYTES || slot_bytes > bytes / slots)
+		return false;
+	if (slots * slot_bytes < bytes)
+		return smi_slab_end_is_sound(key, start - BEFORE_BYTES,
+		                             BEFORE_BYTES, SMI_ENTRY_FREE);
+	return smi_slab_end_is_sound(key, start - slot_bytes, slot_bytes,
+	                             smi_slab_entry(slab, slots - 1));
+}
+
+/* ---- Exclusive ---------------------------------------------------------- */
+
+bool smi_slab_check_canary(const struct smi_slabs *slabs, uint32_t run,
+                           uint32_t slot, enum smi_finding_kind kind,
+                           struct smi_finding *finding)
+{
+	struct smi_slab *slab = smi_slab_of(slabs->runs, run);
+	const unsigned char *start = smi_slab_slot(slabs->runs, run, slab,
+	                                           slot);
+	size_t size = smi_slab_chunk_size(slab, smi_slab_entry(slab, slot));
+	size_t at = smi_canary_check(&slabs->secrets->canary, start, size,
+	                             slab->slot_bytes);
+
+	if (at == SIZE_MAX)
+		return true;
+	return smi_slab_found(slabs, smi_runs_pool(slabs->runs, run), finding,
+	                      kind, start, size, at);
+}
+
+/* That the last bytes before the end of memory that nobody has are zero. */
+static bool check_free_before(const struct smi_slabs *slabs, uint32_t run,
+                              const unsigned char *start, size_t bytes,
+                              struct smi_finding *finding)
+{
+	size_t checked = bytes < BEFORE_BYTES ? bytes : BEFORE_BYTES;
+	size_t at = smi_first_nonzero(start + bytes - checked, checked);
+
+	if (at == checked)
+		return true;
+	return smi_slab_found(slabs, smi_runs_pool(slabs->runs, run), finding,
+	                      SMI_BEFORE_WRITTEN, start, bytes,
+	                      bytes - checked + at);
+}
+
+/* That a slot which lies just before a chunk was not written to at its end. */
+static bool check_slot_before(const struct smi_slabs *slabs, uint32_t run,
+                              struct smi_slab *slab, uint32_t slot,
+                              struct smi_finding *finding)
+{
+	if (smi_slab_entry(slab, slot) > SMI_ENTRY_CACHED)
+		return smi_slab_check_canary(slabs, run, slot, SMI_UNDERFLOW,
+		                             finding);
+	return check_free_before(slabs, run,
+	                         smi_slab_slot(slabs->runs, run, slab, slot),
+	                         slab->slot_bytes, finding);
+}
+
+/* The same for what lies just before a run. */
+static bool check_before_run(const struct smi_slabs *slabs, uint32_t run,
+                             struct smi_finding *finding)
+{
+	uint32_t pool = smi_runs_pool(slabs->runs, run), before;
+	uintptr_t start = smi_runs_address(slabs->runs, run);
+	unsigned char *unit = (unsigned char *)start - SMI_UNIT_BYTES;
+	struct smi_slab *slab;
+	size_t tail;
+
+	if (start == smi_pools_start(slabs->runs->pools, pool))
+		return true;
+	before = smi_runs_find(slabs->runs, pool, start - 1);
+	if (before == SMI_NONE)
+		return check_free_before(slabs, run, unit, SMI_UNIT_BYTES,
+		                         finding);
+	slab = smi_slab_of(slabs->runs, before);
+	tail = slab->units * SMI_UNIT_BYTES - slab->slots * slab->slot_bytes;
+	if (tail == 0)
+		return check_slot_before(slabs, before, slab, slab->slots - 1,
+		                         finding);
+	return check_free_before(slabs, run, (unsigned char *)start - tail,
+	                         tail, finding);
+}
+
+bool smi_slab_check(const struct smi_slabs *slabs,
+                    const struct smi_place *place,
+                    struct smi_finding *finding)
+{
+	uint32_t run = smi_slab_run(slabs->runs, place);
+
+	if (!smi_slab_check_canary(slabs, run, place->slot, SMI_OVERFLOW,
+	                           finding))
+		return false;
+	if (place->slot > 0)
+		return check_slot_before(slabs, run, place->slab,
+		                         place->slot - 1, finding);
+	return check_before_run(slabs, run, finding);
+}
