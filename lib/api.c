@@ -13,7 +13,7 @@
 #include "audit.h"
 #include "default.h"
 #include "error.h"
-#include "fault.h"
+#include "front.h"
 #include "os.h"
 #include "plan.h"
 #include "wipe.h"
@@ -50,32 +50,9 @@ const char *secmalloc_version(void)
 
 /* ---- Chunks ------------------------------------------------------------- */
 
-/* Enter, take, leave: when the thread's cache cannot serve. */
-static void *take_from_arena(const char *call, size_t align, size_t size)
-{
-	struct smi_arena *arena = smi_default_enter(call);
-	void *chunk;
-
-	if (arena == NULL)
-		return NULL;
-	chunk = smi_arena_take(arena, smi_default_cache(), call, align, size);
-	smi_default_leave(arena);
-	return chunk;
-}
-
-/* What all that make a chunk have in common. */
-static void *take(const char *call, size_t size)
-{
-	struct smi_cache *cache = smi_default_cache();
-	void *chunk = cache != NULL ? smi_cache_take(cache, size) : NULL;
-
-	return chunk != NULL ? chunk
-	                     : take_from_arena(call, SMI_ALIGN_BYTES, size);
-}
-
 void *secmalloc(size_t size)
 {
-	return take(__func__, size);
+	return smi_front_take(__func__, size);
 }
 
 void *seccalloc(size_t nmemb, size_t size)
@@ -84,18 +61,10 @@ void *seccalloc(size_t nmemb, size_t size)
 
 	/* A fresh chunk is zero, so there is nothing to clear. */
 	if (!smi_mul_overflows(nmemb, size, &bytes))
-		return take(__func__, bytes);
+		return smi_front_take(__func__, bytes);
 	smi_error_set(ENOMEM, "%s: %zu times %zu bytes are more than any "
 	              "object may have", __func__, nmemb, size);
 	return NULL;
-}
-
-/* A pointer where there is no arena: it cannot be a chunk. */
-static void check_closed(const char *call, const void *ptr)
-{
-	if (!smi_fault_is_dying() && !smi_default_is_inherited(ptr))
-		smi_fault(NULL, "%s(%p): foreign pointer: there is no arena",
-		          call, ptr);
 }
 
 void *secrealloc(void *ptr, size_t size)
@@ -104,10 +73,10 @@ void *secrealloc(void *ptr, size_t size)
 	void *chunk;
 
 	if (ptr == NULL)
-		return take(__func__, size);
+		return smi_front_take(__func__, size);
 	arena = smi_default_enter(__func__);
 	if (arena == NULL) {
-		check_closed(__func__, ptr);
+		smi_front_check_closed(__func__, ptr);
 		return NULL;
 	}
 	if (smi_default_is_inherited(ptr)) {
@@ -121,55 +90,23 @@ void *secrealloc(void *ptr, size_t size)
 	return chunk;
 }
 
-/* When the thread's cache cannot serve. */
-static void give_to_arena(const char *call, void *ptr)
-{
-	struct smi_arena *arena = smi_default_enter_quietly();
-
-	if (arena == NULL) {
-		check_closed(call, ptr);
-		return;
-	}
-	if (!smi_default_is_inherited(ptr))
-		smi_arena_give(arena, smi_default_cache(), call, ptr);
-	smi_default_leave(arena);
-}
-
 void secfree(void *ptr)
 {
-	struct smi_cache *cache = smi_default_cache();
-
-	if (ptr != NULL && (cache == NULL || !smi_cache_give(cache, ptr)))
-		give_to_arena(__func__, ptr);
+	smi_front_give(__func__, ptr);
 }
 
 void *secaligned_alloc(size_t alignment, size_t size)
 {
-	struct smi_arena *arena;
-	void *chunk = NULL;
-
-	if (!smi_is_pow2(alignment)) {
-		smi_error_set(EINVAL, "%s: alignment %zu is no power of two",
-		              __func__, alignment);
-		return NULL;
-	}
-	arena = smi_default_enter(__func__);
-	if (arena == NULL)
-		return NULL;
-	if (alignment > smi_arena_max_align(arena))
-		smi_error_set(EINVAL, "%s: alignment %zu is more than half of "
-		              "pool_size, %zu", __func__, alignment,
-		              smi_arena_max_align(arena));
-	else
-		chunk = smi_arena_take(arena, smi_default_cache(), __func__,
-		                       alignment, size);
-	smi_default_leave(arena);
-	return chunk;
+	if (smi_is_pow2(alignment))
+		return smi_front_take_aligned(__func__, alignment, size);
+	smi_error_set(EINVAL, "%s: alignment %zu is no power of two", __func__,
+	              alignment);
+	return NULL;
 }
 
 static void *duplicate(const char *call, const void *from, size_t size)
 {
-	void *chunk = take(call, size);
+	void *chunk = smi_front_take(call, size);
 
 	if (chunk != NULL && size > 0)
 		memcpy(chunk, from, size);

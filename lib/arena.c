@@ -51,8 +51,8 @@ static struct smi_place checked(struct smi_arena *arena,
 	struct smi_place place;
 
 	if (!smi_slab_find(&arena->slabs, (uintptr_t)ptr, &place, &finding)
-	    || (!smi_slab_is_sound(&arena->slabs.secrets->canary, &place,
-	                           place.slab->slot_bytes)
+	    || (!smi_slab_is_sound(&arena->runs,
+	                           &arena->slabs.secrets->canary, &place)
 	        && !is_sound(arena, cache, &place, &finding)))
 		smi_arena_die(arena, call, ptr, 0, &finding);
 	return place;

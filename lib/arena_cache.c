@@ -139,7 +139,7 @@ void *smi_arena_take_cached(struct smi_arena *arena, struct smi_cache *cache,
 			return NULL;
 		smi_cache_fill(cache, &arena->slabs, class, run);
 	}
-	chunk = smi_cache_use(cache, bin, smi_bin_count(bin), size);
+	chunk = smi_cache_use(cache, bin, size);
 	if (chunk != NULL)
 		return chunk;
 	smi_cache_find_damage(cache, class, &finding);
@@ -162,6 +162,6 @@ bool smi_arena_give_cached(struct smi_arena *arena, struct smi_cache *cache,
 		smi_arena_die(arena, call, place->start, 0, &finding);
 	if (bin->most == 0)
 		return false;
-	smi_cache_keep(cache, bin, smi_bin_count(bin), place);
+	smi_cache_keep(cache, bin, place);
 	return true;
 }

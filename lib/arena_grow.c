@@ -22,8 +22,10 @@ uint32_t smi_arena_add_pool(struct smi_arena *arena, size_t least)
 	else if (!arena->pool_is_default)
 		least = bytes;
 	pool = smi_pools_lock(&arena->pools, bytes, least);
-	if (pool != SMI_NONE)
+	if (pool != SMI_NONE) {
 		smi_runs_add_pool(&arena->runs, pool);
+		smi_pools_publish(&arena->pools);
+	}
 	return pool;
 }
 

@@ -14,8 +14,9 @@
 
 /* What lies where in the metadata mapping, in bytes from its start. */
 struct layout {
-	size_t caches, table, best, strides; /* the last: of stride 0 */
-	size_t stride_bytes;
+	size_t caches, table, best;
+	size_t open; /* up to here it is opened at once */
+	size_t strips[SMI_STRIPS];
 	size_t total;
 };
 
@@ -24,44 +25,57 @@ struct layout {
 _Static_assert(sizeof(struct smi_cache) % LINE == 0,
                "a cache shares no line with the next one");
 
-/* False: it does not fit the addresses. */
-static bool plan_layout(const struct smi_geometry *g, struct layout *layout)
+/* Where a part ends that has `bytes` for each pool and begins at `at`. Once one
+ * does not fit the addresses, nothing does. */
+static size_t after(const struct smi_geometry *g, size_t at, size_t bytes)
 {
-	size_t page = g->page_bytes, table_bytes, all_strides;
+	size_t size, end;
+
+	if (smi_mul_overflows(g->max_pools, bytes, &size)
+	    || smi_add_overflows(at, size, &end)
+	    || end > PTRDIFF_MAX - g->page_bytes)
+		return PTRDIFF_MAX;
+	return end;
+}
+
+/* False: it does not fit the addresses. */
+static bool plan_layout(const struct smi_pools *pools, struct layout *layout)
+{
+	const struct smi_geometry *g = &pools->geometry;
+	size_t page = g->page_bytes, end;
 
 	layout->caches = page + smi_round_up(sizeof(struct smi_arena), LINE);
 	layout->table = layout->caches + SMI_CACHES * sizeof(struct smi_cache);
-	layout->stride_bytes = smi_round_up(
-		smi_runs_metadata_bytes(smi_geometry_stride_units(g)), page);
-	if (smi_mul_overflows(g->max_pools, sizeof(struct smi_pool),
-	                      &table_bytes)
-	    || smi_mul_overflows(g->max_pools, layout->stride_bytes,
-	                         &all_strides)
-	    || smi_add_overflows(layout->table, table_bytes, &layout->best)
-	    || smi_add_overflows(layout->best, g->max_pools + page,
-	                         &layout->strides))
-		return false;
-	layout->strides = smi_round_down(layout->strides, page);
-	return !smi_add_overflows(layout->strides, all_strides, &layout->total)
-	       && !smi_add_overflows(layout->total, page, &layout->total)
-	       && layout->total <= PTRDIFF_MAX;
+	layout->best = after(g, layout->table, sizeof(struct smi_pool));
+	end = after(g, layout->best, 1);
+	layout->open = smi_round_up(end, page);
+	end = layout->open;
+	for (unsigned i = 0; i < SMI_STRIPS; i++) {
+		layout->strips[i] = end;
+		end = smi_round_up(after(g, end, pools->strips[i].stride_bytes),
+		                   page);
+	}
+	layout->total = end + page;
+	return end <= PTRDIFF_MAX - page;
 }
 
 /* Map the metadata and set up the empty arena in it. NULL with errno. */
 static struct smi_arena *map_metadata(const struct smi_geometry *g)
 {
+	struct smi_pools pools = {.geometry = *g};
 	struct layout layout;
 	struct smi_arena *arena;
 	unsigned char *at;
 
-	if (!plan_layout(g, &layout)) {
+	smi_runs_plan_strips(&pools);
+	if (!plan_layout(&pools, &layout)) {
 		errno = ENOMEM;
 		return NULL;
 	}
 	at = smi_os_reserve(layout.total);
 	if (at == NULL)
 		return NULL;
-	if (smi_os_open(at + g->page_bytes, layout.strides - g->page_bytes)
+	if (smi_os_open(at + g->page_bytes, layout.open - g->page_bytes)
 	    != 0) {
 		int code = errno;
 
@@ -69,14 +83,13 @@ static struct smi_arena *map_metadata(const struct smi_geometry *g)
 		errno = code;
 		return NULL;
 	}
+	for (unsigned i = 0; i < SMI_STRIPS; i++)
+		pools.strips[i].at = at + layout.strips[i];
+	pools.table = (struct smi_pool *)(void *)(at + layout.table);
 	arena = (struct smi_arena *)(void *)(at + g->page_bytes);
 	arena->metadata = at;
 	arena->metadata_bytes = layout.total;
-	arena->pools.geometry = *g;
-	arena->pools.table = (struct smi_pool *)(void *)(at + layout.table);
-	arena->pools.metadata = at + layout.strides;
-	arena->pools.metadata_bytes = layout.stride_bytes;
-	arena->runs.pools = &arena->pools;
+	arena->pools = pools;
 	arena->runs.best = at + layout.best;
 	arena->caches.all = (struct smi_cache *)(void *)(at + layout.caches);
 	return arena;
@@ -160,6 +173,7 @@ struct smi_arena *smi_arena_create(const struct smi_arena_plan *plan,
 	arena->initial_pools = plan->initial_pools;
 	arena->pool_is_default = plan->pool_is_default;
 	secrets = smi_pools_key_page(&arena->pools);
+	smi_runs_start(&arena->runs, &arena->pools);
 	smi_slabs_start(&arena->slabs, &arena->runs, secrets,
 	                plan->check_whole);
 	smi_caches_start(&arena->caches, &arena->slabs, plan->no_membarrier);

@@ -16,6 +16,7 @@
 
 #define SMI_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
 #define SMI_INLINE inline __attribute__((always_inline))
+#define SMI_APART __attribute__((noinline))
 #define SMI_UNLIKELY(x) __builtin_expect(!!(x), 0)
 
 /*

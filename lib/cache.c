@@ -20,9 +20,10 @@ void smi_cache_start(struct smi_cache *cache, const struct smi_slabs *slabs,
 {
 	struct smi_lent *slots = cache->slots;
 
-	atomic_init(&cache->stop, fenced ? SMI_CACHE_FENCED : 0);
+	atomic_init(&cache->stop, (fenced ? SMI_CACHE_FENCED : 0)
+	                          | (slabs->check_whole ? SMI_CACHE_WHOLE : 0));
 	cache->slabs = slabs;
-	cache->pools = slabs->runs->pools;
+	cache->runs = slabs->runs;
 	cache->key = &slabs->secrets->canary;
 	cache->number = number;
 	for (unsigned class = 0; class < SMI_CLASSES; class++) {
@@ -74,14 +75,48 @@ void smi_cache_ungrant(struct smi_cache *cache)
 
 bool smi_cache_enter_slowly(struct smi_cache *cache)
 {
-	if (atomic_load_explicit(&cache->stop, memory_order_relaxed)
-	    == SMI_CACHE_FENCED) {
+	unsigned stop;
+
+	if ((atomic_load_explicit(&cache->stop, memory_order_relaxed)
+	     & SMI_CACHE_FENCED) != 0) {
 		atomic_exchange(&cache->busy, 1);
-		if (atomic_load(&cache->stop) == SMI_CACHE_FENCED)
-			return true;
+		stop = atomic_load(&cache->stop);
+	} else {
+		atomic_store_explicit(&cache->busy, 1, memory_order_relaxed);
+		atomic_signal_fence(memory_order_seq_cst);
+		stop = atomic_load_explicit(&cache->stop,
+		                            memory_order_acquire);
 	}
+	if ((stop & SMI_CACHE_STOPPED) == 0)
+		return true;
 	smi_cache_leave(cache);
 	return false;
+}
+
+void *smi_cache_use(struct smi_cache *cache, struct smi_bin *bin, size_t size)
+{
+	uint32_t count = smi_bin_count(bin);
+	const struct smi_lent *last = &bin->slots[count - 1];
+	unsigned char *start = last->start;
+
+	if (atomic_load_explicit(last->entry, memory_order_relaxed)
+	            != SMI_ENTRY_CACHED
+	    || !smi_slab_reads_zero(cache->slabs, start, bin->slot_bytes))
+		return NULL;
+	smi_bin_set_count(bin, count - 1);
+	smi_canary_write(cache->key, start, size, bin->slot_bytes);
+	atomic_store_explicit(last->entry,
+	                      smi_slab_chunk_entry(bin->slot_bytes, size),
+	                      memory_order_release);
+	smi_cache_count_taken(cache, size);
+	return start;
+}
+
+void smi_cache_keep(struct smi_cache *cache, struct smi_bin *bin,
+                    const struct smi_place *place)
+{
+	smi_cache_push(cache, bin, place);
+	smi_wipe_granules(place->start, bin->slot_bytes);
 }
 
 void smi_cache_fill(struct smi_cache *cache, struct smi_slabs *slabs,
@@ -99,7 +134,9 @@ static bool find_lent(const struct smi_slabs *slabs,
                       struct smi_finding *finding)
 {
 	if (smi_slab_find(slabs, (uintptr_t)lent->start, place, finding))
-		return smi_slab_found(slabs, place->pool->first, finding,
+		return smi_slab_found(slabs, smi_runs_pool(slabs->runs,
+		                                           place->run),
+		                      finding,
 		                      SMI_DOUBLE_FREE, place->start,
 		                      place->size, 0);
 	/* The search says what all free slots are, but it must be this one. */
@@ -145,7 +182,9 @@ void smi_cache_find_damage(const struct smi_cache *cache, unsigned class,
 	struct smi_place place;
 
 	if (find_lent(cache->slabs, last, &place, finding))
-		smi_slab_found(cache->slabs, place.pool->first, finding,
+		smi_slab_found(cache->slabs,
+		               smi_runs_pool(cache->slabs->runs, place.run),
+		               finding,
 		               SMI_FREE_WRITTEN, last->start, bin->slot_bytes,
 		               smi_first_nonzero(last->start,
 		                                 bin->slot_bytes));

@@ -48,9 +48,11 @@ struct smi_bin {
 	struct smi_lent *slots;
 };
 
-/* Bits of smi_cache.stop. */
+/* Bits of smi_cache.stop: the cache is stopped; or each call has more to do, so
+ * that nothing is plain: a barrier, or the zero check of whole slots. */
 #define SMI_CACHE_STOPPED 0x1u
 #define SMI_CACHE_FENCED 0x2u
+#define SMI_CACHE_WHOLE 0x4u
 
 /* What a cache's chunks add to the arena's counts. chunk_bytes wraps round below
  * zero where a thread frees what others have allocated. */
@@ -62,7 +64,7 @@ struct smi_cache {
 	_Alignas(128) _Atomic unsigned stop; /* see arena_make.c */
 	_Atomic unsigned busy;
 	const struct smi_slabs *slabs;
-	const struct smi_pools *pools;
+	const struct smi_runs *runs;
 	const struct smi_canary_key *key;
 	struct smi_cache_counts counts;
 	size_t granted, share; /* bytes it may hold now, and at most */
@@ -124,22 +126,26 @@ bool smi_cache_audit(const struct smi_cache *cache, size_t *lent,
 
 /* ---- The owner ---------------------------------------------------------- */
 
-/* What comes when `stop` is not 0. */
+static inline void smi_cache_leave(struct smi_cache *cache)
+{
+	atomic_store_explicit(&cache->busy, 0, memory_order_release);
+}
+
+/* Become busy. False: it is not, since it is stopped; the second also where there
+ * is more to do at each call, which the first leaves to it. */
 bool smi_cache_enter_slowly(struct smi_cache *cache);
 
-/* Become busy. False: it is stopped. */
 static inline bool smi_cache_enter(struct smi_cache *cache)
 {
 	atomic_store_explicit(&cache->busy, 1, memory_order_relaxed);
 	/* For the compiler; for the processor it is the stopper's part. */
 	atomic_signal_fence(memory_order_seq_cst);
-	return atomic_load_explicit(&cache->stop, memory_order_acquire) == 0
-	       || smi_cache_enter_slowly(cache);
-}
-
-static inline void smi_cache_leave(struct smi_cache *cache)
-{
-	atomic_store_explicit(&cache->busy, 0, memory_order_release);
+	if (SMI_UNLIKELY(atomic_load_explicit(&cache->stop,
+	                                      memory_order_acquire) != 0)) {
+		smi_cache_leave(cache);
+		return false;
+	}
+	return true;
 }
 
 /* Add to a counter that only this thread writes. */
@@ -149,6 +155,17 @@ static inline void smi_cache_count(_Atomic size_t *counter, size_t more)
 	                      atomic_load_explicit(counter,
 	                                           memory_order_relaxed) + more,
 	                      memory_order_relaxed);
+}
+
+/* The bin of a class. */
+static inline struct smi_bin *smi_cache_bin(struct smi_cache *cache,
+                                            unsigned class)
+{
+	struct smi_bin *bin = &cache->bins[class];
+
+	/* Else the compiler works it out again for each field. */
+	__asm__("" : "+r"(bin));
+	return bin;
 }
 
 static inline uint32_t smi_bin_count(const struct smi_bin *bin)
@@ -161,102 +178,119 @@ static inline void smi_bin_set_count(struct smi_bin *bin, uint32_t count)
 	atomic_store_explicit(&bin->count, count, memory_order_relaxed);
 }
 
+/* ---- The common path ---------------------------------------------------- */
+
 /*
- * A chunk in the last slot of a bin, which has `count` > 0. NULL: that slot is
- * not as it was left, and stays where it is. Busy, or under the arena's lock.
+ * The functions here that are inline are written so that they call nothing: so
+ * the compiler has few registers to save. They hand over to the others what is
+ * not plain: long canaries, large slots, the first slot of a slab. All are for an
+ * owner that is busy; the others are also called under the arena's lock.
  */
-static SMI_INLINE void *smi_cache_use(struct smi_cache *cache,
-                                      struct smi_bin *bin, uint32_t count,
-                                      size_t size)
+
+/* What a chunk of `size` bytes that was made adds to the counts. */
+static inline void smi_cache_count_taken(struct smi_cache *cache, size_t size)
 {
+	smi_cache_count(&cache->counts.allocations, 1);
+	smi_cache_count(&cache->counts.chunk_bytes, size);
+}
+
+/*
+ * A chunk in the last slot of a bin, which is not empty. NULL: that slot is not
+ * as it was left, and stays where it is.
+ */
+void *smi_cache_use(struct smi_cache *cache, struct smi_bin *bin, size_t size);
+
+/* The same if the place is plain; NULL may also be that it is not. */
+static SMI_INLINE void *smi_cache_use_plain(struct smi_cache *cache,
+                                            struct smi_bin *bin, size_t size)
+{
+	uint32_t count = smi_bin_count(bin);
 	const struct smi_lent *last = &bin->slots[count - 1];
 	unsigned char *start = last->start;
 	size_t slot_bytes = bin->slot_bytes;
 
-	if (SMI_UNLIKELY(atomic_load_explicit(last->entry,
-	                                      memory_order_relaxed)
-	                         != SMI_ENTRY_CACHED
-	                 || !smi_slab_reads_zero(cache->slabs, start,
-	                                         slot_bytes)))
+	if (slot_bytes - size > SMI_CANARY_SHORT_BYTES
+	    || atomic_load_explicit(last->entry, memory_order_relaxed)
+	               != SMI_ENTRY_CACHED
+	    || !smi_granules_are_zero(start, slot_bytes))
 		return NULL;
 	smi_bin_set_count(bin, count - 1);
-	smi_canary_write(cache->key, start, size, slot_bytes);
+	smi_canary_write_ends(cache->key, start, size, slot_bytes);
 	atomic_store_explicit(last->entry,
 	                      smi_slab_chunk_entry(slot_bytes, size),
 	                      memory_order_release);
-	smi_cache_count(&cache->counts.allocations, 1);
-	smi_cache_count(&cache->counts.chunk_bytes, size);
+	smi_cache_count_taken(cache, size);
 	return start;
 }
 
-/* Wipe a chunk that was found and checked, and keep its slot in a bin that has
- * room, with `count` before. Busy, or under the arena's lock. */
-static SMI_INLINE void smi_cache_keep(struct smi_cache *cache,
-                                      struct smi_bin *bin, uint32_t count,
-                                      const struct smi_place *place)
+/* The bin for chunks of a size; NULL: it is empty. */
+static SMI_INLINE struct smi_bin *smi_cache_bin_for(struct smi_cache *cache,
+                                                    size_t size)
 {
-	struct smi_lent *last = &bin->slots[count];
+	struct smi_bin *bin = smi_cache_bin(
+		cache, smi_slab_class_of(cache->slabs,
+		                         size + SMI_CANARY_LEAST_BYTES));
 
-	last->start = place->start;
-	last->entry = &smi_slab_entries(place->slab)[place->slot];
-	smi_bin_set_count(bin, count + 1);
-	atomic_store_explicit(last->entry, SMI_ENTRY_CACHED,
-	                      memory_order_release);
-	smi_cache_count(&cache->counts.frees, 1);
-	smi_cache_count(&cache->counts.chunk_bytes, -place->size);
-	smi_wipe_granules(place->start, bin->slot_bytes);
-}
-
-/* A chunk of `size` bytes, or NULL: ask the arena. */
-static SMI_INLINE void *smi_cache_take(struct smi_cache *cache, size_t size)
-{
-	struct smi_bin *bin;
-	void *chunk = NULL;
-	uint32_t count;
-
-	if (size > SMI_CACHED_MOST_BYTES || !smi_cache_enter(cache))
-		return NULL;
-	bin = &cache->bins[smi_slab_class_of(cache->slabs,
-	                                     size + SMI_CANARY_LEAST_BYTES)];
-	count = smi_bin_count(bin);
 	/* On 32 bits the arena takes over a count before it wraps round. */
-	if (count > 0
-	    && (sizeof(size_t) > 4
-	        || atomic_load_explicit(&cache->counts.allocations,
-	                                memory_order_relaxed) < SIZE_MAX / 2))
-		chunk = smi_cache_use(cache, bin, count, size);
-	smi_cache_leave(cache);
-	return chunk;
+	if (smi_bin_count(bin) == 0
+	    || (sizeof(size_t) <= 4
+	        && atomic_load_explicit(&cache->counts.allocations,
+	                                memory_order_relaxed) > SIZE_MAX / 2))
+		return NULL;
+	return bin;
 }
 
-/* Wipe and free a chunk. False: ask the arena. */
-static SMI_INLINE bool smi_cache_give(struct smi_cache *cache, void *ptr)
+/*
+ * Find the chunk at ptr, and the bin for its slot. False: there is no such chunk,
+ * or no room in the bin.
+ */
+static SMI_INLINE bool smi_cache_find(struct smi_cache *cache, void *ptr,
+                                      struct smi_place *place,
+                                      struct smi_bin **bin)
 {
-	const struct smi_pool *pool;
-	struct smi_place place;
-	struct smi_bin *bin;
-	uint32_t count;
 	uint16_t entry;
 
-	if (!smi_cache_enter(cache))
+	if (!smi_slab_locate_slot(cache->runs, ptr, place))
 		return false;
-	pool = smi_pools_locate(cache->pools, (uintptr_t)ptr);
-	if (pool == NULL || !smi_slab_locate_slot(pool, ptr, &place))
-		goto no;
-	bin = &cache->bins[place.slab->class];
-	count = smi_bin_count(bin);
-	entry = smi_slab_entry(place.slab, place.slot);
-	if (entry <= SMI_ENTRY_CACHED || count >= bin->most)
-		goto no;
-	place.size = bin->slot_bytes - (size_t)(entry - 1);
-	if (!smi_slab_is_sound(cache->key, &place, bin->slot_bytes))
-		goto no;
-	smi_cache_keep(cache, bin, count, &place);
-	smi_cache_leave(cache);
+	*bin = smi_cache_bin(cache, place->slab->class);
+	entry = smi_slab_entry(place->slab, place->slot);
+	place->size = (*bin)->slot_bytes - entry;
+	return entry > SMI_ENTRY_CACHED
+	       && smi_bin_count(*bin) < (*bin)->most;
+}
+
+/* What is done with the slot of a chunk that is sound, but for the wipe. */
+static inline void smi_cache_push(struct smi_cache *cache, struct smi_bin *bin,
+                                  const struct smi_place *place)
+{
+	uint32_t count = smi_bin_count(bin);
+	struct smi_lent *last = &bin->slots[count];
+	_Atomic uint16_t *entry = &smi_slab_entries(place->slab)[place->slot];
+
+	last->start = place->start;
+	last->entry = entry;
+	smi_bin_set_count(bin, count + 1);
+	atomic_store_explicit(entry, SMI_ENTRY_CACHED, memory_order_release);
+	smi_cache_count(&cache->counts.frees, 1);
+	smi_cache_count(&cache->counts.chunk_bytes, -place->size);
+}
+
+/* Wipe a chunk that is sound, and keep its slot in a bin that has room. */
+void smi_cache_keep(struct smi_cache *cache, struct smi_bin *bin,
+                    const struct smi_place *place);
+
+/* The same if the place is plain and what it holds sound. False: one of them is
+ * not certain. */
+static SMI_INLINE bool smi_cache_keep_plain(struct smi_cache *cache,
+                                            struct smi_bin *bin,
+                                            const struct smi_place *place)
+{
+	if (bin->slot_bytes > SMI_GRANULES_WRITTEN_OUT
+	    || !smi_slab_is_plainly_sound(cache->key, place, bin->slot_bytes))
+		return false;
+	smi_cache_push(cache, bin, place);
+	smi_wipe_few_granules(place->start, bin->slot_bytes);
 	return true;
-no:
-	smi_cache_leave(cache);
-	return false;
 }
 
 #endif /* SMI_CACHE_H */

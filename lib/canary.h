@@ -1,11 +1,9 @@
 /*
  * canary.h - the keyed bytes between a chunk and the end of its place (a leaf)
  *
- * A canary fills the bytes [size, place_bytes) of a place: each aligned word of
- * them holds the same secret word, which follows from the arena's key and the
- * address of the place. Of the first, which may begin inside a word, the bytes
- * hold their part of it. The first byte of the canary is zero, and so is the
- * first of each word: a string that is read too far ends there.
+ * A canary fills the bytes [size, place_bytes) of a place with a secret word, over
+ * and over, which follows from the arena's key and the address of the place. Its
+ * first byte is zero: a string that is read too far ends there.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -17,16 +15,16 @@
 /* Every chunk has at least as many canary bytes after it: a word. */
 #define SMI_CANARY_LEAST_BYTES ((size_t)8)
 
-/* The byte of a word at its lowest address; and a word's bytes, so many bits
- * of them, moved towards that or away from it. */
+/* The byte of a word at its lowest address; and a word that was moved so many
+ * bits towards that, round. */
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define SMI_FIRST_BYTE ((uint64_t)0xff)
-#define SMI_TO_FRONT(word, bits) ((word) >> (bits))
-#define SMI_FROM_FRONT(word, bits) ((word) << (bits))
+#define SMI_ROTATED(word, bits) \
+	((word) >> ((bits) & 63) | (word) << (-(bits) & 63))
 #else
 #define SMI_FIRST_BYTE ((uint64_t)0xff << 56)
-#define SMI_TO_FRONT(word, bits) ((word) << (bits))
-#define SMI_FROM_FRONT(word, bits) ((word) >> (bits))
+#define SMI_ROTATED(word, bits) \
+	((word) << ((bits) & 63) | (word) >> (-(bits) & 63))
 #endif
 
 /* The arena's secret; it lives in a locked page of its own. */
@@ -49,57 +47,55 @@ static inline uint64_t smi_canary_word(const struct smi_canary_key *key,
 	return (x ^ key->out) & ~SMI_FIRST_BYTE;
 }
 
-/* The part of a word that its bytes from `from` on are, moved to its front;
- * the first of them reads as zero. */
-static inline uint64_t smi_canary_part(uint64_t word, size_t from)
+/*
+ * The first and the last eight bytes of the canary of a chunk of `size` bytes in
+ * the place at `place`. They may overlap, and are all of a canary of up to
+ * SMI_CANARY_SHORT_BYTES.
+ */
+#define SMI_CANARY_SHORT_BYTES ((size_t)16)
+
+static inline uint64_t smi_canary_last(uint64_t word, size_t size,
+                                       size_t place_bytes)
 {
-	return SMI_TO_FRONT(word, from * 8) & ~SMI_FIRST_BYTE;
+	unsigned bits = (unsigned)(place_bytes - size) * 8;
+
+	return SMI_ROTATED(word, bits);
 }
 
-/* Repeat a word from `at` up to `end`; and whether it is so repeated. For the
- * long canaries, apart, as they would be in the way of the short ones. */
-void smi_canary_write_between(smi_word *at, const smi_word *end, uint64_t word);
-bool smi_canary_is_between(const smi_word *at, const smi_word *end,
-                           uint64_t word);
-
-/* Write the canary of a chunk of `size` bytes in the place at `place`. place and
- * place_bytes are multiples of 16. */
-static inline void smi_canary_write(const struct smi_canary_key *key,
-                                    void *place, size_t size,
-                                    size_t place_bytes)
+static inline void smi_canary_write_ends(const struct smi_canary_key *key,
+                                         void *place, size_t size,
+                                         size_t place_bytes)
 {
 	uint64_t word = smi_canary_word(key, place);
-	size_t from = size % sizeof(word);
-	smi_word *first = (smi_word *)place + size / sizeof(word);
-	smi_word *last = (smi_word *)place + place_bytes / sizeof(word) - 1;
+	unsigned char *start = place;
 
-	/* The bytes before it are the chunk's. */
-	*first = (*first & ~SMI_FROM_FRONT(~(uint64_t)0, from * 8))
-	         | SMI_FROM_FRONT(smi_canary_part(word, from), from * 8);
-	*last = word;
-	if (SMI_UNLIKELY(first + 1 < last))
-		smi_canary_write_between(first + 1, last, word);
+	*(smi_word *)(void *)(start + size) = word;
+	*(smi_word *)(void *)(start + place_bytes - sizeof(word)) =
+		smi_canary_last(word, size, place_bytes);
 }
 
 /*
- * Whether it is as it was written. Another thread may be making or freeing the
- * chunk; then the answer is to be had again under exclusion.
+ * Whether they are as they were written. Another thread may be making or freeing
+ * the chunk; then the answer is to be had again under exclusion.
  */
-SMI_RACY static inline bool smi_canary_is_sound(
+SMI_RACY static inline bool smi_canary_ends_are_sound(
 	const struct smi_canary_key *key, const void *place, size_t size,
 	size_t place_bytes)
 {
 	uint64_t word = smi_canary_word(key, place);
-	size_t from = size % sizeof(word);
-	const smi_word *first = (const smi_word *)place + size / sizeof(word);
-	const smi_word *last = (const smi_word *)place
-	                       + place_bytes / sizeof(word) - 1;
+	const unsigned char *start = place;
+	const smi_word *first = (const void *)(start + size);
+	const smi_word *end = (const void *)(start + place_bytes);
 
-	return ((SMI_TO_FRONT(*first, from * 8) ^ smi_canary_part(word, from))
-	        | (*last ^ word)) == 0
-	       && (!SMI_UNLIKELY(first + 1 < last)
-	           || smi_canary_is_between(first + 1, last, word));
+	return ((*first ^ word)
+	        | (end[-1] ^ smi_canary_last(word, size, place_bytes))) == 0;
 }
+
+/* The same for a whole canary. */
+void smi_canary_write(const struct smi_canary_key *key, void *place,
+                      size_t size, size_t place_bytes);
+bool smi_canary_is_sound(const struct smi_canary_key *key, const void *place,
+                         size_t size, size_t place_bytes);
 
 /*
  * The index, counted from the end of the chunk, of the first canary byte that

@@ -16,7 +16,9 @@
 static pthread_mutex_t init_lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic(struct smi_arena *) current;
 
-_Thread_local struct smi_thread smi_thread SMI_TLS_MODEL;
+_Thread_local struct smi_thread smi_thread SMI_TLS_MODEL = {
+	.arena = SMI_NO_CACHE,
+};
 _Atomic unsigned smi_default_number;
 
 /* The number of the last arena that was made. The init lock guards it. */
@@ -48,7 +50,9 @@ static void attach_thread(struct smi_arena *arena)
 	    || smi_os_mark_thread(&smi_thread) != 0)
 		return;
 	smi_thread.cache = smi_arena_attach(arena);
-	smi_thread.arena = atomic_load(&smi_default_number);
+	smi_thread.arena = smi_thread.cache != NULL
+	                           ? atomic_load(&smi_default_number)
+	                           : SMI_NO_CACHE;
 }
 
 /* The init lock keeps the arena from going meanwhile. */
@@ -67,7 +71,7 @@ static void end_thread(void *mark)
 		smi_arena_detach(arena, cache);
 		pthread_mutex_unlock(&arena->lock);
 	}
-	smi_thread.cache = NULL;
+	smi_thread.arena = SMI_NO_CACHE;
 	pthread_mutex_unlock(&init_lock);
 }
 
@@ -98,10 +102,10 @@ static void after_fork_in_child(void)
 
 	smi_fault_forked();
 	pthread_mutex_init(&init_lock, NULL);
-	smi_thread.cache = NULL;
+	smi_thread.arena = SMI_NO_CACHE;
 	if (arena == NULL)
 		return;
-	atomic_store(&smi_default_number, 0);
+	atomic_store(&smi_default_number, SMI_NO_ARENA);
 	atomic_store(&current, NULL);
 	arena->next_inherited = inherited;
 	inherited = arena;
@@ -141,9 +145,9 @@ static int init_locked(const struct smi_arena_plan *plan, const char *call)
 	if (arena == NULL)
 		return -1;
 	atomic_store(&current, arena);
-	/* 0 is no number, should they ever come round. */
-	if (++last_number == 0)
-		last_number = 1;
+	/* Should they ever come round. */
+	if (++last_number == SMI_NO_CACHE)
+		last_number = SMI_NO_ARENA + 1;
 	atomic_store(&smi_default_number, last_number);
 	return 0;
 }
@@ -167,7 +171,7 @@ void smi_default_fini(void)
 	if (smi_fault_is_dying())
 		return;
 	pthread_mutex_lock(&init_lock);
-	atomic_store(&smi_default_number, 0);
+	atomic_store(&smi_default_number, SMI_NO_ARENA);
 	arena = atomic_exchange(&current, NULL);
 	if (arena != NULL)
 		smi_arena_destroy(arena);
@@ -184,7 +188,7 @@ struct smi_arena *smi_default_enter_quietly(void)
 	if (arena == NULL || smi_fault_is_dying())
 		return NULL;
 	pthread_mutex_lock(&arena->lock);
-	if (smi_default_cache() == NULL)
+	if (!smi_default_has_cache())
 		attach_thread(arena);
 	return arena;
 }

@@ -18,6 +18,7 @@
 #include "base.h"
 #include "cache.h"
 
+#include <limits.h>
 #include <stdatomic.h>
 
 /*
@@ -33,21 +34,30 @@
 
 struct smi_thread {
 	struct smi_cache *cache; /* or NULL */
-	unsigned arena;          /* the number of the arena that it is of */
+	unsigned arena;          /* the number of the arena that it is of, or
+	                            SMI_NO_CACHE */
 	bool ended;              /* its destructors run: no cache any more */
 };
 extern _Thread_local struct smi_thread smi_thread SMI_TLS_MODEL;
 
-/* The number of the arena that there is; 0: none. */
+/* Neither is the number of an arena, nor are they the same. */
+#define SMI_NO_ARENA 0u
+#define SMI_NO_CACHE UINT_MAX
+
+/* The number of the arena that there is, or SMI_NO_ARENA. */
 extern _Atomic unsigned smi_default_number;
 
-/* The calling thread's cache in the arena that there is, or NULL. */
-static inline struct smi_cache *smi_default_cache(void)
+/* Whether the calling thread has a cache in the arena that there is. */
+static inline bool smi_default_has_cache(void)
 {
 	return smi_thread.arena == atomic_load_explicit(&smi_default_number,
-	                                                memory_order_acquire)
-	               ? smi_thread.cache
-	               : NULL;
+	                                                memory_order_acquire);
+}
+
+/* That cache, or NULL. */
+static inline struct smi_cache *smi_default_cache(void)
+{
+	return smi_default_has_cache() ? smi_thread.cache : NULL;
 }
 
 /* Make and publish the arena. -1 with errno and words; EALREADY. */

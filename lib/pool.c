@@ -47,6 +47,7 @@ int smi_pools_map(struct smi_pools *pools)
 	int code;
 
 	pools->used = 0;
+	atomic_init(&pools->span, 0);
 	pools->count = 0;
 	pools->bytes = 0;
 	pools->advice_missing = 0;
@@ -55,6 +56,7 @@ int smi_pools_map(struct smi_pools *pools)
 		return -1;
 	pools->base = smi_round_up((uintptr_t)pools->reservation,
 	                           smi_geometry_stride(g));
+	pools->start = pools->base + smi_geometry_pool_offset(g, 0);
 	if (advise_all(pools) == 0
 	    && open_locked(smi_pools_key_page(pools), g->page_bytes) == 0)
 		return 0;
@@ -127,44 +129,89 @@ static size_t lock_most(unsigned char *at, size_t most, size_t least,
 
 void smi_pools_enter(struct smi_pools *pools, size_t bytes)
 {
-	uint32_t first = pools->used, strides;
-	struct smi_pool pool = {
-		.start = smi_pools_start(pools, first),
-		.end = smi_pools_start(pools, first) + bytes,
-		.metadata = smi_pools_metadata(pools, first),
-		.first = first,
-		.units = (uint32_t)(bytes >> SMI_UNIT_SHIFT),
-	};
+	uint32_t first = pools->used;
+	uint32_t strides = (uint32_t)smi_geometry_strides_for(&pools->geometry,
+	                                                      bytes);
 
-	strides = (uint32_t)smi_geometry_strides_for(&pools->geometry, bytes);
 	for (uint32_t i = 0; i < strides; i++)
-		pools->table[first + i] = pool;
+		pools->table[first + i] = (struct smi_pool){
+			.first = first,
+			.bytes = i == 0 ? bytes : 0,
+		};
+	pools->used += strides;
 	pools->count++;
 	pools->bytes += bytes;
-	atomic_store_explicit(&pools->used, first + strides,
-	                      memory_order_release);
+}
+
+void smi_pools_publish(struct smi_pools *pools)
+{
+	atomic_store_explicit(
+		&pools->span,
+		(size_t)pools->used << pools->geometry.stride_shift,
+		memory_order_release);
+}
+
+/* Close what belongs to so many strides of the first strips, but for a page that
+ * is also of the stride before. */
+static void close_strips(struct smi_pools *pools, unsigned strips,
+                         size_t strides)
+{
+	size_t page = pools->geometry.page_bytes;
+
+	for (unsigned i = 0; i < strips; i++) {
+		const struct smi_strip *strip = &pools->strips[i];
+		size_t from = smi_round_up(pools->used * strip->stride_bytes,
+		                           page);
+		size_t to = smi_round_up((pools->used + strides)
+		                         * strip->stride_bytes, page);
+
+		if (from < to)
+			smi_os_close(strip->at + from, to - from);
+	}
+}
+
+/* Open what belongs to so many strides more. -1 with errno. */
+static int open_strips(struct smi_pools *pools, size_t strides)
+{
+	size_t page = pools->geometry.page_bytes;
+
+	for (unsigned i = 0; i < SMI_STRIPS; i++) {
+		const struct smi_strip *strip = &pools->strips[i];
+		size_t from = smi_round_down(pools->used * strip->stride_bytes,
+		                             page);
+		size_t to = smi_round_up((pools->used + strides)
+		                         * strip->stride_bytes, page);
+		int code;
+
+		if (smi_os_open(strip->at + from, to - from) == 0)
+			continue;
+		code = errno;
+		close_strips(pools, i, strides);
+		errno = code;
+		return -1;
+	}
+	return 0;
 }
 
 uint32_t smi_pools_lock(struct smi_pools *pools, size_t bytes, size_t least)
 {
 	const struct smi_geometry *g = &pools->geometry;
 	uint32_t pool = pools->used;
-	size_t metadata_bytes, locked;
+	size_t strides, locked;
 
 	if (!smi_pools_have_strides(pools, bytes)) {
 		errno = ENOMEM;
 		return SMI_NONE;
 	}
-	metadata_bytes = smi_geometry_strides_for(g, bytes)
-	                 * pools->metadata_bytes;
-	if (smi_os_open(smi_pools_metadata(pools, pool), metadata_bytes) != 0)
+	strides = smi_geometry_strides_for(g, bytes);
+	if (open_strips(pools, strides) != 0)
 		return SMI_NONE;
 	locked = lock_most((unsigned char *)smi_pools_start(pools, pool), bytes,
 	                   least, g->page_bytes);
 	if (locked == 0) {
 		int code = errno;
 
-		smi_os_close(smi_pools_metadata(pools, pool), metadata_bytes);
+		close_strips(pools, SMI_STRIPS, strides);
 		errno = code;
 		return SMI_NONE;
 	}
@@ -175,17 +222,22 @@ uint32_t smi_pools_lock(struct smi_pools *pools, size_t bytes, size_t least)
 enum smi_pool_place smi_pools_find(const struct smi_pools *pools,
                                    uintptr_t address, uint32_t *pool)
 {
-	const struct smi_pool *at;
+	size_t stride;
 
 	*pool = SMI_NONE;
 	if (address - (uintptr_t)pools->reservation
 	    >= pools->geometry.reserve_bytes)
 		return SMI_PLACE_OUTSIDE;
-	at = smi_pools_locate(pools, address);
-	if (at == NULL)
+	/* Of an address before the first pool it is a large number. */
+	stride = smi_geometry_stride_of(&pools->geometry,
+	                                address - pools->base);
+	if (stride >= pools->used)
 		return SMI_PLACE_GUARD;
-	*pool = at->first;
-	return SMI_PLACE_POOL;
+	*pool = pools->table[stride].first;
+	return address - smi_pools_start(pools, *pool)
+	                       < pools->table[*pool].bytes
+	               ? SMI_PLACE_POOL
+	               : SMI_PLACE_GUARD;
 }
 
 bool smi_pools_touch(const struct smi_pools *pools, uintptr_t address,
@@ -203,7 +255,7 @@ uint32_t smi_pools_next(const struct smi_pools *pools, uint32_t pool)
 
 	if (pool != SMI_NONE)
 		for (next = pool + 1; next < pools->used
-		     && pools->table[next].first != next; next++)
+		     && pools->table[next].bytes == 0; next++)
 			;
 	return next < pools->used ? next : SMI_NONE;
 }
@@ -219,18 +271,14 @@ const char *smi_pools_audit(const struct smi_pools *pools)
 	for (uint32_t i = 0; i < pools->used; i++) {
 		const struct smi_pool *pool = &pools->table[i];
 
-		if (pool->first == i) {
+		if (pool->bytes != 0) {
 			first = i;
 			count++;
-			bytes += pool->end - pool->start;
+			bytes += pool->bytes;
 		}
-		if (pool->first != first
-		    || pool->start != smi_pools_start(pools, first)
-		    || pool->end != pools->table[first].end
-		    || pool->units != (pool->end - pool->start) >> SMI_UNIT_SHIFT
-		    || pool->metadata != smi_pools_metadata(pools, first))
+		if (pool->first != first)
 			return "P4: a stride names another pool";
-		if ((pool->end - pool->start) % g->page_bytes != 0)
+		if (pool->bytes % g->page_bytes != 0)
 			return "P4: a pool is not whole pages";
 	}
 	if (count != pools->count || bytes != pools->bytes)

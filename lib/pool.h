@@ -2,16 +2,16 @@
  * pool.h - locked ranges in the reservation
  *
  * Owns the arena's reservation of addresses, the locked pools and the locked
- * key page in it, and the metadata block beside each pool. It knows nothing of
- * what a pool or its metadata holds. The caller holds the arena's lock.
+ * key page in it, and the strips of metadata beside them. It knows nothing of what
+ * a pool or a strip holds. The caller holds the arena's lock.
  *
  * Invariants:
  *   P1  What is accessible in the reservation is locked: the key page and the
  *       pools. All else is inaccessible.
  *   P2  A locked pool stays locked and where it is until smi_pools_unmap().
  *   P3  Strides are taken in order: pools lie in [0, used), none after it.
- *   P4  table[i] says of stride i < used which pool it belongs to: the same of
- *       each of a pool's strides.
+ *   P4  table[i].first is the first stride of the pool that stride i belongs
+ *       to, for i < used; bytes is set there and 0 in the others.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -24,25 +24,33 @@
 #include <stdatomic.h>
 
 struct smi_pool {
-	uintptr_t start, end;
-	unsigned char *metadata;
-	uint32_t first; /* its first stride, which is its number */
-	uint32_t units;
+	uint32_t first;
+	size_t bytes;
 };
+
+/* Memory that goes with the strides, so many bytes with each one, and is opened
+ * with it. It starts at a page. */
+struct smi_strip {
+	unsigned char *at;
+	size_t stride_bytes;
+};
+#define SMI_STRIPS 3
 
 struct smi_pools {
 	struct smi_geometry geometry;
 	void *reservation;       /* geometry.reserve_bytes */
 	uintptr_t base;          /* in it, aligned to the stride */
-	/* Strides. The one field that is read without the arena's lock: what
-	 * the table has for a stride was written before it is counted here. */
-	_Atomic uint32_t used;
+	uintptr_t start;         /* of the first pool */
+	/* The bytes from there on in which pools lie. The one field that is
+	 * read without the arena's lock: what belongs to a stride was made
+	 * before it is counted here. */
+	_Atomic size_t span;
+	uint32_t used;           /* strides */
 	uint32_t count;          /* pools */
 	size_t bytes;            /* of all pools */
 	unsigned advice_missing; /* bit n: enum smi_advice n */
 	struct smi_pool *table;  /* geometry.max_pools entries, the caller's */
-	unsigned char *metadata; /* of stride 0, in the caller's reservation */
-	size_t metadata_bytes;   /* from one stride's to the next: pages */
+	struct smi_strip strips[SMI_STRIPS]; /* the caller's */
 };
 
 /* Where an address lies. */
@@ -89,38 +97,19 @@ bool smi_pools_touch(const struct smi_pools *pools, uintptr_t address,
 /* Enter a pool of `bytes` in the table, at the strides that come next. */
 void smi_pools_enter(struct smi_pools *pools, size_t bytes);
 
+/* Let those see the strides that have been entered who hold no lock. */
+void smi_pools_publish(struct smi_pools *pools);
+
 static inline uintptr_t smi_pools_start(const struct smi_pools *pools,
                                         uint32_t pool)
 {
-	return pools->base + smi_geometry_pool_offset(&pools->geometry, pool);
+	return pools->start + ((uintptr_t)pool << pools->geometry.stride_shift);
 }
 
 static inline size_t smi_pools_bytes(const struct smi_pools *pools,
                                      uint32_t pool)
 {
-	return pools->table[pool].end - pools->table[pool].start;
-}
-
-static inline void *smi_pools_metadata(const struct smi_pools *pools,
-                                       uint32_t pool)
-{
-	return pools->metadata + pool * pools->metadata_bytes;
-}
-
-/* The pool that an address lies in, or NULL. Needs no lock. */
-static inline const struct smi_pool *smi_pools_locate(
-	const struct smi_pools *pools, uintptr_t address)
-{
-	/* Of an address before the base it is a large number. */
-	size_t stride = smi_geometry_stride_of(&pools->geometry,
-	                                       address - pools->base);
-	const struct smi_pool *pool = &pools->table[stride];
-
-	return stride < atomic_load_explicit(&pools->used,
-	                                     memory_order_acquire)
-	                       && address < pool->end
-	               ? pool
-	               : NULL;
+	return pools->table[pool].bytes;
 }
 
 /* The pool after `pool`, or SMI_NONE; the pool after SMI_NONE is the first. */

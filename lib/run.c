@@ -7,57 +7,80 @@
 
 #include <string.h>
 
-_Static_assert(sizeof(struct smi_span) <= SMI_SPAN_BYTES,
-               "the notes begin behind the span");
+#define CACHE_LINE ((size_t)64)
 
-static uint32_t unit_of(const struct smi_runs *runs, uint32_t run)
+enum { NOTES, HEADS, BUDDIES };
+_Static_assert(BUDDIES + 1 == SMI_STRIPS, "each strip has its use");
+
+/* The number of the first unit of a stride. */
+static uint32_t first_unit(const struct smi_runs *runs, uint32_t stride)
 {
-	return run - smi_runs_number(runs, smi_runs_pool(runs, run), 0);
+	return stride << runs->units_shift;
 }
 
-static size_t span_bytes(uint32_t units)
+/* Where a run lies in its pool. */
+static uint32_t unit_in_pool(const struct smi_runs *runs, uint32_t run)
 {
-	return SMI_SPAN_BYTES
-	       + units * (SMI_UNIT_NOTES_BYTES + sizeof(uint32_t))
-	       + smi_buddy_map_bytes(units);
+	return run - first_unit(runs, smi_runs_pool(runs, run));
 }
 
 /*
- * A pool of n strides has n times this. That is enough, since all terms grow
- * in proportion but for the few words that further orders take, which are less
- * than the headers that are saved (tests/unit_run.c tries it).
+ * A pool of n strides has n times this for its buddy allocator. That is enough,
+ * since the maps grow in proportion but for the few words that further orders
+ * take, which are less than the structures that are saved (tests/unit_run.c
+ * tries it).
  */
-size_t smi_runs_metadata_bytes(uint32_t stride_units)
+void smi_runs_plan_strips(struct smi_pools *pools)
 {
-	return span_bytes(stride_units);
+	uint32_t units = smi_geometry_stride_units(&pools->geometry);
+
+	pools->strips[NOTES].stride_bytes = units * SMI_UNIT_NOTES_BYTES;
+	pools->strips[HEADS].stride_bytes = units * sizeof(uint32_t);
+	pools->strips[BUDDIES].stride_bytes = smi_round_up(
+		sizeof(struct smi_buddy) + smi_buddy_map_bytes(units),
+		CACHE_LINE);
+}
+
+void smi_runs_start(struct smi_runs *runs, struct smi_pools *pools)
+{
+	runs->pools = pools;
+	runs->free_units = 0;
+	runs->start = pools->start;
+	runs->units_shift = pools->geometry.stride_shift - SMI_UNIT_SHIFT;
+	runs->notes = pools->strips[NOTES].at;
+	runs->heads = (uint32_t *)(void *)pools->strips[HEADS].at;
+	runs->buddies = pools->strips[BUDDIES].at;
+	runs->buddy_bytes = pools->strips[BUDDIES].stride_bytes;
 }
 
 static void update_best(struct smi_runs *runs, uint32_t pool)
 {
-	const struct smi_buddy *buddy = &smi_runs_span(runs, pool)->buddy;
-
-	runs->best[pool] = (uint8_t)(smi_buddy_largest(buddy) + 1);
+	runs->best[pool] = (uint8_t)(smi_buddy_largest(smi_runs_buddy(runs,
+	                                                              pool))
+	                             + 1);
 }
 
 void smi_runs_add_pool(struct smi_runs *runs, uint32_t pool)
 {
-	struct smi_span *span = smi_runs_span(runs, pool);
-	uint32_t units = runs->pools->table[pool].units;
-	uint32_t *heads = smi_runs_heads(&runs->pools->table[pool]);
+	struct smi_buddy *buddy = smi_runs_buddy(runs, pool);
+	uint32_t units = (uint32_t)(smi_pools_bytes(runs->pools, pool)
+	                            >> SMI_UNIT_SHIFT);
+	uint32_t first = first_unit(runs, pool);
 
-	smi_buddy_start(&span->buddy, units, heads + units);
-	memset(heads, 0xff, units * sizeof(uint32_t));
+	smi_buddy_start(buddy, units, buddy + 1);
+	/* With those of the guards. */
+	memset(runs->heads + first, 0xff,
+	       (first_unit(runs, runs->pools->used) - first)
+	       * sizeof(uint32_t));
 	runs->free_units += units;
 	update_best(runs, pool);
 }
 
-static void set_heads(struct smi_runs *runs, uint32_t pool, uint32_t from,
-                      uint32_t units, uint32_t head)
+static void set_heads(struct smi_runs *runs, uint32_t from, uint32_t units,
+                      uint32_t head)
 {
-	uint32_t *heads = smi_runs_heads(&runs->pools->table[pool]);
-
 	for (uint32_t unit = from; unit < from + units; unit++)
-		heads[unit] = head;
+		runs->heads[unit] = head;
 }
 
 uint32_t smi_runs_take(struct smi_runs *runs, uint32_t units,
@@ -70,94 +93,83 @@ uint32_t smi_runs_take(struct smi_runs *runs, uint32_t units,
 
 		if (runs->best[pool] < least)
 			continue;
-		start = smi_buddy_take(&smi_runs_span(runs, pool)->buddy, units,
+		start = smi_buddy_take(smi_runs_buddy(runs, pool), units,
 		                       align_order);
 		if (start == SMI_NONE)
 			continue;
-		set_heads(runs, pool, start, units, start);
+		start += first_unit(runs, pool);
+		set_heads(runs, start, units, start);
 		runs->free_units -= units;
 		update_best(runs, pool);
-		return smi_runs_number(runs, pool, start);
+		return start;
 	}
 	return SMI_NONE;
 }
 
 void smi_runs_give(struct smi_runs *runs, uint32_t run, uint32_t units)
 {
-	uint32_t pool = smi_runs_pool(runs, run), unit = unit_of(runs, run);
+	uint32_t pool = smi_runs_pool(runs, run);
 
-	set_heads(runs, pool, unit, units, SMI_NONE);
+	set_heads(runs, run, units, SMI_NONE);
 	runs->free_units += units;
-	smi_buddy_give(&smi_runs_span(runs, pool)->buddy, unit, units);
+	smi_buddy_give(smi_runs_buddy(runs, pool), unit_in_pool(runs, run),
+	               units);
 	update_best(runs, pool);
 }
 
 bool smi_runs_extend(struct smi_runs *runs, uint32_t run, uint32_t units,
                      uint32_t more)
 {
-	uint32_t pool = smi_runs_pool(runs, run), unit = unit_of(runs, run);
+	uint32_t pool = smi_runs_pool(runs, run);
 
-	if (!smi_buddy_take_at(&smi_runs_span(runs, pool)->buddy, unit + units,
-	                       more))
+	if (!smi_buddy_take_at(smi_runs_buddy(runs, pool),
+	                       unit_in_pool(runs, run) + units, more))
 		return false;
-	set_heads(runs, pool, unit + units, more, unit);
+	set_heads(runs, run + units, more, run);
 	runs->free_units -= more;
 	update_best(runs, pool);
 	return true;
 }
 
-uint32_t smi_runs_find(const struct smi_runs *runs, uint32_t pool,
-                       uintptr_t address)
-{
-	uint32_t unit = (uint32_t)((address
-	                            - smi_pools_start(runs->pools, pool))
-	                           >> SMI_UNIT_SHIFT);
-	uint32_t head = smi_runs_heads(&runs->pools->table[pool])[unit];
-
-	return head == SMI_NONE ? SMI_NONE : smi_runs_number(runs, pool, head);
-}
-
 bool smi_runs_is_run(const struct smi_runs *runs, uint32_t run)
 {
-	uint32_t pool, unit;
-
-	if (run >= smi_runs_number(runs, runs->pools->used, 0))
-		return false;
-	pool = smi_runs_pool(runs, run);
-	unit = unit_of(runs, run);
-	return unit < smi_runs_span(runs, pool)->buddy.units
-	       && smi_runs_heads(&runs->pools->table[pool])[unit] == unit;
+	return run < first_unit(runs, runs->pools->used)
+	       && runs->heads[run] == run;
 }
 
 uint32_t smi_runs_units(const struct smi_runs *runs, uint32_t run)
 {
-	uint32_t pool = smi_runs_pool(runs, run);
-	uint32_t units = smi_runs_span(runs, pool)->buddy.units;
-	const uint32_t *heads = smi_runs_heads(&runs->pools->table[pool]);
-	uint32_t unit = unit_of(runs, run), end = unit;
+	uint32_t end = run;
 
-	while (end < units && heads[end] == unit)
+	/* It ends at the latest in the guard. */
+	while (runs->heads[end] == run)
 		end++;
-	return end - unit;
+	return end - run;
 }
 
 const char *smi_runs_audit(const struct smi_runs *runs, uint32_t pool)
 {
-	const struct smi_span *span = smi_runs_span(runs, pool);
-	const uint32_t *heads = smi_runs_heads(&runs->pools->table[pool]);
-	const char *wrong = smi_buddy_audit(&span->buddy);
+	const struct smi_buddy *buddy = smi_runs_buddy(runs, pool);
+	const char *wrong = smi_buddy_audit(buddy);
+	uint32_t first = first_unit(runs, pool);
 
 	if (wrong != NULL)
 		return wrong;
-	if (runs->best[pool] != smi_buddy_largest(&span->buddy) + 1)
+	if (runs->best[pool] != smi_buddy_largest(buddy) + 1)
 		return "R2: the largest block of a pool is off";
-	for (uint32_t unit = 0; unit < span->buddy.units; unit++) {
-		uint32_t head = heads[unit];
+	for (uint32_t unit = 0; unit < buddy->units; unit++) {
+		uint32_t head = runs->heads[first + unit];
 
-		if (smi_buddy_is_free(&span->buddy, unit)
+		if (smi_buddy_is_free(buddy, unit)
 		            ? head != SMI_NONE
-		            : head > unit || heads[head] != head)
+		            : head > first + unit || head < first
+		                      || runs->heads[head] != head)
 			return "R1: a unit names the wrong run";
 	}
+	for (uint32_t unit = first + buddy->units;
+	     unit < first_unit(runs, runs->pools->used)
+	     && smi_runs_pool(runs, unit) == pool; unit++)
+		if (runs->heads[unit] != SMI_NONE)
+			return "R1: a guard is in a run";
 	return NULL;
 }

@@ -8,6 +8,10 @@
 /* A full slab is at most 16 KiB: the last one of a class then pins little. */
 #define FULL_MOST_UNITS 32u
 
+/* The check of what lies before a chunk takes longer for the first in a slab: so
+ * that is to be one of so many. */
+#define FULL_SLOTS ((size_t)16)
+
 /* At most one part in so many is tail. */
 #define FULL_PARTS ((size_t)128)
 #define SMALL_PARTS ((size_t)12)
@@ -25,27 +29,31 @@ unsigned smi_sizeclass_aligned(size_t bytes, size_t align)
 }
 
 /*
- * The fewest units of which at most one part in `parts` is tail, or those with
- * the smallest part.
+ * The fewest units that have at least `slots` slots and of which at most one
+ * part in `parts` is tail, or failing that, 0.
  */
-static uint32_t fewest_units(size_t slot_bytes, size_t parts)
+static uint32_t fewest_units(size_t slot_bytes, size_t slots, size_t parts)
 {
-	uint32_t best = 0;
-	size_t best_tail = SIZE_MAX;
-
-	for (uint32_t units = (uint32_t)smi_units_for(slot_bytes);
+	for (uint32_t units = (uint32_t)smi_units_for(slots * slot_bytes);
 	     units <= FULL_MOST_UNITS; units++) {
-		size_t total = units * SMI_UNIT_BYTES;
-		/* In millionths of the total. */
-		size_t tail = total % slot_bytes * 1000000 / total;
+		size_t bytes = units * SMI_UNIT_BYTES;
 
-		if (tail * parts <= 1000000)
+		if (bytes % slot_bytes * parts <= bytes)
 			return units;
-		if (tail < best_tail) {
-			best = units;
-			best_tail = tail;
-		}
 	}
+	return 0;
+}
+
+/* Those that have the smallest part of tail. */
+static uint32_t least_tail(size_t slot_bytes)
+{
+	uint32_t best = (uint32_t)smi_units_for(slot_bytes);
+
+	for (uint32_t units = best; units <= FULL_MOST_UNITS; units++)
+		/* The tails as parts of both, without fractions. */
+		if (units * SMI_UNIT_BYTES % slot_bytes * best
+		    < best * SMI_UNIT_BYTES % slot_bytes * units)
+			best = units;
 	return best;
 }
 
@@ -53,13 +61,20 @@ uint32_t smi_sizeclass_units(unsigned class, enum smi_slab_extent extent)
 {
 	size_t slot_bytes = smi_sizeclass_bytes(class);
 
+	uint32_t units = 0;
+
 	switch (extent) {
 	case SMI_SLAB_FULL:
-		return fewest_units(slot_bytes, FULL_PARTS);
+		units = fewest_units(slot_bytes, FULL_SLOTS, FULL_PARTS);
+		if (units == 0)
+			units = fewest_units(slot_bytes, 1, FULL_PARTS);
+		break;
 	case SMI_SLAB_SMALL:
-		return fewest_units(slot_bytes, SMALL_PARTS);
+		units = fewest_units(slot_bytes, 1, SMALL_PARTS);
+		break;
 	case SMI_SLAB_LEAST:
 	default:
 		return (uint32_t)smi_units_for(slot_bytes);
 	}
+	return units != 0 ? units : least_tail(slot_bytes);
 }

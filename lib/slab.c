@@ -190,7 +190,6 @@ bool smi_slab_take(struct smi_slabs *slabs, struct smi_spot spot, size_t size,
                    struct smi_place *place, struct smi_finding *finding)
 {
 	uint32_t run = spot.run;
-	const struct smi_pool *pool;
 	struct smi_slab *slab = smi_slab_of(slabs->runs, run);
 	uint32_t slot = spot.slot != SMI_NONE ? spot.slot
 	                                      : random_slot(slabs, slab);
@@ -200,15 +199,7 @@ bool smi_slab_take(struct smi_slabs *slabs, struct smi_spot spot, size_t size,
 		return false;
 	take_slot(slabs, run, slab, slot);
 	set_chunk(slabs, slab, slot, start, size);
-	pool = smi_runs_pool_of(slabs->runs, run);
-	*place = (struct smi_place){
-		.pool = pool,
-		.head = run - smi_runs_number(slabs->runs, pool->first, 0),
-		.slot = slot,
-		.slab = slab,
-		.start = start,
-		.size = size,
-	};
+	*place = (struct smi_place){run, slot, slab, start, size};
 	return true;
 }
 
@@ -248,9 +239,9 @@ void smi_slab_return(struct smi_slabs *slabs, const struct smi_place *place)
 	smi_bitmap_set(smi_slab_free_bits(slab), place->slot);
 	slabs->taken_bytes -= slab->slot_bytes;
 	if (slab->free++ == 0 && slab->class != SMI_ALONE)
-		list_add(slabs, smi_slab_run(slabs->runs, place));
+		list_add(slabs, place->run);
 	if (slab->free == slab->slots)
-		close_slab(slabs, smi_slab_run(slabs->runs, place), slab);
+		close_slab(slabs, place->run, slab);
 }
 
 void smi_slab_give(struct smi_slabs *slabs, const struct smi_place *place)
@@ -279,7 +270,7 @@ static void shrink(struct smi_slabs *slabs, struct smi_place *place,
 	size_t bytes = units * SMI_UNIT_BYTES;
 
 	smi_wipe(place->start + bytes, slab->slot_bytes - bytes);
-	smi_runs_give(slabs->runs, smi_slab_run(slabs->runs, place) + units, slab->units - units);
+	smi_runs_give(slabs->runs, place->run + units, slab->units - units);
 	slabs->taken_bytes -= slab->slot_bytes - bytes;
 	slab->units = units;
 	slab->slot_bytes = bytes;
@@ -300,9 +291,9 @@ bool smi_slab_reunit(struct smi_slabs *slabs, struct smi_place *place,
 			shrink(slabs, place, units);
 		return true;
 	}
-	if (!smi_runs_extend(slabs->runs, smi_slab_run(slabs->runs, place), had, units - had))
+	if (!smi_runs_extend(slabs->runs, place->run, had, units - had))
 		return false;
-	if (!check_zero(slabs, smi_slab_run(slabs->runs, place), place->start + slab->slot_bytes,
+	if (!check_zero(slabs, place->run, place->start + slab->slot_bytes,
 	                bytes - slab->slot_bytes, finding))
 		return false;
 	count_taken(slabs, bytes - slab->slot_bytes);

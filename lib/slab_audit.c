@@ -42,8 +42,7 @@ static bool audit_slot(const struct smi_slabs *slabs, uint32_t run,
 		return audit_zero(slabs, pool,
 		                  smi_slab_slot(slabs->runs, run, slab, slot),
 		                  slab->slot_bytes, finding);
-	if ((size_t)(entry - 1) > slab->slot_bytes
-	    || (size_t)(entry - 1) < SMI_CANARY_LEAST_BYTES)
+	if (entry > slab->slot_bytes || entry < SMI_CANARY_LEAST_BYTES)
 		return smi_finding_broken(finding, pool,
 		                          "S1: a slack is off");
 	sums->chunks++;
@@ -127,7 +126,7 @@ bool smi_slab_audit(const struct smi_slabs *slabs, uint32_t pool,
 	size_t bytes = smi_pools_bytes(slabs->runs->pools, pool), at = 0;
 
 	while (at < bytes) {
-		uint32_t run = smi_runs_find(slabs->runs, pool, start + at);
+		uint32_t run = smi_runs_find(slabs->runs, start + at);
 
 		if (run == SMI_NONE) {
 			if (!audit_zero(slabs, pool,

@@ -29,7 +29,7 @@ bool smi_slab_find(const struct smi_slabs *slabs, uintptr_t address,
 	case SMI_PLACE_POOL:
 		break;
 	}
-	if (!smi_slab_locate(&slabs->runs->pools->table[pool], address, place)
+	if (!smi_slab_locate(slabs->runs, address, place)
 	    || place->slot >= place->slab->slots)
 		return smi_slab_found(slabs, pool, finding, SMI_UNALLOCATED,
 		                      (void *)address, 0, 0);
@@ -56,34 +56,68 @@ bool smi_slab_find(const struct smi_slabs *slabs, uintptr_t address,
 /* A field that another thread may be writing, read once. */
 #define READ_ONCE(field) (*(const volatile __typeof__(field) *)&(field))
 
-SMI_RACY bool smi_slab_is_sound_before(const struct smi_canary_key *key,
-                                       const struct smi_pool *pool,
-                                       const unsigned char *start)
+/* Whether the end of a slot with that entry is as it was left, the canary of a
+ * chunk or zero. */
+SMI_RACY static bool end_is_sound(const struct smi_canary_key *key,
+                                  const unsigned char *start,
+                                  size_t slot_bytes, uint16_t entry)
 {
-	size_t offset = (uintptr_t)start - pool->start, bytes, slot_bytes;
-	uint32_t head, slots;
+	const smi_word *end = (const void *)(start + slot_bytes);
+
+	if (entry <= SMI_ENTRY_CACHED)
+		return (end[-1] | end[-2]) == 0;
+	return entry <= slot_bytes
+	       && smi_canary_is_sound(key, start, slot_bytes - entry,
+	                              slot_bytes);
+}
+
+/* Whether what lies before a run that starts at `start` is sound. */
+SMI_RACY static bool is_sound_before(const struct smi_runs *runs,
+                                     const struct smi_canary_key *key,
+                                     const unsigned char *start)
+{
+	size_t offset = (uintptr_t)start - runs->start, bytes, slot_bytes;
+	uint32_t unit = (uint32_t)(offset >> SMI_UNIT_SHIFT), head, slots;
 	struct smi_slab *slab;
 
-	if (offset == 0)
+	/* Before the first unit of a pool is its guard. */
+	if ((unit & (((uint32_t)1 << runs->units_shift) - 1)) == 0
+	    && smi_runs_pool(runs, unit) == smi_runs_stride(runs, unit))
 		return true;
-	head = READ_ONCE(smi_runs_heads(pool)[(offset >> SMI_UNIT_SHIFT) - 1]);
+	head = READ_ONCE(runs->heads[unit - 1]);
 	if (head == SMI_NONE)
-		return smi_slab_end_is_sound(key, start - BEFORE_BYTES,
-		                             BEFORE_BYTES, SMI_ENTRY_FREE);
-	slab = smi_runs_unit_notes(pool, head);
+		return end_is_sound(key, start - BEFORE_BYTES, BEFORE_BYTES,
+		                    SMI_ENTRY_FREE);
+	slab = smi_runs_notes(runs, head);
 	slots = READ_ONCE(slab->slots);
 	slot_bytes = READ_ONCE(slab->slot_bytes);
-	bytes = offset - head * SMI_UNIT_BYTES;
+	bytes = (unit - head) * SMI_UNIT_BYTES;
 	/* Of a run that is being made or given back anything may be read: what
 	 * is used of it has to lie inside. */
-	if (head * SMI_UNIT_BYTES >= offset || slots == 0
+	if (slots == 0
 	    || slot_bytes < SMI_ALIGN_BYTES || slot_bytes > bytes / slots)
 		return false;
 	if (slots * slot_bytes < bytes)
-		return smi_slab_end_is_sound(key, start - BEFORE_BYTES,
-		                             BEFORE_BYTES, SMI_ENTRY_FREE);
-	return smi_slab_end_is_sound(key, start - slot_bytes, slot_bytes,
-	                             smi_slab_entry(slab, slots - 1));
+		return end_is_sound(key, start - BEFORE_BYTES, BEFORE_BYTES,
+		                    SMI_ENTRY_FREE);
+	return end_is_sound(key, start - slot_bytes, slot_bytes,
+	                    smi_slab_entry(slab, slots - 1));
+}
+
+SMI_RACY bool smi_slab_is_sound(const struct smi_runs *runs,
+                                const struct smi_canary_key *key,
+                                const struct smi_place *place)
+{
+	struct smi_slab *slab = place->slab;
+
+	if (!smi_canary_is_sound(key, place->start, place->size,
+	                         slab->slot_bytes))
+		return false;
+	if (place->slot == 0)
+		return is_sound_before(runs, key, place->start);
+	return end_is_sound(key, place->start - slab->slot_bytes,
+	                    slab->slot_bytes,
+	                    smi_slab_entry(slab, place->slot - 1));
 }
 
 /* ---- Exclusive ---------------------------------------------------------- */
@@ -145,7 +179,7 @@ static bool check_before_run(const struct smi_slabs *slabs, uint32_t run,
 
 	if (start == smi_pools_start(slabs->runs->pools, pool))
 		return true;
-	before = smi_runs_find(slabs->runs, pool, start - 1);
+	before = smi_runs_find(slabs->runs, start - 1);
 	if (before == SMI_NONE)
 		return check_free_before(slabs, run, unit, SMI_UNIT_BYTES,
 		                         finding);
@@ -162,7 +196,7 @@ bool smi_slab_check(const struct smi_slabs *slabs,
                     const struct smi_place *place,
                     struct smi_finding *finding)
 {
-	uint32_t run = smi_slab_run(slabs->runs, place);
+	uint32_t run = place->run;
 
 	if (!smi_slab_check_canary(slabs, run, place->slot, SMI_OVERFLOW,
 	                           finding))

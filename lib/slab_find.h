@@ -31,41 +31,35 @@ bool smi_slab_check(const struct smi_slabs *slabs,
                     const struct smi_place *place,
                     struct smi_finding *finding);
 
-/* The same for what lies before a run that starts at `start` of a pool, without
- * lock or finding. */
-bool smi_slab_is_sound_before(const struct smi_canary_key *key,
-                              const struct smi_pool *pool,
-                              const unsigned char *start);
-
-/* Whether the end of a slot is as it was left: the canary of a chunk, or zero.
- * Without lock. */
-SMI_RACY static inline bool smi_slab_end_is_sound(
-	const struct smi_canary_key *key, const unsigned char *start,
-	size_t slot_bytes, uint16_t entry)
-{
-	const smi_word *end = (const void *)(start + slot_bytes);
-
-	if (entry <= SMI_ENTRY_CACHED)
-		return (end[-1] | end[-2]) == 0;
-	if ((size_t)(entry - 1) > slot_bytes)
-		return false;
-	return smi_canary_is_sound(key, start, slot_bytes - (size_t)(entry - 1),
-	                           slot_bytes);
-}
-
 /* smi_slab_check() without lock or finding. */
-static inline bool smi_slab_is_sound(const struct smi_canary_key *key,
-                                     const struct smi_place *place,
-                                     size_t slot_bytes)
+bool smi_slab_is_sound(const struct smi_runs *runs,
+                       const struct smi_canary_key *key,
+                       const struct smi_place *place);
+
+/*
+ * The same where both canaries are at most short and the slot is not the first
+ * of its slab: what is most common, written out. False may also be that it is
+ * not so.
+ */
+SMI_RACY static inline bool smi_slab_is_plainly_sound(
+	const struct smi_canary_key *key, const struct smi_place *place,
+	size_t slot_bytes)
 {
-	if (!smi_canary_is_sound(key, place->start, place->size, slot_bytes))
+	const smi_word *start = (const void *)place->start;
+	uint16_t before;
+
+	if (slot_bytes - place->size > SMI_CANARY_SHORT_BYTES
+	    || place->slot == 0
+	    || !smi_canary_ends_are_sound(key, start, place->size, slot_bytes))
 		return false;
-	if (place->slot == 0)
-		return smi_slab_is_sound_before(key, place->pool,
-		                                place->start);
-	return smi_slab_end_is_sound(key, place->start - slot_bytes, slot_bytes,
-	                             smi_slab_entry(place->slab,
-	                                            place->slot - 1));
+	/* That not too much is held in registers at a time. */
+	__asm__ volatile("" : : : "memory");
+	before = smi_slab_entry(place->slab, place->slot - 1);
+	if (before <= SMI_ENTRY_CACHED)
+		return (start[-1] | start[-2]) == 0;
+	return before <= SMI_CANARY_SHORT_BYTES
+	       && smi_canary_ends_are_sound(key, place->start - slot_bytes,
+	                                    slot_bytes - before, slot_bytes);
 }
 
 /*

@@ -5,9 +5,9 @@
  *
  *     | struct smi_slab | entry of each slot, SMI_ENTRY_FREE | free bits |
  *
- * The entry of a slot that holds a chunk is 1 + its slack, which is its place
- * less its size, that is its canary. A slack is at least SMI_CANARY_LEAST_BYTES
- * and fits 16 bits, since a place is chosen for its size.
+ * The entry of a slot that holds a chunk is its slack: its place less its size,
+ * that is its canary. It is at least SMI_CANARY_LEAST_BYTES and fits 16 bits,
+ * since a place is chosen for its size.
  *
  * The entry after the last is that of the tail, in which no chunk begins.
  *
@@ -55,13 +55,12 @@ _Static_assert(sizeof(struct smi_slab) + SMI_WORD_BITS / 8
                "the notes of a unit hold the metadata of its slots");
 _Static_assert(SMI_SLOT_MOST_BYTES + SMI_UNIT_BYTES < UINT16_MAX,
                "the slack of a chunk fits 16 bits");
-_Static_assert(SMI_CANARY_LEAST_BYTES + 1 > SMI_ENTRY_CACHED,
+_Static_assert(SMI_CANARY_LEAST_BYTES > SMI_ENTRY_CACHED,
                "the entry of a chunk is none of the others");
 
 /* A slot, and the chunk in it. */
 struct smi_place {
-	const struct smi_pool *pool;
-	uint32_t head; /* the unit of the pool that the slab starts in */
+	uint32_t run;
 	uint32_t slot;
 	struct smi_slab *slab;
 	unsigned char *start;
@@ -112,13 +111,13 @@ static inline unsigned char *smi_slab_slot(const struct smi_runs *runs,
 static inline size_t smi_slab_chunk_size(const struct smi_slab *slab,
                                          uint16_t entry)
 {
-	return slab->slot_bytes - (size_t)(entry - 1);
+	return slab->slot_bytes - entry;
 }
 
 /* The entry of a chunk of `size` bytes in such a slot. */
 static inline uint16_t smi_slab_chunk_entry(size_t slot_bytes, size_t size)
 {
-	return (uint16_t)(slot_bytes - size + 1);
+	return (uint16_t)(slot_bytes - size);
 }
 
 /* For slots of a class, which have at least 16 bytes. */
@@ -145,53 +144,48 @@ static inline uint64_t smi_slab_divide(const struct smi_slab *slab,
  * The slot that holds the byte at an address of a pool, but for the size of its
  * chunk; the slot number is as above. False: no run holds it.
  */
-static inline bool smi_slab_locate(const struct smi_pool *pool,
+static inline bool smi_slab_locate(const struct smi_runs *runs,
                                    uintptr_t address, struct smi_place *place)
 {
-	uint32_t unit = (uint32_t)((address - pool->start) >> SMI_UNIT_SHIFT);
-	uint32_t head = smi_runs_heads(pool)[unit];
-	unsigned char *start = (unsigned char *)pool->start
-	                       + head * SMI_UNIT_BYTES;
+	uint32_t run = smi_runs_find(runs, address);
+	uintptr_t start;
 
-	if (head == SMI_NONE)
+	if (run == SMI_NONE)
 		return false;
-	place->pool = pool;
-	place->head = head;
-	place->slab = smi_runs_unit_notes(pool, head);
-	place->slot = (uint32_t)(smi_slab_divide(place->slab,
-	                                         address - (uintptr_t)start)
+	start = smi_runs_address(runs, run);
+	place->run = run;
+	place->slab = smi_runs_notes(runs, run);
+	place->slot = (uint32_t)(smi_slab_divide(place->slab, address - start)
 	                         >> 32);
-	place->start = start + place->slot * place->slab->slot_bytes;
+	place->start = (unsigned char *)start
+	               + place->slot * place->slab->slot_bytes;
 	return true;
 }
 
-/* The same for an address at which a slot of a slab begins, not of a chunk that
- * is alone. False: it does not. */
-static inline bool smi_slab_locate_slot(const struct smi_pool *pool,
-                                        unsigned char *start,
-                                        struct smi_place *place)
+/*
+ * The same for an address at which a slot of a slab begins, not of a chunk that
+ * is alone. False: it does not. Any address may be asked.
+ */
+static inline bool smi_slab_locate_slot(const struct smi_runs *runs,
+                                        void *start, struct smi_place *place)
 {
-	size_t offset = (uintptr_t)start - pool->start;
-	uint32_t head = smi_runs_heads(pool)[offset >> SMI_UNIT_SHIFT];
+	size_t offset = (uintptr_t)start - runs->start;
 	uint64_t quotient;
+	uint32_t run;
 
-	if (head == SMI_NONE)
+	if (offset >= atomic_load_explicit(&runs->pools->span,
+	                                   memory_order_acquire))
 		return false;
-	place->pool = pool;
-	place->head = head;
-	place->slab = smi_runs_unit_notes(pool, head);
+	run = runs->heads[offset >> SMI_UNIT_SHIFT];
+	if (run == SMI_NONE)
+		return false;
+	place->run = run;
+	place->slab = smi_runs_notes(runs, run);
 	quotient = smi_slab_divide(place->slab,
-	                           offset - head * SMI_UNIT_BYTES);
+	                           offset - run * SMI_UNIT_BYTES);
 	place->slot = (uint32_t)(quotient >> 32);
 	place->start = start;
 	return (uint32_t)quotient < place->slab->inverse;
-}
-
-/* The number of the run that a place is in. */
-static inline uint32_t smi_slab_run(const struct smi_runs *runs,
-                                    const struct smi_place *place)
-{
-	return smi_runs_number(runs, place->pool->first, place->head);
 }
 
 #endif /* SMI_SLAB_NOTES_H */

@@ -8,17 +8,28 @@
 /* How many slabs of a list are looked at for one that is at home. */
 #define SEARCH_MOST 8
 
-/* A slab that is begun only for its home's sake is at most this part of the
- * pools, and is begun only while half of them is in no slab. */
-#define HOME_PARTS ((size_t)256)
+/* There is room as long as a full slab is at most this part of the pools, and
+ * half of them is in no slab. */
+#define ROOMY_PARTS ((size_t)256)
+
+/* Whether there is so much room that a class may begin with a full slab, and each
+ * thread have slabs of its own. */
+static bool is_roomy(const struct smi_slabs *slabs, unsigned class)
+{
+	size_t units = slabs->runs->pools->bytes >> SMI_UNIT_SHIFT;
+
+	return slabs->extents[class][SMI_SLAB_FULL] <= units / ROOMY_PARTS
+	       && slabs->runs->free_units > units / 2;
+}
 
 /* A new slab of a class, or SMI_NONE. */
 static uint32_t open_slab(struct smi_slabs *slabs, unsigned class)
 {
 	const uint8_t *units_of = slabs->extents[class];
-	unsigned extent = slabs->units[class] < units_of[SMI_SLAB_FULL]
-	                          ? SMI_SLAB_SMALL
-	                          : SMI_SLAB_FULL;
+	unsigned extent = slabs->units[class] >= units_of[SMI_SLAB_FULL]
+	                                  || is_roomy(slabs, class)
+	                          ? SMI_SLAB_FULL
+	                          : SMI_SLAB_SMALL;
 	uint32_t run;
 
 	for (;; extent--) {
@@ -46,15 +57,6 @@ static uint32_t slab_at_home(struct smi_slabs *slabs, unsigned class,
 		run = slab->next;
 	}
 	return SMI_NONE;
-}
-
-/* Whether there is so much room that each thread may have slabs of its own. */
-static bool is_roomy(const struct smi_slabs *slabs, unsigned class)
-{
-	size_t units = slabs->runs->pools->bytes >> SMI_UNIT_SHIFT;
-
-	return slabs->extents[class][SMI_SLAB_FULL] <= units / HOME_PARTS
-	       && slabs->runs->free_units > units / 2;
 }
 
 uint32_t smi_spot_slab(struct smi_slabs *slabs, unsigned class, uint16_t home)

@@ -12,7 +12,7 @@
  * from some 2 KiB on hands over to a string instruction that takes twice as
  * long for memory that is in the cache. So it is called for a piece at a time.
  */
-#define PIECE_BYTES ((size_t)1024)
+#define PIECE_BYTES ((size_t)2048)
 
 void smi_wipe(void *p, size_t bytes)
 {

@@ -41,7 +41,8 @@ static inline void smi_zero_four_granules(unsigned char *at)
 	smi_zero_granule(at + 48);
 }
 
-static inline void smi_wipe_granules(void *p, size_t bytes)
+/* Of up to SMI_GRANULES_WRITTEN_OUT bytes. */
+static inline void smi_wipe_few_granules(void *p, size_t bytes)
 {
 	unsigned char *first = p, *end = first + bytes;
 
@@ -52,17 +53,23 @@ static inline void smi_wipe_granules(void *p, size_t bytes)
 		smi_zero_granule(first + second);
 		smi_zero_granule(end - 16 - second);
 		smi_zero_granule(end - 16);
-	} else if (bytes <= SMI_GRANULES_WRITTEN_OUT) {
+	} else {
 		smi_zero_four_granules(first);
 		smi_zero_four_granules(end - 64);
 		if (bytes > 128) {
 			smi_zero_four_granules(first + 64);
 			smi_zero_four_granules(end - 128);
 		}
-	} else {
-		smi_wipe(p, bytes);
 	}
 	__asm__ volatile("" : : "r"(p) : "memory");
+}
+
+static inline void smi_wipe_granules(void *p, size_t bytes)
+{
+	if (bytes <= SMI_GRANULES_WRITTEN_OUT)
+		smi_wipe_few_granules(p, bytes);
+	else
+		smi_wipe(p, bytes);
 }
 
 static inline void smi_or_granule(smi_granule *any, const unsigned char *at)

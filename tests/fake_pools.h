@@ -33,11 +33,12 @@ static inline void fake_start(struct fake *fake, size_t page_bytes,
 	memset(pools->reservation, 0, g->reserve_bytes);
 	pools->base = (uintptr_t)pools->reservation;
 	pools->table = calloc(max_pools, sizeof(*pools->table));
-	pools->metadata_bytes = smi_round_up(
-		smi_runs_metadata_bytes(smi_geometry_stride_units(g)),
-		page_bytes);
-	pools->metadata = calloc(max_pools, pools->metadata_bytes);
-	fake->runs.pools = pools;
+	pools->start = pools->base + smi_geometry_pool_offset(g, 0);
+	smi_runs_plan_strips(pools);
+	for (int i = 0; i < SMI_STRIPS; i++)
+		pools->strips[i].at = calloc(max_pools,
+		                             pools->strips[i].stride_bytes);
+	smi_runs_start(&fake->runs, pools);
 	fake->runs.best = calloc(max_pools, 1);
 }
 
@@ -50,6 +51,7 @@ static inline uint32_t fake_add(struct fake *fake, size_t bytes)
 	ck_assert(smi_pools_have_strides(pools, bytes));
 	smi_pools_enter(pools, bytes);
 	smi_runs_add_pool(&fake->runs, pool);
+	smi_pools_publish(pools);
 	return pool;
 }
 
@@ -57,7 +59,8 @@ static inline void fake_end(struct fake *fake)
 {
 	free(fake->pools.reservation);
 	free(fake->pools.table);
-	free(fake->pools.metadata);
+	for (int i = 0; i < SMI_STRIPS; i++)
+		free(fake->pools.strips[i].at);
 	free(fake->runs.best);
 }
 

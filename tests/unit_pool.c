@@ -23,9 +23,12 @@ static void start(void)
 	ck_assert_int_eq(smi_geometry_plan(&pools.geometry, page, 3 * page,
 	                                   STRIDES), SMI_GEOMETRY_FITS);
 	pools.table = table;
-	pools.metadata_bytes = page;
-	pools.metadata = smi_os_reserve(STRIDES * page);
-	ck_assert_ptr_nonnull(pools.metadata);
+	/* Pages of which strides share none, some, and all. */
+	for (size_t i = 0; i < SMI_STRIPS; i++) {
+		pools.strips[i].stride_bytes = (page >> i) + (i == 1 ? 8 : 0);
+		pools.strips[i].at = smi_os_reserve((STRIDES + 1) * page);
+		ck_assert_ptr_nonnull(pools.strips[i].at);
+	}
 	ck_assert_int_eq(smi_pools_map(&pools), 0);
 }
 
@@ -33,7 +36,8 @@ static void end(void)
 {
 	ck_assert_ptr_null(smi_pools_audit(&pools));
 	smi_pools_unmap(&pools);
-	smi_os_release(pools.metadata, STRIDES * page);
+	for (size_t i = 0; i < SMI_STRIPS; i++)
+		smi_os_release(pools.strips[i].at, (STRIDES + 1) * page);
 }
 
 static enum smi_pool_place find(uintptr_t address, uint32_t *pool)
@@ -91,7 +95,12 @@ START_TEST(pools_can_be_written_and_walked)
 	while ((pool = smi_pools_next(&pools, pool)) != SMI_NONE) {
 		memset((void *)smi_pools_start(&pools, pool), 1,
 		       smi_pools_bytes(&pools, pool));
-		memset(smi_pools_metadata(&pools, pool), 1, page);
+		for (size_t i = 0; i < SMI_STRIPS; i++) {
+			const struct smi_strip *strip = &pools.strips[i];
+
+			memset(strip->at + pool * strip->stride_bytes, 1,
+			       strip->stride_bytes);
+		}
 		count--;
 	}
 	ck_assert_uint_eq(count, 0);
@@ -128,9 +137,9 @@ START_TEST(the_audit_sees_damage)
 	table[2].first = 0;
 	ck_assert_ptr_nonnull(smi_pools_audit(&pools));
 	table[2].first = 1;
-	table[1].end -= 1;
+	table[1].bytes -= 1;
 	ck_assert_ptr_nonnull(smi_pools_audit(&pools));
-	table[1].end += 1;
+	table[1].bytes += 1;
 	pools.count++;
 	ck_assert_ptr_nonnull(smi_pools_audit(&pools));
 	pools.count--;

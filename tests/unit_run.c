@@ -28,7 +28,7 @@ static void use_whole_pool(uint32_t pool, size_t bytes)
 	ck_assert_uint_eq(start, smi_pools_start(&fake.pools, pool));
 	ck_assert_uint_eq(smi_runs_pool(&fake.runs, run), pool);
 	for (size_t at = 0; at < bytes; at += SMI_UNIT_BYTES)
-		ck_assert_uint_eq(smi_runs_find(&fake.runs, pool, start + at),
+		ck_assert_uint_eq(smi_runs_find(&fake.runs, start + at),
 		                  run);
 	/* All notes can be written without touching anything else. */
 	memset(smi_runs_notes(&fake.runs, run), 0x77,
@@ -48,26 +48,23 @@ START_TEST(metadata_of_a_large_pool_fit_its_strides)
 			size_t stride = smi_geometry_stride(
 				&fake.pools.geometry);
 			size_t bytes = strides * stride - 4096;
-			const unsigned char *end;
+			const struct smi_strip *strip;
 			struct smi_buddy *buddy;
 			uint32_t pool;
 
 			fake.pools.used = 0;
 			fake.pools.count = 0;
 			fake.pools.bytes = 0;
-			memset(fake.pools.metadata, 0,
-			       40 * fake.pools.metadata_bytes);
+			for (size_t i = 0; i < SMI_STRIPS; i++) {
+				strip = &fake.pools.strips[i];
+				memset(strip->at, 0, 40 * strip->stride_bytes);
+			}
 			memset(fake.runs.best, 0, 40);
 			pool = fake_add(&fake, bytes);
-			end = (unsigned char *)smi_pools_metadata(&fake.pools,
-			                                          pool)
-			      + strides * fake.pools.metadata_bytes;
-			/* The maps are the last that lies there. */
-			buddy = &smi_runs_span(&fake.runs, pool)->buddy;
-			ck_assert((unsigned char *)smi_runs_heads(
-					  &fake.pools.table[pool])
-			          + buddy->units * sizeof(uint32_t)
-			          + smi_buddy_map_bytes(buddy->units) <= end);
+			buddy = smi_runs_buddy(&fake.runs, pool);
+			ck_assert_uint_le(sizeof(*buddy) + smi_buddy_map_bytes(
+						  buddy->units),
+			                  strides * fake.runs.buddy_bytes);
 			use_whole_pool(pool, bytes);
 		}
 		fake_end(&fake);

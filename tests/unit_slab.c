@@ -85,7 +85,7 @@ START_TEST(every_class_fills_and_empties)
 		ck_assert_uint_eq(slabs.units[class], 0);
 	}
 	ck_assert_int_eq(smi_buddy_largest(
-		&smi_runs_span(&fake.runs, 0)->buddy), 7);
+		smi_runs_buddy(&fake.runs, 0)), 7);
 	fake_end(&fake);
 }
 END_TEST
@@ -297,7 +297,7 @@ START_TEST(the_audit_sees_damage)
 
 	slabs.partial[slab->class] = SMI_NONE;
 	ck_assert(!audit());
-	slabs.partial[slab->class] = smi_slab_run(&fake.runs, &place);
+	slabs.partial[slab->class] = place.run;
 
 	/* What cannot be is not followed. */
 	for (int field = 0; field < 9; field++) {
@@ -329,9 +329,9 @@ START_TEST(the_audit_sees_damage)
 	ck_assert(!audit());
 	ck_assert_int_eq(finding.kind, SMI_FREE_WRITTEN);
 	((unsigned char *)smi_pools_start(&fake.pools, 0))[65535] = 0;
-	((unsigned char *)smi_runs_address(&fake.runs, smi_slab_run(&fake.runs, &place)))[511] = 1;
+	((unsigned char *)smi_runs_address(&fake.runs, place.run))[511] = 1;
 	ck_assert(!audit());
-	((unsigned char *)smi_runs_address(&fake.runs, smi_slab_run(&fake.runs, &place)))[511] = 0;
+	((unsigned char *)smi_runs_address(&fake.runs, place.run))[511] = 0;
 	check();
 	fake_end(&fake);
 }

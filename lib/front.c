@@ -1,0 +1,173 @@
+/*
+ * front.c - allocating and freeing: the thread's cache first, then the arena
+ *
+ * Each step hands over to the next as the last thing that it does, so that the
+ * first, which is mostly the only one, has nothing to save for later.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "front.h"
+
+#include "arena.h"
+#include "default.h"
+#include "error.h"
+#include "fault.h"
+
+#include <errno.h>
+
+/* ---- Taking ------------------------------------------------------------- */
+
+void *smi_front_take_aligned(const char *call, size_t align, size_t size)
+{
+	struct smi_arena *arena = smi_default_enter(call);
+	void *chunk = NULL;
+
+	if (arena == NULL)
+		return NULL;
+	if (align > smi_arena_max_align(arena))
+		smi_error_set(EINVAL, "%s: alignment %zu is more than half of "
+		              "pool_size, %zu", call, align,
+		              smi_arena_max_align(arena));
+	else
+		chunk = smi_arena_take(arena, smi_default_cache(), call, align,
+		                       size);
+	smi_default_leave(arena);
+	return chunk;
+}
+
+/* What is not plain; the cache is busy. */
+static SMI_APART void *take_other(const char *call, struct smi_cache *cache,
+                                  struct smi_bin *bin, size_t size)
+{
+	void *chunk = smi_cache_use(cache, bin, size);
+
+	smi_cache_leave(cache);
+	if (chunk != NULL)
+		return chunk;
+	return smi_front_take_aligned(call, SMI_ALIGN_BYTES, size);
+}
+
+/* When the cache could not simply be entered. */
+static SMI_APART void *take_slowly(const char *call, size_t size)
+{
+	struct smi_cache *cache = smi_default_cache();
+	struct smi_bin *bin;
+
+	if (cache != NULL && size <= SMI_CACHED_MOST_BYTES
+	    && smi_cache_enter_slowly(cache)) {
+		bin = smi_cache_bin_for(cache, size);
+		if (bin != NULL)
+			return take_other(call, cache, bin, size);
+		smi_cache_leave(cache);
+	}
+	return smi_front_take_aligned(call, SMI_ALIGN_BYTES, size);
+}
+
+void *smi_front_take(const char *call, size_t size)
+{
+	struct smi_cache *cache = smi_thread.cache;
+	struct smi_bin *bin;
+	void *chunk;
+
+	if (SMI_UNLIKELY(!smi_default_has_cache()
+	                 || size > SMI_CACHED_MOST_BYTES
+	                 || !smi_cache_enter(cache)))
+		return take_slowly(call, size);
+	bin = smi_cache_bin_for(cache, size);
+	if (SMI_UNLIKELY(bin == NULL)) {
+		smi_cache_leave(cache);
+		return smi_front_take_aligned(call, SMI_ALIGN_BYTES, size);
+	}
+	chunk = smi_cache_use_plain(cache, bin, size);
+	if (chunk == NULL)
+		return take_other(call, cache, bin, size);
+	smi_cache_leave(cache);
+	return chunk;
+}
+
+/* ---- Giving back -------------------------------------------------------- */
+
+void smi_front_check_closed(const char *call, const void *ptr)
+{
+	if (!smi_fault_is_dying() && !smi_default_is_inherited(ptr))
+		smi_fault(NULL, "%s(%p): foreign pointer: there is no arena",
+		          call, ptr);
+}
+
+static SMI_APART void give_to_arena(const char *call, void *ptr)
+{
+	struct smi_arena *arena;
+
+	if (ptr == NULL)
+		return;
+	arena = smi_default_enter_quietly();
+	if (arena == NULL) {
+		smi_front_check_closed(call, ptr);
+		return;
+	}
+	if (!smi_default_is_inherited(ptr))
+		smi_arena_give(arena, smi_default_cache(), call, ptr);
+	smi_default_leave(arena);
+}
+
+/* What is not plain; the cache is busy, and the slot was found. */
+static SMI_APART void give_other(const char *call, struct smi_cache *cache,
+                                 struct smi_bin *bin, struct smi_slab *slab,
+                                 uint32_t slot, void *ptr)
+{
+	struct smi_place place = {
+		.run = smi_runs_find(cache->runs, (uintptr_t)ptr),
+		.slot = slot,
+		.slab = slab,
+		.start = ptr,
+		.size = bin->slot_bytes - smi_slab_entry(slab, slot),
+	};
+	bool sound = smi_slab_is_sound(cache->runs, cache->key, &place);
+
+	if (sound)
+		smi_cache_keep(cache, bin, &place);
+	smi_cache_leave(cache);
+	if (!sound)
+		give_to_arena(call, ptr);
+}
+
+/* When the cache could not simply be entered. */
+static SMI_APART void give_slowly(const char *call, void *ptr)
+{
+	struct smi_cache *cache = smi_default_cache();
+	struct smi_place place;
+	struct smi_bin *bin;
+
+	if (cache != NULL && smi_cache_enter_slowly(cache)) {
+		if (smi_cache_find(cache, ptr, &place, &bin)) {
+			give_other(call, cache, bin, place.slab, place.slot,
+			           ptr);
+			return;
+		}
+		smi_cache_leave(cache);
+	}
+	give_to_arena(call, ptr);
+}
+
+void smi_front_give(const char *call, void *ptr)
+{
+	struct smi_cache *cache = smi_thread.cache;
+	struct smi_place place;
+	struct smi_bin *bin;
+
+	if (SMI_UNLIKELY(!smi_default_has_cache()
+	                 || !smi_cache_enter(cache))) {
+		give_slowly(call, ptr);
+		return;
+	}
+	if (SMI_UNLIKELY(!smi_cache_find(cache, ptr, &place, &bin))) {
+		smi_cache_leave(cache);
+		give_to_arena(call, ptr);
+		return;
+	}
+	if (!smi_cache_keep_plain(cache, bin, &place)) {
+		give_other(call, cache, bin, place.slab, place.slot, ptr);
+		return;
+	}
+	smi_cache_leave(cache);
+}
