@@ -162,6 +162,7 @@ bool smi_arena_give_cached(struct smi_arena *arena, struct smi_cache *cache,
 		smi_arena_die(arena, call, place->start, 0, &finding);
 	if (bin->most == 0)
 		return false;
-	smi_cache_keep(cache, bin, place);
+	smi_cache_push(cache, bin, place);
+	smi_wipe_granules(place->start, bin->slot_bytes);
 	return true;
 }

@@ -3,6 +3,8 @@
  *
  * SPDX-License-Identifier: ISC
  */
+#include "config.h"
+
 #include "arena_make.h"
 
 #include "arena_grow.h"
@@ -101,6 +103,22 @@ static void unmap_metadata(struct smi_arena *arena)
 	smi_os_release(arena->metadata, arena->metadata_bytes);
 }
 
+/*
+ * The lock is held for a batch of slots at a time, much shorter than it takes to
+ * sleep and be woken: so who waits for it spins a while, where the libc can.
+ */
+static void start_lock(pthread_mutex_t *lock)
+{
+	pthread_mutexattr_t attributes;
+
+	pthread_mutexattr_init(&attributes);
+#if defined(__GLIBC__)
+	pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
+#endif
+	pthread_mutex_init(lock, &attributes);
+	pthread_mutexattr_destroy(&attributes);
+}
+
 /* Metadata, reservation and key page. NULL with errno. */
 static struct smi_arena *map_all(const struct smi_geometry *g)
 {
@@ -108,7 +126,7 @@ static struct smi_arena *map_all(const struct smi_geometry *g)
 
 	if (arena == NULL)
 		return NULL;
-	pthread_mutex_init(&arena->lock, NULL);
+	start_lock(&arena->lock);
 	if (smi_pools_map(&arena->pools) != 0) {
 		int code = errno;
 

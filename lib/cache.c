@@ -112,13 +112,6 @@ void *smi_cache_use(struct smi_cache *cache, struct smi_bin *bin, size_t size)
 	return start;
 }
 
-void smi_cache_keep(struct smi_cache *cache, struct smi_bin *bin,
-                    const struct smi_place *place)
-{
-	smi_cache_push(cache, bin, place);
-	smi_wipe_granules(place->start, bin->slot_bytes);
-}
-
 void smi_cache_fill(struct smi_cache *cache, struct smi_slabs *slabs,
                     unsigned class, uint32_t run)
 {

@@ -215,7 +215,7 @@ static SMI_INLINE void *smi_cache_use_plain(struct smi_cache *cache,
 	    || !smi_granules_are_zero(start, slot_bytes))
 		return NULL;
 	smi_bin_set_count(bin, count - 1);
-	smi_canary_write_ends(cache->key, start, size, slot_bytes);
+	smi_canary_write_short(cache->key, start, size, slot_bytes);
 	atomic_store_explicit(last->entry,
 	                      smi_slab_chunk_entry(slot_bytes, size),
 	                      memory_order_release);
@@ -223,21 +223,19 @@ static SMI_INLINE void *smi_cache_use_plain(struct smi_cache *cache,
 	return start;
 }
 
-/* The bin for chunks of a size; NULL: it is empty. */
-static SMI_INLINE struct smi_bin *smi_cache_bin_for(struct smi_cache *cache,
-                                                    size_t size)
+/* The bin for chunks of a size. False: it has nothing for it. */
+static SMI_INLINE bool smi_cache_find_bin(struct smi_cache *cache, size_t size,
+                                          struct smi_bin **bin)
 {
-	struct smi_bin *bin = smi_cache_bin(
-		cache, smi_slab_class_of(cache->slabs,
-		                         size + SMI_CANARY_LEAST_BYTES));
-
+	*bin = smi_cache_bin(cache,
+	                     smi_slab_class_of(cache->slabs,
+	                                       size + SMI_CANARY_LEAST_BYTES));
 	/* On 32 bits the arena takes over a count before it wraps round. */
-	if (smi_bin_count(bin) == 0
-	    || (sizeof(size_t) <= 4
-	        && atomic_load_explicit(&cache->counts.allocations,
-	                                memory_order_relaxed) > SIZE_MAX / 2))
-		return NULL;
-	return bin;
+	return smi_bin_count(*bin) != 0
+	       && (sizeof(size_t) > 4
+	           || atomic_load_explicit(&cache->counts.allocations,
+	                                   memory_order_relaxed)
+	                      < SIZE_MAX / 2);
 }
 
 /*
@@ -259,7 +257,8 @@ static SMI_INLINE bool smi_cache_find(struct smi_cache *cache, void *ptr,
 	       && smi_bin_count(*bin) < (*bin)->most;
 }
 
-/* What is done with the slot of a chunk that is sound, but for the wipe. */
+/* Keep the slot of a chunk that is sound in a bin that has room; the wipe is to
+ * follow. */
 static inline void smi_cache_push(struct smi_cache *cache, struct smi_bin *bin,
                                   const struct smi_place *place)
 {
@@ -273,24 +272,6 @@ static inline void smi_cache_push(struct smi_cache *cache, struct smi_bin *bin,
 	atomic_store_explicit(entry, SMI_ENTRY_CACHED, memory_order_release);
 	smi_cache_count(&cache->counts.frees, 1);
 	smi_cache_count(&cache->counts.chunk_bytes, -place->size);
-}
-
-/* Wipe a chunk that is sound, and keep its slot in a bin that has room. */
-void smi_cache_keep(struct smi_cache *cache, struct smi_bin *bin,
-                    const struct smi_place *place);
-
-/* The same if the place is plain and what it holds sound. False: one of them is
- * not certain. */
-static SMI_INLINE bool smi_cache_keep_plain(struct smi_cache *cache,
-                                            struct smi_bin *bin,
-                                            const struct smi_place *place)
-{
-	if (bin->slot_bytes > SMI_GRANULES_WRITTEN_OUT
-	    || !smi_slab_is_plainly_sound(cache->key, place, bin->slot_bytes))
-		return false;
-	smi_cache_push(cache, bin, place);
-	smi_wipe_few_granules(place->start, bin->slot_bytes);
-	return true;
 }
 
 #endif /* SMI_CACHE_H */

@@ -47,13 +47,7 @@ static inline uint64_t smi_canary_word(const struct smi_canary_key *key,
 	return (x ^ key->out) & ~SMI_FIRST_BYTE;
 }
 
-/*
- * The first and the last eight bytes of the canary of a chunk of `size` bytes in
- * the place at `place`. They may overlap, and are all of a canary of up to
- * SMI_CANARY_SHORT_BYTES.
- */
-#define SMI_CANARY_SHORT_BYTES ((size_t)16)
-
+/* The last eight bytes of a canary, which may overlap those before. */
 static inline uint64_t smi_canary_last(uint64_t word, size_t size,
                                        size_t place_bytes)
 {
@@ -62,9 +56,30 @@ static inline uint64_t smi_canary_last(uint64_t word, size_t size,
 	return SMI_ROTATED(word, bits);
 }
 
-static inline void smi_canary_write_ends(const struct smi_canary_key *key,
-                                         void *place, size_t size,
-                                         size_t place_bytes)
+/*
+ * Write the canary of a chunk of `size` bytes in the place at `place`. Those of
+ * at most SMI_CANARY_SHORT_BYTES, as most are, are the two words at the ends,
+ * and the second function is for them only.
+ */
+#define SMI_CANARY_SHORT_BYTES ((size_t)16)
+
+static inline void smi_canary_write(const struct smi_canary_key *key,
+                                    void *place, size_t size,
+                                    size_t place_bytes)
+{
+	uint64_t word = smi_canary_word(key, place);
+	unsigned char *at = (unsigned char *)place + size;
+	unsigned char *last = (unsigned char *)place + place_bytes
+	                      - sizeof(word);
+
+	for (; at < last; at += sizeof(word))
+		*(smi_word *)(void *)at = word;
+	*(smi_word *)(void *)last = smi_canary_last(word, size, place_bytes);
+}
+
+static inline void smi_canary_write_short(const struct smi_canary_key *key,
+                                          void *place, size_t size,
+                                          size_t place_bytes)
 {
 	uint64_t word = smi_canary_word(key, place);
 	unsigned char *start = place;
@@ -75,10 +90,26 @@ static inline void smi_canary_write_ends(const struct smi_canary_key *key,
 }
 
 /*
- * Whether they are as they were written. Another thread may be making or freeing
+ * Whether a canary is as it was written. Another thread may be making or freeing
  * the chunk; then the answer is to be had again under exclusion.
  */
-SMI_RACY static inline bool smi_canary_ends_are_sound(
+SMI_RACY static inline bool smi_canary_is_sound(
+	const struct smi_canary_key *key, const void *place, size_t size,
+	size_t place_bytes)
+{
+	uint64_t word = smi_canary_word(key, place), changed;
+	const unsigned char *at = (const unsigned char *)place + size;
+	const unsigned char *last = (const unsigned char *)place + place_bytes
+	                            - sizeof(word);
+
+	changed = *(const smi_word *)(const void *)last
+	          ^ smi_canary_last(word, size, place_bytes);
+	for (; at < last; at += sizeof(word))
+		changed |= *(const smi_word *)(const void *)at ^ word;
+	return changed == 0;
+}
+
+SMI_RACY static inline bool smi_canary_short_is_sound(
 	const struct smi_canary_key *key, const void *place, size_t size,
 	size_t place_bytes)
 {
@@ -90,12 +121,6 @@ SMI_RACY static inline bool smi_canary_ends_are_sound(
 	return ((*first ^ word)
 	        | (end[-1] ^ smi_canary_last(word, size, place_bytes))) == 0;
 }
-
-/* The same for a whole canary. */
-void smi_canary_write(const struct smi_canary_key *key, void *place,
-                      size_t size, size_t place_bytes);
-bool smi_canary_is_sound(const struct smi_canary_key *key, const void *place,
-                         size_t size, size_t place_bytes);
 
 /*
  * The index, counted from the end of the chunk, of the first canary byte that

@@ -55,8 +55,7 @@ static SMI_APART void *take_slowly(const char *call, size_t size)
 
 	if (cache != NULL && size <= SMI_CACHED_MOST_BYTES
 	    && smi_cache_enter_slowly(cache)) {
-		bin = smi_cache_bin_for(cache, size);
-		if (bin != NULL)
+		if (smi_cache_find_bin(cache, size, &bin))
 			return take_other(call, cache, bin, size);
 		smi_cache_leave(cache);
 	}
@@ -73,8 +72,7 @@ void *smi_front_take(const char *call, size_t size)
 	                 || size > SMI_CACHED_MOST_BYTES
 	                 || !smi_cache_enter(cache)))
 		return take_slowly(call, size);
-	bin = smi_cache_bin_for(cache, size);
-	if (SMI_UNLIKELY(bin == NULL)) {
+	if (SMI_UNLIKELY(!smi_cache_find_bin(cache, size, &bin))) {
 		smi_cache_leave(cache);
 		return smi_front_take_aligned(call, SMI_ALIGN_BYTES, size);
 	}
@@ -124,11 +122,21 @@ static SMI_APART void give_other(const char *call, struct smi_cache *cache,
 	};
 	bool sound = smi_slab_is_sound(cache->runs, cache->key, &place);
 
-	if (sound)
-		smi_cache_keep(cache, bin, &place);
+	if (sound) {
+		smi_cache_push(cache, bin, &place);
+		smi_wipe_granules(ptr, bin->slot_bytes);
+	}
 	smi_cache_leave(cache);
 	if (!sound)
 		give_to_arena(call, ptr);
+}
+
+/* The end of it for a large slot. */
+static SMI_APART void wipe_much(struct smi_cache *cache, void *ptr,
+                                size_t bytes)
+{
+	smi_wipe(ptr, bytes);
+	smi_cache_leave(cache);
 }
 
 /* When the cache could not simply be entered. */
@@ -165,9 +173,15 @@ void smi_front_give(const char *call, void *ptr)
 		give_to_arena(call, ptr);
 		return;
 	}
-	if (!smi_cache_keep_plain(cache, bin, &place)) {
+	if (!smi_slab_is_plainly_sound(cache->key, &place, bin->slot_bytes)) {
 		give_other(call, cache, bin, place.slab, place.slot, ptr);
 		return;
 	}
+	smi_cache_push(cache, bin, &place);
+	if (bin->slot_bytes > SMI_GRANULES_WRITTEN_OUT) {
+		wipe_much(cache, ptr, bin->slot_bytes);
+		return;
+	}
+	smi_wipe_few_granules(ptr, bin->slot_bytes);
 	smi_cache_leave(cache);
 }

@@ -50,7 +50,7 @@ SMI_RACY static inline bool smi_slab_is_plainly_sound(
 
 	if (slot_bytes - place->size > SMI_CANARY_SHORT_BYTES
 	    || place->slot == 0
-	    || !smi_canary_ends_are_sound(key, start, place->size, slot_bytes))
+	    || !smi_canary_short_is_sound(key, start, place->size, slot_bytes))
 		return false;
 	/* That not too much is held in registers at a time. */
 	__asm__ volatile("" : : : "memory");
@@ -58,7 +58,7 @@ SMI_RACY static inline bool smi_slab_is_plainly_sound(
 	if (before <= SMI_ENTRY_CACHED)
 		return (start[-1] | start[-2]) == 0;
 	return before <= SMI_CANARY_SHORT_BYTES
-	       && smi_canary_ends_are_sound(key, place->start - slot_bytes,
+	       && smi_canary_short_is_sound(key, place->start - slot_bytes,
 	                                    slot_bytes - before, slot_bytes);
 }
 

@@ -47,6 +47,9 @@ pthread_mutex_destroy
 pthread_mutex_init
 pthread_mutex_lock
 pthread_mutex_unlock
+pthread_mutexattr_destroy
+pthread_mutexattr_init
+pthread_mutexattr_settype
 pthread_setcancelstate
 pthread_setspecific
 pthread_sigmask

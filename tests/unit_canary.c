@@ -27,10 +27,29 @@ START_TEST(each_changed_byte_is_found)
 				ck_assert(!smi_canary_is_sound(&key, place,
 				                               size, end));
 				ck_assert(end - size > SMI_CANARY_SHORT_BYTES
-				          || !smi_canary_ends_are_sound(
+				          || !smi_canary_short_is_sound(
 						  &key, place, size, end));
 				place[at] ^= 0x40;
 			}
+		}
+}
+END_TEST
+
+START_TEST(a_short_canary_is_the_same)
+{
+	unsigned char _Alignas(16) other[112];
+
+	for (size_t size = 0; size < 80; size++)
+		for (size_t slack = 8; slack <= SMI_CANARY_SHORT_BYTES;
+		     slack++) {
+			memset(place, 0x33, sizeof(place));
+			smi_canary_write(&key, place, size, size + slack);
+			memcpy(other, place, sizeof(place));
+			memset(place, 0x33, sizeof(place));
+			smi_canary_write_short(&key, place, size, size + slack);
+			ck_assert_mem_eq(place, other, sizeof(place));
+			ck_assert(smi_canary_short_is_sound(&key, place, size,
+			                                    size + slack));
 		}
 }
 END_TEST
@@ -78,5 +97,5 @@ START_TEST(it_depends_on_key_and_address)
 END_TEST
 
 UNIT_MAIN("canary", each_changed_byte_is_found,
-          nothing_but_the_slack_is_touched, a_string_ends_at_the_canary,
+          a_short_canary_is_the_same, nothing_but_the_slack_is_touched, a_string_ends_at_the_canary,
           it_depends_on_key_and_address)
