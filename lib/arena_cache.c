@@ -11,14 +11,21 @@
 #define CACHES_PART ((size_t)8)
 #define CACHE_MOST_BYTES ((size_t)256 * 1024)
 
+/* Take a counter of a cache that is the calling thread's, or stopped. */
+static size_t take_count(_Atomic size_t *counter)
+{
+	size_t count = atomic_load_explicit(counter, memory_order_relaxed);
+
+	atomic_store_explicit(counter, 0, memory_order_relaxed);
+	return count;
+}
+
 /* Move what a cache has counted to the arena's counts. */
 static void settle(struct smi_arena_counts *counts, struct smi_cache *cache)
 {
-	struct smi_cache_counts *c = &cache->counts;
-
-	counts->allocations += atomic_exchange(&c->allocations, 0);
-	counts->frees += atomic_exchange(&c->frees, 0);
-	counts->chunk_bytes += atomic_exchange(&c->chunk_bytes, 0);
+	counts->allocations += take_count(&cache->counts.allocations);
+	counts->frees += take_count(&cache->counts.frees);
+	counts->chunk_bytes += take_count(&cache->counts.chunk_bytes);
 }
 
 static void flush(struct smi_arena *arena, struct smi_cache *cache,

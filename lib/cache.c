@@ -126,16 +126,17 @@ static bool find_lent(const struct smi_slabs *slabs,
                       const struct smi_lent *lent, struct smi_place *place,
                       struct smi_finding *finding)
 {
+	if (smi_slab_locate_slot(slabs->runs, lent->start, place)
+	    && lent->entry == &smi_slab_entries(place->slab)[place->slot]
+	    && smi_slab_entry(place->slab, place->slot) == SMI_ENTRY_CACHED)
+		return true;
+	/* It was freed twice at the same moment, and is in two bins: a chunk
+	 * again, or free again. */
 	if (smi_slab_find(slabs, (uintptr_t)lent->start, place, finding))
-		return smi_slab_found(slabs, smi_runs_pool(slabs->runs,
-		                                           place->run),
-		                      finding,
-		                      SMI_DOUBLE_FREE, place->start,
-		                      place->size, 0);
-	/* The search says what all free slots are, but it must be this one. */
-	return finding->kind == SMI_DOUBLE_FREE
-	       && smi_slab_entry(place->slab, place->slot) == SMI_ENTRY_CACHED
-	       && lent->entry == &smi_slab_entries(place->slab)[place->slot];
+		smi_slab_found(slabs, smi_runs_pool(slabs->runs, place->run),
+		               finding, SMI_DOUBLE_FREE, lent->start,
+		               place->size, 0);
+	return false;
 }
 
 bool smi_cache_flush_bin(struct smi_cache *cache, struct smi_slabs *slabs,

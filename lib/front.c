@@ -163,6 +163,9 @@ void smi_front_give(const char *call, void *ptr)
 	struct smi_place place;
 	struct smi_bin *bin;
 
+	/* What will be read and written, while the metadata are looked up. */
+	__builtin_prefetch(ptr, 1);
+	__builtin_prefetch((void *)((uintptr_t)ptr - 1));
 	if (SMI_UNLIKELY(!smi_default_has_cache()
 	                 || !smi_cache_enter(cache))) {
 		give_slowly(call, ptr);

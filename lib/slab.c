@@ -215,6 +215,7 @@ uint32_t smi_slab_lend(struct smi_slabs *slabs, uint32_t run, uint32_t most,
 		take_slot(slabs, run, slab, slot);
 		smi_slab_set_entry(slab, slot, SMI_ENTRY_CACHED);
 		to[i].start = smi_slab_slot(slabs->runs, run, slab, slot);
+		__builtin_prefetch(to[i].start, 1);
 		to[i].entry = &smi_slab_entries(slab)[slot];
 	}
 	return count;

@@ -1,6 +1,7 @@
 /*
  * After init, taking and giving back in the initial pools makes no system call:
- * a filter kills the process at the first one but exit and the result's write.
+ * a filter kills the process at the first one but exit. And what a filter does
+ * to a process with several threads that refuses membarrier(), or kills for it.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -9,8 +10,10 @@
 #include "hide.h"
 #include "tap.h"
 
+#include <errno.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <pthread.h>
 #include <secmalloc.h>
 #include <signal.h>
 #include <stddef.h>
@@ -94,8 +97,86 @@ static void plain_malloc(void)
 	hide(malloc(1 << 24));
 }
 
-/* What becomes of a process that does something under the filter. */
-static int status_of(void (*act)(void))
+static void *hold_in_cache(void *barrier)
+{
+	void *chunks[50];
+
+	for (int i = 0; i < 50; i++)
+		chunks[i] = secmalloc(32);
+	for (int i = 0; i < 50; i++)
+		secfree(chunks[i]);
+	pthread_barrier_wait(barrier);
+	while (pause() == -1)
+		;
+	return NULL;
+}
+
+/* Fill what max_pools allow while another thread's cache holds slots; all but
+ * membarrier() is allowed. Returns the errno at the end. */
+static int fill_beside_a_cache(unsigned flags, unsigned verdict, int growth)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
+		         offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 1, 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+		BPF_STMT(BPF_RET | BPF_K, verdict),
+	};
+	struct sock_fprog program = {
+		.len = sizeof(code) / sizeof(code[0]), .filter = code,
+	};
+	struct secmalloc_config config = {
+		.initial_pools = 1, .max_pools = 1 + (size_t)growth,
+		.flags = flags,
+	};
+	struct secmalloc_stats stats;
+	pthread_barrier_t barrier;
+	pthread_t thread;
+
+	secmalloc_fini();
+	if (secmalloc_init(&config) != 0)
+		leave(97);
+	pthread_barrier_init(&barrier, NULL, 2);
+	pthread_create(&thread, NULL, hold_in_cache, &barrier);
+	pthread_barrier_wait(&barrier);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0
+	    || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+		leave(96);
+	errno = 0;
+	while (hide(secmalloc(32)) != NULL)
+		;
+	if (errno != ENOMEM || secmalloc_stats(&stats) != 0
+	    || stats.cached_bytes > 4096)
+		leave(95);
+	return stats.cached_bytes > 0;
+}
+
+static void barrier_kills(void)
+{
+	fill_beside_a_cache(0, SECCOMP_RET_KILL_PROCESS, 0);
+}
+
+static void barrier_is_refused(void)
+{
+	/* What the other thread has stays there, and nothing else happens. */
+	if (!fill_beside_a_cache(0, SECCOMP_RET_ERRNO | EPERM, 1))
+		leave(94);
+	if (secmalloc_audit() != 0)
+		leave(93);
+}
+
+static void no_barrier(void)
+{
+	if (fill_beside_a_cache(SECMALLOC_NO_MEMBARRIER,
+	                        SECCOMP_RET_KILL_PROCESS, 0))
+		leave(94);
+	if (secmalloc_audit() != 0)
+		leave(93);
+}
+
+/* What becomes of a process that does something under the filter, or sets up
+ * one of its own. */
+static int status_with(void (*act)(void), bool filtered)
 {
 	struct secmalloc_config config = {.initial_pools = 8};
 	int status = -1;
@@ -104,13 +185,18 @@ static int status_of(void (*act)(void))
 	if (pid == 0) {
 		if (secmalloc_init(&config) != 0)
 			leave(99);
-		if (!filter_on())
+		if (filtered && !filter_on())
 			leave(98);
 		act();
 		leave(DONE);
 	}
 	waitpid(pid, &status, 0);
 	return status;
+}
+
+static int status_of(void (*act)(void))
+{
+	return status_with(act, true);
 }
 
 static bool was_killed(int status)
@@ -137,5 +223,15 @@ int main(void)
 	       (unsigned)status);
 	tap_ok(was_killed(status_of(grow)),
 	       "control: only growth past the initial pools makes one");
+	tap_ok(was_killed(status_with(barrier_kills, false)),
+	       "control: a full arena asks for a barrier beside other threads");
+	status = status_with(barrier_is_refused, false);
+	tap_ok(WIFEXITED(status) && WEXITSTATUS(status) == DONE,
+	       "a refused membarrier() leaves the other thread its cache (%x)",
+	       (unsigned)status);
+	status = status_with(no_barrier, false);
+	tap_ok(WIFEXITED(status) && WEXITSTATUS(status) == DONE,
+	       "SECMALLOC_NO_MEMBARRIER never calls it, and gets all (%x)",
+	       (unsigned)status);
 	tap_done();
 }

@@ -65,6 +65,25 @@ static void start(void)
 		_exit(99);
 }
 
+/* The same when the thread's cache has what the case will ask for: what is then
+ * done without the arena's lock is checked no less. */
+static void start_warm(void)
+{
+	static const size_t sizes[] = {0, 10, 32, 48, 100, 240, 500, 2400};
+	void *chunks[8][20];
+	struct secmalloc_stats stats;
+
+	start();
+	for (int i = 0; i < 8; i++)
+		for (int j = 0; j < 20; j++)
+			chunks[i][j] = secmalloc(sizes[i]);
+	for (int i = 0; i < 8; i++)
+		for (int j = 0; j < 20; j++)
+			secfree(chunks[i][j]);
+	if (secmalloc_stats(&stats) != 0 || stats.cached_bytes < 4096)
+		_exit(98);
+}
+
 /* A chunk that is full of what must never be printed. */
 static char *chunk_of(size_t size)
 {
@@ -636,7 +655,9 @@ static void guards(void)
 	}
 }
 
-#define WITH_ARENA(misuse) demand(#misuse, start, misuse)
+#define WITH_ARENA(misuse)                                   \
+	(demand(#misuse, start, misuse),                     \
+	 demand(#misuse ", warm", start_warm, misuse))
 #define WITHOUT(misuse) demand(#misuse, NULL, misuse)
 
 static void controls(void)

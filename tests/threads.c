@@ -1,6 +1,10 @@
 /*
- * Eight threads use one arena, and free each other's chunks. Every chunk keeps
- * its content, none is lost, and the arena is sound at the end.
+ * Eight threads use one arena, and free and resize each other's chunks, while
+ * the arena is audited again and again. It is so small that it is often full.
+ * Every chunk keeps its content, none is lost, and the arena is sound at the end.
+ *
+ * Usage: threads [SECONDS], with membarrier() and without; 0, or nothing, is a
+ * fixed number of rounds.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -13,6 +17,7 @@
 #include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
+#include <time.h>
 
 #define THREADS 8
 #define ROUNDS 20000
@@ -21,6 +26,8 @@
 /* Chunks that belong to whoever swaps them out. */
 static _Atomic(unsigned char *) places[PLACES];
 static atomic_size_t damaged, refused;
+static atomic_bool done;
+static time_t until;
 
 static bool is_whole(const unsigned char *chunk, size_t size)
 {
@@ -59,6 +66,14 @@ static void end(unsigned char *chunk, unsigned random)
 		if (half == NULL || !is_whole(half, size / 2))
 			atomic_fetch_add(&damaged, 1);
 		chunk = half;
+	} else if (random % 4 == 1) {
+		unsigned char *more = secrealloc(chunk, size * 3 + 1);
+
+		if (more == NULL)
+			atomic_fetch_add(&refused, 1);
+		else if (!is_whole(more, size) || more[size * 3] != 0)
+			atomic_fetch_add(&damaged, 1);
+		chunk = more != NULL ? more : chunk;
 	}
 	secfree(chunk);
 }
@@ -67,7 +82,7 @@ static void *work(void *argument)
 {
 	uint64_t state = (uintptr_t)argument * 2654435761u + 1;
 
-	for (int i = 0; i < ROUNDS; i++) {
+	for (long i = 0; i < ROUNDS || time(NULL) < until; i++) {
 		unsigned random;
 
 		state ^= state << 13;
@@ -78,6 +93,22 @@ static void *work(void *argument)
 		                    make(random >> 9)), random >> 4);
 	}
 	return NULL;
+}
+
+/* Look at the arena for as long as it is used. */
+static void *look(void *times)
+{
+	struct secmalloc_stats stats;
+
+	while (!atomic_load(&done)) {
+		if (secmalloc_audit() != 0 || secmalloc_stats(&stats) != 0
+		    || stats.chunks > 2 * PLACES
+		    || stats.free_bytes > stats.pool_bytes)
+			return NULL;
+		++*(size_t *)times;
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
+	}
+	return times;
 }
 
 static void *init_when_cancelled(void *unused)
@@ -97,36 +128,57 @@ static void cancel_in_init(void)
 	secmalloc_fini();
 }
 
-int main(void)
+static void share_an_arena(unsigned flags)
 {
 	struct secmalloc_config config = {
-		.initial_pools = 8, .max_pools = 16,
+		.initial_pools = 8, .max_pools = 16, .flags = flags,
 	};
 	struct secmalloc_stats stats;
-	pthread_t threads[THREADS];
-
-	alarm(100);
-	cancel_in_init();
-	tap_ok(true, "an init that was cancelled leaves no lock behind");
+	pthread_t threads[THREADS], looker;
+	size_t looks = 0;
+	void *looked;
 
 	if (secmalloc_init(&config) != 0) {
 		tap_skip("8 threads on one arena", "8 pools cannot be locked");
-		tap_done();
+		return;
 	}
+	atomic_store(&done, false);
+	atomic_store(&refused, 0);
+	pthread_create(&looker, NULL, look, &looks);
 	for (uintptr_t i = 0; i < THREADS; i++)
 		pthread_create(&threads[i], NULL, work, (void *)i);
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
-	if (!tap_ok(secmalloc_audit() == 0, "the arena is sound"))
-		tap_note("%s", secmalloc_error());
+	atomic_store(&done, true);
+	pthread_join(looker, &looked);
+	tap_ok(looked != NULL && looks > 0, "the arena was sound meanwhile, "
+	       "%zu times", looks);
 	for (int i = 0; i < PLACES; i++)
-		end(places[i], 1);
+		end(atomic_exchange(&places[i], NULL), 1);
+	if (!tap_ok(secmalloc_audit() == 0, "and is at the end"))
+		tap_note("%s", secmalloc_error());
 	secmalloc_stats(&stats);
 	tap_ok(damaged == 0, "no chunk was damaged");
 	tap_ok(stats.chunks == 0 && stats.chunk_bytes == 0
 	       && stats.allocations == stats.frees
+	       && stats.allocations > THREADS * ROUNDS / 2
 	       && stats.failures == refused,
-	       "%llu allocations, as many frees, %zu refused",
-	       (unsigned long long)stats.allocations, refused);
+	       "%ju allocations, as many frees; %zu refused",
+	       (uintmax_t)stats.allocations, refused);
+	secmalloc_fini();
+}
+
+int main(int argc, char **argv)
+{
+	long seconds = argc > 1 ? atol(argv[1]) : 0;
+
+	alarm(100 + 2 * (unsigned)seconds);
+	cancel_in_init();
+	tap_ok(true, "an init that was cancelled leaves no lock behind");
+
+	until = time(NULL) + seconds;
+	share_an_arena(0);
+	until = time(NULL) + seconds;
+	share_an_arena(SECMALLOC_NO_MEMBARRIER);
 	tap_done();
 }
