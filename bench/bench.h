@@ -1,9 +1,10 @@
 /*
  * bench.h - what a question asks of an allocator, and what it has to help it
  *
- * Each allocator is a plug-in, bench/peer_*.c, with the peer_ functions; each question is a file that defines one function of the table in bench.c.
- * They are linked into one program for each allocator, so that a call of
- * peer_take() costs the same for all of them.
+ * Each allocator is a plug-in, bench/peer_*.c, with the peer_ functions; each
+ * question is a file that defines one function of the table in bench.c. They
+ * are linked into one program for each allocator, so that a call of peer_take()
+ * costs the same for all of them.
  *
  * SPDX-License-Identifier: ISC
  */

@@ -1,8 +1,8 @@
 /*
  * limit: the least that such an allocator can cost. A thread-local free list
  * for each size class in one locked region, a look-up of the class by page, a
- * canary of eight bytes and the wipe. No lock, no checks of pointers, no way back from
- * a class to another or from one thread to another: not for use.
+ * canary of eight bytes and the wipe. No lock, no checks of pointers, no way
+ * back from a class to another or from one thread to another: not for use.
  *
  * SPDX-License-Identifier: ISC
  */

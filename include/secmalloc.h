@@ -71,10 +71,10 @@ extern "C" {
 /*
  * A flag of struct secmalloc_config: never call membarrier(2). Each thread then
  * runs a memory barrier of its own at each call, which costs some nanoseconds.
- * Without the flag, membarrier() is called once by secmalloc_init() (where it is
- * refused, it is as if the flag were given), and again when the pools are full
- * and what other threads' caches hold is needed. For a process that installs a
- * filter of system calls which kills for it.
+ * Without the flag, membarrier() is called once by secmalloc_init() (where it
+ * is refused, it is as if the flag were given), and again when the pools are
+ * full and what other threads' caches hold is needed. For a process that
+ * installs a filter of system calls which kills for it.
  */
 #define SECMALLOC_NO_MEMBARRIER 0x2u
 

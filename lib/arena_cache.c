@@ -75,8 +75,9 @@ bool smi_arena_flush_others(struct smi_arena *arena,
 
 	if (smi_caches_stop(caches, own))
 		for (uint32_t i = 0; i < caches->ever; i++)
-			any = smi_arena_flush_own(arena, &caches->all[i], call, size)
-			      || any;
+			if (smi_arena_flush_own(arena, &caches->all[i], call,
+			                        size))
+				any = true;
 	smi_caches_resume(caches);
 	return any;
 }

@@ -104,8 +104,8 @@ static void unmap_metadata(struct smi_arena *arena)
 }
 
 /*
- * The lock is held for a batch of slots at a time, much shorter than it takes to
- * sleep and be woken: so who waits for it spins a while, where the libc can.
+ * The lock is held for a batch of slots at a time, much shorter than it takes
+ * to sleep and be woken: so who waits for it spins a while, where the libc can.
  */
 static void start_lock(pthread_mutex_t *lock)
 {

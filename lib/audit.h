@@ -12,8 +12,8 @@
 
 /*
  * Check the invariants of every module, every canary, and that what is free
- * reads as zero. False with *finding. The caller holds the arena's lock; `cache`
- * is its own, or NULL.
+ * reads as zero. False with *finding. The caller holds the arena's lock;
+ * `cache` is its own, or NULL.
  */
 bool smi_audit(struct smi_arena *arena, const struct smi_cache *cache,
                struct smi_finding *finding);

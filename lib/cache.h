@@ -3,10 +3,10 @@
  *
  * The common allocation and the common free need nothing but the cache of the
  * thread that asks: no lock, and no atomic read-modify-write. Whatever is not
- * common (an empty or a full bin, a pointer or a canary that is not as it should
- * be) they leave as it is and answer that they could not; the caller then takes
- * the arena's lock and does it again there, with all that it takes to be
- * certain. So nothing is judged here, and nobody dies here.
+ * common (an empty or a full bin, a pointer or a canary that is not as it
+ * should be) they leave as it is and answer that they could not; the caller
+ * then takes the arena's lock and does it again there, with all that it takes
+ * to be certain. So nothing is judged here, and nobody dies here.
  *
  * The owner and the arena's lock
  *
@@ -54,8 +54,8 @@ struct smi_bin {
 #define SMI_CACHE_FENCED 0x2u
 #define SMI_CACHE_WHOLE 0x4u
 
-/* What a cache's chunks add to the arena's counts. chunk_bytes wraps round below
- * zero where a thread frees what others have allocated. */
+/* What a cache's chunks add to the arena's counts. chunk_bytes wraps round
+ * below zero where a thread frees what others have allocated. */
 struct smi_cache_counts {
 	_Atomic size_t allocations, frees, chunk_bytes;
 };
@@ -88,8 +88,8 @@ void smi_cache_start(struct smi_cache *cache, const struct smi_slabs *slabs,
 size_t smi_cache_held(const struct smi_cache *cache);
 
 /*
- * Let a bin hold more from now on, as far as the share allows: what is used much
- * gets much. False: the bin stays as it is. For the owner.
+ * Let a bin hold more from now on, as far as the share allows: what is used
+ * much gets much. False: the bin stays as it is. For the owner.
  */
 bool smi_cache_grant(struct smi_cache *cache, unsigned class);
 
@@ -131,8 +131,8 @@ static inline void smi_cache_leave(struct smi_cache *cache)
 	atomic_store_explicit(&cache->busy, 0, memory_order_release);
 }
 
-/* Become busy. False: it is not, since it is stopped; the second also where there
- * is more to do at each call, which the first leaves to it. */
+/* Become busy. False: it is not, since it is stopped; the second also where
+ * there is more to do at each call, which the first leaves to it. */
 bool smi_cache_enter_slowly(struct smi_cache *cache);
 
 static inline bool smi_cache_enter(struct smi_cache *cache)
@@ -183,8 +183,8 @@ static inline void smi_bin_set_count(struct smi_bin *bin, uint32_t count)
 /*
  * The functions here that are inline are written so that they call nothing: so
  * the compiler has few registers to save. They hand over to the others what is
- * not plain: long canaries, large slots, the first slot of a slab. All are for an
- * owner that is busy; the others are also called under the arena's lock.
+ * not plain: long canaries, large slots, the first slot of a slab. All are for
+ * an owner that is busy; the others are also called under the arena's lock.
  */
 
 /* What a chunk of `size` bytes that was made adds to the counts. */
@@ -239,8 +239,8 @@ static SMI_INLINE bool smi_cache_find_bin(struct smi_cache *cache, size_t size,
 }
 
 /*
- * Find the chunk at ptr, and the bin for its slot. False: there is no such chunk,
- * or no room in the bin.
+ * Find the chunk at ptr, and the bin for its slot. False: there is no such
+ * chunk, or no room in the bin.
  */
 static SMI_INLINE bool smi_cache_find(struct smi_cache *cache, void *ptr,
                                       struct smi_place *place,

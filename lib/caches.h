@@ -29,8 +29,8 @@ struct smi_caches {
 };
 
 /*
- * Make the caches in caches->all, which is zeroed. `fenced`: do not even ask for
- * membarrier(2).
+ * Make the caches in caches->all, which is zeroed. `fenced`: do not even ask
+ * for membarrier(2).
  */
 void smi_caches_start(struct smi_caches *caches, const struct smi_slabs *slabs,
                       bool fenced);
@@ -42,15 +42,16 @@ struct smi_cache *smi_caches_attach(struct smi_caches *caches);
 void smi_caches_detach(struct smi_caches *caches, struct smi_cache *cache);
 
 /*
- * Stop all caches but `own`, the calling thread's, which may be NULL. False: the kernel refused the
- * barrier, which it had granted before, so that an owner which is just becoming
- * busy may not have been seen: the caches must not be touched. Either way,
- * smi_caches_resume() is next.
+ * Stop all caches but `own`, the calling thread's, which may be NULL. False:
+ * the kernel refused the barrier, which it had granted before, so that an owner
+ * which is just becoming busy may not have been seen: the caches must not be
+ * touched. Either way, smi_caches_resume() is next.
  */
 bool smi_caches_stop(struct smi_caches *caches, const struct smi_cache *own);
 void smi_caches_resume(struct smi_caches *caches);
 
-/* Close all caches for good, as far as owners have not begun. No system call. */
+/* Close all caches for good, as far as owners have not begun. No system call.
+ * */
 void smi_caches_close(struct smi_caches *caches);
 
 #endif /* SMI_CACHES_H */

@@ -1,9 +1,9 @@
 /*
  * canary.h - the keyed bytes between a chunk and the end of its place (a leaf)
  *
- * A canary fills the bytes [size, place_bytes) of a place with a secret word, over
- * and over, which follows from the arena's key and the address of the place. Its
- * first byte is zero: a string that is read too far ends there.
+ * A canary fills the bytes [size, place_bytes) of a place with a secret word,
+ * over and over, which follows from the arena's key and the address of the
+ * place. Its first byte is zero: a string that is read too far ends there.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -90,8 +90,8 @@ static inline void smi_canary_write_short(const struct smi_canary_key *key,
 }
 
 /*
- * Whether a canary is as it was written. Another thread may be making or freeing
- * the chunk; then the answer is to be had again under exclusion.
+ * Whether a canary is as it was written. Another thread may be making or
+ * freeing the chunk; then the answer is to be had again under exclusion.
  */
 SMI_RACY static inline bool smi_canary_is_sound(
 	const struct smi_canary_key *key, const void *place, size_t size,

@@ -67,9 +67,9 @@ int smi_default_init(const struct smi_arena_plan *plan, const char *call);
 void smi_default_fini(void);
 
 /*
- * The arena, locked; smi_default_leave() unlocks it. From then on the thread has
- * a cache, if one can be had. NULL with ENXIO and words
- * if there is none, or if this thread is dying of misuse.
+ * The arena, locked; smi_default_leave() unlocks it. From then on the thread
+ * has a cache, if one can be had. NULL with ENXIO and words if there is none,
+ * or if this thread is dying of misuse.
  */
 struct smi_arena *smi_default_enter(const char *call);
 

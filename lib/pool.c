@@ -151,8 +151,8 @@ void smi_pools_publish(struct smi_pools *pools)
 		memory_order_release);
 }
 
-/* Close what belongs to so many strides of the first strips, but for a page that
- * is also of the stride before. */
+/* Close what belongs to so many strides of the first strips, but for a page
+ * that is also of the stride before. */
 static void close_strips(struct smi_pools *pools, unsigned strips,
                          size_t strides)
 {

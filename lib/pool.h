@@ -2,8 +2,8 @@
  * pool.h - locked ranges in the reservation
  *
  * Owns the arena's reservation of addresses, the locked pools and the locked
- * key page in it, and the strips of metadata beside them. It knows nothing of what
- * a pool or a strip holds. The caller holds the arena's lock.
+ * key page in it, and the strips of metadata beside them. It knows nothing of
+ * what a pool or a strip holds. The caller holds the arena's lock.
  *
  * Invariants:
  *   P1  What is accessible in the reservation is locked: the key page and the

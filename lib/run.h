@@ -3,10 +3,10 @@
  *
  * A run is adjacent units of one pool. This module keeps one buddy allocator
  * for each pool and, for each unit that is taken, the start of its run. Units
- * are numbered through the whole arena, from the start of the first pool, guards
- * included: the way from an address to a number, from there to the run that
- * holds it, and to the run's notes, is a shift and an index each. The caller
- * holds the arena's lock.
+ * are numbered through the whole arena, from the start of the first pool,
+ * guards included: the way from an address to a number, from there to the run
+ * that holds it, and to the run's notes, is a shift and an index each. The
+ * caller holds the arena's lock.
  *
  * Invariants:
  *   R1  heads[u] is the start of the run that holds unit u, or SMI_NONE if it

@@ -8,8 +8,8 @@
 /* A full slab is at most 16 KiB: the last one of a class then pins little. */
 #define FULL_MOST_UNITS 32u
 
-/* The check of what lies before a chunk takes longer for the first in a slab: so
- * that is to be one of so many. */
+/* The check of what lies before a chunk takes longer for the first in a slab:
+ * so that is to be one of so many. */
 #define FULL_SLOTS ((size_t)16)
 
 /* At most one part in so many is tail. */

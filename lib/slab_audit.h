@@ -25,7 +25,8 @@ bool smi_slab_audit(const struct smi_slabs *slabs, uint32_t pool,
                     struct smi_slab_sums *sums, struct smi_finding *finding);
 
 /*
- * Check the lists and the sums over all pools (S3, S8, S9). False with *finding.
+ * Check the lists and the sums over all pools (S3, S8, S9). False with
+ * *finding.
  */
 bool smi_slab_audit_lists(const struct smi_slabs *slabs,
                           const struct smi_slab_sums *sums,

@@ -128,11 +128,11 @@ static inline uint32_t smi_slab_inverse(size_t slot_bytes)
 
 /*
  * The offset of a byte of a slab, divided by the size of its slots. The upper
- * half of the product is the quotient, the slot that holds the byte, or one past
- * the last if it lies in the tail; the lower half is less than the inverse iff
- * there is no remainder, so that the byte is the slot's first. Both are exact
- * for offsets in a slab (tests/unit_slab.c tries them all). For a chunk that is
- * alone it is 0: a slot, and never the first byte.
+ * half of the product is the quotient, the slot that holds the byte, or one
+ * past the last if it lies in the tail; the lower half is less than the inverse
+ * iff there is no remainder, so that the byte is the slot's first. Both are
+ * exact for offsets in a slab (tests/unit_slab.c tries them all). For a chunk
+ * that is alone it is 0: a slot, and never the first byte.
  */
 static inline uint64_t smi_slab_divide(const struct smi_slab *slab,
                                        size_t offset)

@@ -12,8 +12,8 @@
  * half of them is in no slab. */
 #define ROOMY_PARTS ((size_t)256)
 
-/* Whether there is so much room that a class may begin with a full slab, and each
- * thread have slabs of its own. */
+/* Whether there is so much room that a class may begin with a full slab, and
+ * each thread have slabs of its own. */
 static bool is_roomy(const struct smi_slabs *slabs, unsigned class)
 {
 	size_t units = slabs->runs->pools->bytes >> SMI_UNIT_SHIFT;

@@ -106,8 +106,9 @@ static void empty(size_t count)
 }
 
 /*
- * What a thread is refused while others hold caches, it would be refused without
- * them: when they have ended, and their caches have come back, nothing more fits.
+ * What a thread is refused while others hold caches, it would be refused
+ * without them: when they have ended, and their caches have come back, nothing
+ * more fits.
  */
 static bool reaches_all(size_t size)
 {
@@ -239,7 +240,7 @@ static void destructors_may_free(void)
 	}
 	tap_ok(stats().cached_bytes == 0 && stats().chunks == 0
 	       && stats().allocations >= 800 && sound(),
-	       "200 threads free in destructors of their own, and leave nothing");
+	       "200 threads free in destructors of their own");
 	pthread_key_delete(keys[0]);
 	pthread_key_delete(keys[1]);
 	pthread_key_delete(stubborn);
@@ -306,7 +307,7 @@ static void a_thread_outlives_its_arena(void)
 	pthread_barrier_wait(&go);
 	pthread_join(thread, NULL);
 	tap_ok(good && stats().cached_bytes == 0,
-	       "a thread with a cache in an arena that ended uses the next one");
+	       "a thread whose arena has ended uses the next one");
 	secmalloc_fini();
 }
 

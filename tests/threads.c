@@ -1,7 +1,8 @@
 /*
  * Eight threads use one arena, and free and resize each other's chunks, while
  * the arena is audited again and again. It is so small that it is often full.
- * Every chunk keeps its content, none is lost, and the arena is sound at the end.
+ * Every chunk keeps its content, none is lost, and the arena is sound at the
+ * end.
  *
  * Usage: threads [SECONDS], with membarrier() and without; 0, or nothing, is a
  * fixed number of rounds.

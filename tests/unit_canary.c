@@ -97,5 +97,6 @@ START_TEST(it_depends_on_key_and_address)
 END_TEST
 
 UNIT_MAIN("canary", each_changed_byte_is_found,
-          a_short_canary_is_the_same, nothing_but_the_slack_is_touched, a_string_ends_at_the_canary,
+          a_short_canary_is_the_same, nothing_but_the_slack_is_touched,
+          a_string_ends_at_the_canary,
           it_depends_on_key_and_address)
