@@ -36,6 +36,15 @@ int64_t bench_now(void)
 	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
 }
 
+uint64_t bench_seed(void)
+{
+	const char *round = getenv("BENCH_SEED");
+
+	return 88172645463325252u
+	       + (round != NULL ? strtoul(round, NULL, 10) : 0)
+	                 * 0x9e3779b97f4a7c15u;
+}
+
 uint32_t bench_random(uint64_t *state)
 {
 	*state ^= *state << 13;

@@ -40,6 +40,9 @@ void *peer_resize(void *p, size_t old_size, size_t size);
 /* Nanoseconds of a clock that only goes forward. */
 int64_t bench_now(void);
 
+/* Where the generators of this round begin, not 0. */
+uint64_t bench_seed(void);
+
 /* A quick generator; each thread has a state of its own, not 0. */
 uint32_t bench_random(uint64_t *state);
 
@@ -55,7 +58,7 @@ static inline void bench_touch(void *p)
 	__asm__ volatile("" : : "r"(p) : "memory");
 }
 
-/* One result: "<question> <cell> <value>", the unit is the question's. */
+/* One result: a line of CSV; the unit is the question's. */
 void bench_result(const char *cell, double value);
 
 /* A message and exit status 2: this cell has no result. */

@@ -20,7 +20,7 @@ struct chunk {
 	size_t size;
 };
 
-static uint64_t state = 88172645463325252u;
+static uint64_t state;
 
 static void take(struct chunk *chunk)
 {
@@ -36,6 +36,7 @@ static struct chunk *prepare(size_t count)
 {
 	struct chunk *chunks = calloc(count, sizeof(*chunks));
 
+	state = bench_seed();
 	if (!peer_start(count * MEAN_BYTES * 5 / 4 + (1 << 20)))
 		bench_give_up("cannot be started");
 	for (size_t i = 0; i < count; i++)

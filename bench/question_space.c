@@ -3,8 +3,9 @@
  *
  * As an ordinary user with RLIMIT_MEMLOCK of the cell's KiB. "64-32": how many
  * chunks of 32 bytes fit. "64-mixed": payload of the mixed load, in per cent of
- * the limit, until the first that does not fit. "64-churn": the same after
- * random replacement at the limit. A chunk counts only if the mapping that it
+ * the limit, until the first that does not fit. "64-churn": the same after random
+ * replacement at the limit, for so long that hardly any is refused any more, and
+ * filling up again. A chunk counts only if the mapping that it
  * lies in is locked.
  *
  * SPDX-License-Identifier: ISC
@@ -29,7 +30,7 @@ static struct chunk {
 	size_t size;
 } chunks[MOST];
 static size_t count, payload;
-static uint64_t state = 88172645463325252u;
+static uint64_t state;
 
 static struct {
 	uintptr_t start, end;
@@ -100,7 +101,15 @@ static void drop(size_t i)
 	chunks[i] = chunks[--count];
 }
 
-/* Replace at the limit; what is refused is gone, until hardly any is. */
+/* As many of the mixed load as fit, until the first that does not. */
+static void fill(size_t limit)
+{
+	while (add(bench_mixed(&state), limit))
+		;
+}
+
+/* Replace at the limit; what is refused is gone, until hardly any is. Then fill
+ * up again. */
 static void churn(size_t limit)
 {
 	size_t rounds = 20 * count;
@@ -109,6 +118,7 @@ static void churn(size_t limit)
 		drop(bench_random(&state) % count);
 		add(bench_mixed(&state), limit);
 	}
+	fill(limit);
 }
 
 void question_space(const char *cell)
@@ -128,10 +138,14 @@ void question_space(const char *cell)
 	            || setresgid(65534, 65534, 65534) != 0
 	            || setresuid(65534, 65534, 65534) != 0)))
 		bench_give_up("cannot become an ordinary user");
+	state = bench_seed();
 	if (!peer_start(limit))
 		bench_give_up("cannot be started");
-	while (add(fixed ? 32 : bench_mixed(&state), limit))
-		;
+	if (fixed)
+		while (add(32, limit))
+			;
+	else
+		fill(limit);
 	if (strcmp(kind, "-churn") == 0)
 		churn(limit);
 	read_locked();

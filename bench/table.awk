@@ -1,4 +1,5 @@
-# Medians of the results of bench/run, a table for each question.
+# Medians of the results of bench/run, and the best in brackets, a table for each
+# question.
 # SPDX-License-Identifier: ISC
 
 BEGIN {
@@ -25,6 +26,18 @@ BEGIN {
 		peers[++peer_count] = $3
 	}
 	value[row, $3, ++count[row, $3]] = $4
+}
+
+# The best of the rounds: the least, or the most where more is better.
+function best(row, peer,    i, b, x, more) {
+	more = row ~ /^(threads|space)/
+	b = value[row, peer, 1] + 0
+	for (i = 2; i <= count[row, peer]; i++) {
+		x = value[row, peer, i] + 0
+		if (more ? x > b : x < b)
+			b = x
+	}
+	return b
 }
 
 function median(row, peer,    n, i, j, v, t) {
@@ -55,8 +68,8 @@ function heading(question,    i) {
 	printf "\n%s: %s\n\n| cell |", question, title[question]
 	for (i = 1; i <= peer_count; i++)
 		printf " %s |", peers[i]
-	printf " secmalloc / jemalloc+wipe | secmalloc / limit |\n|---|"
-	for (i = 1; i <= peer_count + 2; i++)
+	printf " secmalloc / jemalloc+wipe | / limit | / mmap+mlock |\n|---|"
+	for (i = 1; i <= peer_count + 3; i++)
 		printf "---|"
 	printf "\n"
 }
@@ -70,8 +83,9 @@ END {
 		printf "| %s |", part[2]
 		for (i = 1; i <= peer_count; i++)
 			printf " %s |", count[rows[r], peers[i]] \
-				? figure(median(rows[r], peers[i])) : "-"
-		printf " %s | %s |\n", ratio(rows[r], "jemalloc+wipe"),
-			ratio(rows[r], "limit")
+				? figure(median(rows[r], peers[i])) " (" \
+				  figure(best(rows[r], peers[i])) ")" : "-"
+		printf " %s | %s | %s |\n", ratio(rows[r], "jemalloc+wipe"),
+			ratio(rows[r], "limit"), ratio(rows[r], "mmap+mlock")
 	}
 }

@@ -10,7 +10,7 @@
 
 /* The check of what lies before a chunk takes longer for the first in a slab:
  * so that is to be one of so many. */
-#define FULL_SLOTS ((size_t)16)
+#define LARGE_SLOTS ((size_t)16)
 
 /* At most one part in so many is tail. */
 #define FULL_PARTS ((size_t)128)
@@ -64,10 +64,13 @@ uint32_t smi_sizeclass_units(unsigned class, enum smi_slab_extent extent)
 	uint32_t units = 0;
 
 	switch (extent) {
+	case SMI_SLAB_LARGE:
+		units = fewest_units(slot_bytes, LARGE_SLOTS, FULL_PARTS);
+		if (units != 0)
+			break;
+		/* fall through */
 	case SMI_SLAB_FULL:
-		units = fewest_units(slot_bytes, FULL_SLOTS, FULL_PARTS);
-		if (units == 0)
-			units = fewest_units(slot_bytes, 1, FULL_PARTS);
+		units = fewest_units(slot_bytes, 1, FULL_PARTS);
 		break;
 	case SMI_SLAB_SMALL:
 		units = fewest_units(slot_bytes, 1, SMALL_PARTS);

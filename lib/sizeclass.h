@@ -58,6 +58,7 @@ enum smi_slab_extent {
 	SMI_SLAB_LEAST, /* as few as hold one slot */
 	SMI_SLAB_SMALL, /* a class starts with this: little is wasted by few */
 	SMI_SLAB_FULL,  /* once there are many: hardly a tail */
+	SMI_SLAB_LARGE, /* the same with many slots: where there is room */
 	SMI_SLAB_EXTENTS
 };
 uint32_t smi_sizeclass_units(unsigned class, enum smi_slab_extent extent);

@@ -8,17 +8,17 @@
 /* How many slabs of a list are looked at for one that is at home. */
 #define SEARCH_MOST 8
 
-/* There is room as long as a full slab is at most this part of the pools, and
+/* There is room as long as a large slab is at most this part of the pools, and
  * half of them is in no slab. */
 #define ROOMY_PARTS ((size_t)256)
 
-/* Whether there is so much room that a class may begin with a full slab, and
- * each thread have slabs of its own. */
+/* Whether there is so much room that a class may have large slabs, and each
+ * thread slabs of its own. */
 static bool is_roomy(const struct smi_slabs *slabs, unsigned class)
 {
 	size_t units = slabs->runs->pools->bytes >> SMI_UNIT_SHIFT;
 
-	return slabs->extents[class][SMI_SLAB_FULL] <= units / ROOMY_PARTS
+	return slabs->extents[class][SMI_SLAB_LARGE] <= units / ROOMY_PARTS
 	       && slabs->runs->free_units > units / 2;
 }
 
@@ -26,8 +26,8 @@ static bool is_roomy(const struct smi_slabs *slabs, unsigned class)
 static uint32_t open_slab(struct smi_slabs *slabs, unsigned class)
 {
 	const uint8_t *units_of = slabs->extents[class];
-	unsigned extent = slabs->units[class] >= units_of[SMI_SLAB_FULL]
-	                                  || is_roomy(slabs, class)
+	unsigned extent = is_roomy(slabs, class) ? SMI_SLAB_LARGE
+	                  : slabs->units[class] >= units_of[SMI_SLAB_FULL]
 	                          ? SMI_SLAB_FULL
 	                          : SMI_SLAB_SMALL;
 	uint32_t run;
