@@ -290,8 +290,9 @@ struct secmalloc_stats {
 	                              chunks' places and caches at one time */
 	uint64_t chunks;           /* live now */
 	uint64_t chunk_bytes;      /* asked for, in the live chunks */
-	uint64_t allocations;      /* chunks made since secmalloc_init() */
-	uint64_t frees;            /* chunks freed since then */
+	uint64_t allocations;      /* chunks made since secmalloc_init(); one
+	                              that secrealloc() moves is made anew */
+	uint64_t frees;            /* chunks freed since then, or moved from */
 	uint64_t failures;         /* allocations refused for want of room */
 	uint64_t advice_missing;   /* SECMALLOC_ADVICE_ bits */
 	uint64_t reserved[18];     /* zero */

@@ -69,25 +69,8 @@ void *seccalloc(size_t nmemb, size_t size)
 
 void *secrealloc(void *ptr, size_t size)
 {
-	struct smi_arena *arena;
-	void *chunk;
-
-	if (ptr == NULL)
-		return smi_front_take(__func__, size);
-	arena = smi_default_enter(__func__);
-	if (arena == NULL) {
-		smi_front_check_closed(__func__, ptr);
-		return NULL;
-	}
-	if (smi_default_is_inherited(ptr)) {
-		smi_default_leave(arena);
-		smi_error_set(ENXIO, "%s: the chunk is the parent's", __func__);
-		return NULL;
-	}
-	chunk = smi_arena_resize(arena, smi_default_cache(), __func__, ptr,
-	                         size);
-	smi_default_leave(arena);
-	return chunk;
+	return ptr != NULL ? smi_front_resize(__func__, ptr, size)
+	                   : smi_front_take(__func__, size);
 }
 
 void secfree(void *ptr)

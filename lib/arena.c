@@ -190,6 +190,8 @@ static bool take_smaller(struct smi_arena *arena, const char *call, size_t size,
 static void *move(struct smi_arena *arena, const struct smi_place *from,
                   const struct smi_place *to)
 {
+	arena->counts.allocations++;
+	arena->counts.frees++;
 	memcpy(to->start, from->start,
 	       to->size < from->size ? to->size : from->size);
 	smi_slab_give(&arena->slabs, from);

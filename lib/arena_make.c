@@ -201,6 +201,11 @@ struct smi_arena *smi_arena_create(const struct smi_arena_plan *plan,
 		goto fail;
 	}
 	secrets->canary.mul |= 1;
+	if (smi_pools_open_strips(&arena->pools, (uint32_t)plan->initial_pools)
+	    != 0) {
+		smi_limits_explain(&shortage);
+		goto fail;
+	}
 	while (arena->pools.count < plan->initial_pools)
 		if (smi_arena_add_pool(arena, page) == SMI_NONE) {
 			shortage.pools_locked = arena->pools.count;

@@ -1,5 +1,5 @@
 /*
- * front.c - allocating and freeing: the thread's cache first, then the arena
+ * front.c - taking, giving, resizing: the thread's cache first, then the arena
  *
  * Each step hands over to the next as the last thing that it does, so that the
  * first, which is mostly the only one, has nothing to save for later.
@@ -14,6 +14,7 @@
 #include "fault.h"
 
 #include <errno.h>
+#include <string.h>
 
 /* ---- Taking ------------------------------------------------------------- */
 
@@ -85,7 +86,8 @@ void *smi_front_take(const char *call, size_t size)
 
 /* ---- Giving back -------------------------------------------------------- */
 
-void smi_front_check_closed(const char *call, const void *ptr)
+/* Die if ptr, where there is no arena, is no chunk of a parent's either. */
+static void check_closed(const char *call, const void *ptr)
 {
 	if (!smi_fault_is_dying() && !smi_default_is_inherited(ptr))
 		smi_fault(NULL, "%s(%p): foreign pointer: there is no arena",
@@ -100,7 +102,7 @@ static SMI_APART void give_to_arena(const char *call, void *ptr)
 		return;
 	arena = smi_default_enter_quietly();
 	if (arena == NULL) {
-		smi_front_check_closed(call, ptr);
+		check_closed(call, ptr);
 		return;
 	}
 	if (!smi_default_is_inherited(ptr))
@@ -187,4 +189,84 @@ void smi_front_give(const char *call, void *ptr)
 	}
 	smi_wipe_few_granules(ptr, bin->slot_bytes);
 	smi_cache_leave(cache);
+}
+
+/* ---- Resizing ----------------------------------------------------------- */
+
+/* What became of an attempt without the arena's lock. */
+enum resized {
+	IN_PLACE,
+	TO_MOVE, /* the chunk is sound, but its place is not the right one */
+	UNKNOWN
+};
+
+/* Resize the chunk in a slot, if that is large enough, and not twice as large as
+ * it need be. */
+static enum resized resize_slot(struct smi_cache *cache, void *ptr,
+                                size_t *had, size_t size)
+{
+	size_t kept, bytes = size + SMI_CANARY_LEAST_BYTES, slot_bytes;
+	struct smi_place place;
+	struct smi_bin *bin;
+
+	/* Room in the bin does not matter, but is mostly there. */
+	if (!smi_cache_find(cache, ptr, &place, &bin)
+	    || !smi_slab_is_sound(cache->runs, cache->key, &place))
+		return UNKNOWN;
+	slot_bytes = bin->slot_bytes;
+	*had = place.size;
+	if (bytes > slot_bytes || bytes < slot_bytes / 2)
+		return TO_MOVE;
+	/* From the smaller size on there are bytes that go, or canary: when all
+	 * of that is wiped, bytes that come are zero too. */
+	kept = size < place.size ? size : place.size;
+	smi_wipe(place.start + kept, slot_bytes - kept);
+	smi_canary_write(cache->key, ptr, size, slot_bytes);
+	smi_slab_set_entry(place.slab, place.slot,
+	                   smi_slab_chunk_entry(slot_bytes, size));
+	smi_cache_count(&cache->counts.chunk_bytes, size - place.size);
+	return IN_PLACE;
+}
+
+static void *resize_in_arena(const char *call, void *ptr, size_t size)
+{
+	struct smi_arena *arena = smi_default_enter(call);
+	void *chunk = NULL;
+
+	if (arena == NULL) {
+		check_closed(call, ptr);
+		return NULL;
+	}
+	if (smi_default_is_inherited(ptr))
+		smi_error_set(ENXIO, "%s: the chunk is the parent's", call);
+	else
+		chunk = smi_arena_resize(arena, smi_default_cache(), call, ptr,
+		                         size);
+	smi_default_leave(arena);
+	return chunk;
+}
+
+void *smi_front_resize(const char *call, void *ptr, size_t size)
+{
+	struct smi_cache *cache = smi_default_cache();
+	enum resized resized = UNKNOWN;
+	size_t had = 0;
+	void *moved;
+
+	if (cache != NULL && size <= SMI_CACHED_MOST_BYTES
+	    && smi_cache_enter_slowly(cache)) {
+		resized = resize_slot(cache, ptr, &had, size);
+		smi_cache_leave(cache);
+	}
+	if (resized == IN_PLACE)
+		return ptr;
+	/* A smaller size must not fail, nor make the arena grow. */
+	if (resized == UNKNOWN || size < had)
+		return resize_in_arena(call, ptr, size);
+	moved = smi_front_take(call, size);
+	if (moved != NULL) {
+		memcpy(moved, ptr, had);
+		smi_front_give(call, ptr);
+	}
+	return moved;
 }

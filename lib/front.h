@@ -1,5 +1,5 @@
 /*
- * front.h - allocating and freeing: the thread's cache first, then the arena
+ * front.h - taking, giving, resizing: the thread's cache first, then the arena
  *
  * `call` is the public function that is named in words and fatal lines.
  *
@@ -18,7 +18,8 @@ void *smi_front_take_aligned(const char *call, size_t align, size_t size);
 /* Wipe and free a chunk; see secfree(). */
 void smi_front_give(const char *call, void *ptr);
 
-/* Die if ptr, where there is no arena, is no chunk of a parent's either. */
-void smi_front_check_closed(const char *call, const void *ptr);
+/* Change the size of a chunk that is not NULL; see secrealloc(). NULL with errno
+ * and words: ENOMEM, ENXIO. */
+void *smi_front_resize(const char *call, void *ptr, size_t size);
 
 #endif /* SMI_FRONT_H */

@@ -47,6 +47,7 @@ int smi_pools_map(struct smi_pools *pools)
 	int code;
 
 	pools->used = 0;
+	pools->strips_open = 0;
 	atomic_init(&pools->span, 0);
 	pools->count = 0;
 	pools->bytes = 0;
@@ -151,45 +152,27 @@ void smi_pools_publish(struct smi_pools *pools)
 		memory_order_release);
 }
 
-/* Close what belongs to so many strides of the first strips, but for a page
- * that is also of the stride before. */
-static void close_strips(struct smi_pools *pools, unsigned strips,
-                         size_t strides)
+/*
+ * What is open stays open, also if a pool then cannot be locked: metadata that
+ * nobody has use for take no memory. Strides may share a page, which is then
+ * opened twice.
+ */
+int smi_pools_open_strips(struct smi_pools *pools, uint32_t strides)
 {
 	size_t page = pools->geometry.page_bytes;
 
-	for (unsigned i = 0; i < strips; i++) {
-		const struct smi_strip *strip = &pools->strips[i];
-		size_t from = smi_round_up(pools->used * strip->stride_bytes,
-		                           page);
-		size_t to = smi_round_up((pools->used + strides)
-		                         * strip->stride_bytes, page);
-
-		if (from < to)
-			smi_os_close(strip->at + from, to - from);
-	}
-}
-
-/* Open what belongs to so many strides more. -1 with errno. */
-static int open_strips(struct smi_pools *pools, size_t strides)
-{
-	size_t page = pools->geometry.page_bytes;
-
+	if (strides <= pools->strips_open)
+		return 0;
 	for (unsigned i = 0; i < SMI_STRIPS; i++) {
 		const struct smi_strip *strip = &pools->strips[i];
-		size_t from = smi_round_down(pools->used * strip->stride_bytes,
-		                             page);
-		size_t to = smi_round_up((pools->used + strides)
-		                         * strip->stride_bytes, page);
-		int code;
+		size_t from = smi_round_down(pools->strips_open
+		                             * strip->stride_bytes, page);
+		size_t to = smi_round_up(strides * strip->stride_bytes, page);
 
-		if (smi_os_open(strip->at + from, to - from) == 0)
-			continue;
-		code = errno;
-		close_strips(pools, i, strides);
-		errno = code;
-		return -1;
+		if (smi_os_open(strip->at + from, to - from) != 0)
+			return -1;
 	}
+	pools->strips_open = strides;
 	return 0;
 }
 
@@ -197,24 +180,20 @@ uint32_t smi_pools_lock(struct smi_pools *pools, size_t bytes, size_t least)
 {
 	const struct smi_geometry *g = &pools->geometry;
 	uint32_t pool = pools->used;
-	size_t strides, locked;
+	size_t locked;
 
 	if (!smi_pools_have_strides(pools, bytes)) {
 		errno = ENOMEM;
 		return SMI_NONE;
 	}
-	strides = smi_geometry_strides_for(g, bytes);
-	if (open_strips(pools, strides) != 0)
+	if (smi_pools_open_strips(
+		    pools, pool + (uint32_t)smi_geometry_strides_for(g, bytes))
+	    != 0)
 		return SMI_NONE;
 	locked = lock_most((unsigned char *)smi_pools_start(pools, pool), bytes,
 	                   least, g->page_bytes);
-	if (locked == 0) {
-		int code = errno;
-
-		close_strips(pools, SMI_STRIPS, strides);
-		errno = code;
+	if (locked == 0)
 		return SMI_NONE;
-	}
 	smi_pools_enter(pools, locked);
 	return pool;
 }

@@ -51,6 +51,7 @@ struct smi_pools {
 	unsigned advice_missing; /* bit n: enum smi_advice n */
 	struct smi_pool *table;  /* geometry.max_pools entries, the caller's */
 	struct smi_strip strips[SMI_STRIPS]; /* the caller's */
+	uint32_t strips_open;    /* strides whose parts of them are */
 };
 
 /* Where an address lies. */
@@ -81,6 +82,10 @@ void *smi_pools_key_page(const struct smi_pools *pools);
  * errno: ENOMEM (limit, memory, or no stride left), EPERM (no right).
  */
 uint32_t smi_pools_lock(struct smi_pools *pools, size_t bytes, size_t least);
+
+/* Open the metadata of so many strides from the first on, which are no more than
+ * there are: one by one it takes longer. -1 with errno. */
+int smi_pools_open_strips(struct smi_pools *pools, uint32_t strides);
 
 /* Whether strides are left for a pool of `bytes`. */
 bool smi_pools_have_strides(const struct smi_pools *pools, size_t bytes);

@@ -506,8 +506,9 @@ START_TEST(statistics_add_up)
 	ck_assert_int_eq(secmalloc_stats(&stats), 0);
 	ck_assert_uint_eq(stats.chunks, 2);
 	ck_assert_uint_eq(stats.chunk_bytes, 10100);
-	ck_assert_uint_eq(stats.allocations, 2);
-	ck_assert_uint_eq(stats.frees, 0);
+	/* The first was moved. */
+	ck_assert_uint_eq(stats.allocations, 3);
+	ck_assert_uint_eq(stats.frees, 1);
 	/* 100 bytes take 112, and 10,000 take 20 units of 512. */
 	ck_assert_uint_eq(stats.free_bytes, stats.pool_bytes - 112 - 10240);
 	secfree(b);
@@ -516,7 +517,7 @@ START_TEST(statistics_add_up)
 	ck_assert_uint_eq(stats.chunks, 1);
 	ck_assert_uint_eq(stats.chunk_bytes, 10);
 	ck_assert_uint_ge(stats.used_bytes_peak, 112 + 10240);
-	ck_assert_uint_eq(stats.frees, 1);
+	ck_assert_uint_eq(stats.frees, 3);
 	ck_assert_uint_eq(stats.failures, 0);
 	secfree(a);
 	ck_assert_int_eq(secmalloc_stats(&stats), 0);
