@@ -169,11 +169,22 @@ bool smi_slab_find_aligned(const struct smi_slabs *slabs, unsigned class,
 	return false;
 }
 
+/*
+ * A free slot at random; the first only if there is no other. What lies before
+ * that one is in another slab, perhaps another thread's: so its check is dearer
+ * (slab_find.c).
+ */
 static uint32_t random_slot(struct smi_slabs *slabs, struct smi_slab *slab)
 {
-	uint32_t nth = smi_random_below(&slabs->secrets->random, slab->free);
+	const uint32_t *free_bits = smi_slab_free_bits(slab);
+	uint32_t first = smi_bitmap_get(free_bits, 0) ? 1 : 0;
+	uint32_t others = slab->free - first;
 
-	return smi_bitmap_nth_set(smi_slab_free_bits(slab), slab->slots, nth);
+	if (others == 0)
+		return 0;
+	return smi_bitmap_nth_set(
+		free_bits, slab->slots,
+		first + smi_random_below(&slabs->secrets->random, others));
 }
 
 /* The slot is free no more; what it is instead, its entry has to say. */

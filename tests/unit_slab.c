@@ -102,14 +102,16 @@ START_TEST(slots_are_taken_in_random_order)
 		for (int i = 0; i < 85; i++)
 			places[i] = take(run, 32);
 		seen[places[0].slot]++;
-		for (int i = 1; i < 85; i++)
+		ck_assert_uint_eq(places[84].slot, 0);
+		for (int i = 1; i < 84; i++)
 			ascents += places[i].slot > places[i - 1].slot;
 		for (int i = 0; i < 85; i++)
 			smi_slab_give(&slabs, &places[i]);
 	}
-	/* Of 16,800 pairs a half ascends, give or take six deviations (390). */
-	ck_assert_uint_gt(ascents, 8400 - 390);
-	ck_assert_uint_lt(ascents, 8400 + 390);
+	/* Of 16,600 pairs a half ascends, give or take six deviations (390);
+	 * but the first slot comes last. */
+	ck_assert_uint_gt(ascents, 8300 - 390);
+	ck_assert_uint_lt(ascents, 8300 + 390);
 	/* No slot is the first one much more often than 200 / 85. */
 	for (int i = 0; i < 85; i++)
 		ck_assert_uint_lt(seen[i], 16);
@@ -123,7 +125,7 @@ START_TEST(each_offset_finds_its_slot)
 		struct smi_slab slab = {
 			.slot_bytes = smi_sizeclass_bytes(class),
 		};
-		size_t most = smi_sizeclass_units(class, SMI_SLAB_FULL)
+		size_t most = smi_sizeclass_units(class, SMI_SLAB_LARGE)
 		              * SMI_UNIT_BYTES;
 
 		slab.inverse = smi_slab_inverse(slab.slot_bytes);
