@@ -49,18 +49,26 @@ static bool audit_stopped(const struct smi_arena *arena,
                           struct smi_finding *finding)
 {
 	struct smi_slab_sums sums = {0};
+	size_t free_units = 0;
 
-	if (!audit_invariant(smi_pools_audit(&arena->pools), 0, finding))
+	if (!audit_invariant(smi_pools_audit(&arena->pools), SMI_NONE,
+	                     finding))
 		return false;
 	for (uint32_t pool = smi_pools_next(&arena->pools, SMI_NONE);
-	     pool != SMI_NONE; pool = smi_pools_next(&arena->pools, pool))
+	     pool != SMI_NONE; pool = smi_pools_next(&arena->pools, pool)) {
 		if (!audit_invariant(smi_runs_audit(&arena->runs, pool), pool,
 		                     finding)
 		    || !smi_slab_audit(&arena->slabs, pool, &sums, finding))
 			return false;
+		free_units += smi_runs_buddy(&arena->runs, pool)->free_units;
+	}
+	if (free_units != arena->runs.free_units)
+		return smi_finding_broken(finding, SMI_NONE,
+		                          "R3: the free units do not add up");
 	return smi_slab_audit_lists(&arena->slabs, &sums, finding)
 	       && audit_caches(&arena->caches, &sums, finding)
-	       && audit_invariant(audit_counts(arena, &sums), 0, finding);
+	       && audit_invariant(audit_counts(arena, &sums), SMI_NONE,
+	                          finding);
 }
 
 bool smi_audit(struct smi_arena *arena, const struct smi_cache *cache,

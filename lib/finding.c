@@ -23,8 +23,10 @@ void smi_finding_words(const struct smi_finding *f, struct smi_text *text)
 		smi_text_add(text, "wild pointer: in a guard of the arena");
 		return;
 	case SMI_INCONSISTENT:
-		smi_text_add(text, "damaged metadata of pool %zu: %s",
-		             (size_t)f->pool, f->invariant);
+		smi_text_add(text, "damaged metadata");
+		if (f->pool != SMI_NONE)
+			smi_text_add(text, " of pool %zu", (size_t)f->pool);
+		smi_text_add(text, ": %s", f->invariant);
 		return;
 	case SMI_UNALLOCATED:
 		smi_text_add(text, "double free or wild pointer: no chunk");

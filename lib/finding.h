@@ -39,7 +39,8 @@ struct smi_finding {
 	const char *invariant; /* for SMI_INCONSISTENT */
 };
 
-/* Make it say that an invariant does not hold in a pool. Returns false. */
+/* Make it say that an invariant does not hold in a pool, or with SMI_NONE in
+ * what belongs to none. Returns false. */
 static inline bool smi_finding_broken(struct smi_finding *finding,
                                             uint32_t pool,
                                             const char *invariant)

@@ -148,13 +148,13 @@ bool smi_slab_audit_lists(const struct smi_slabs *slabs,
                           struct smi_finding *finding)
 {
 	if (sums->taken_bytes != slabs->taken_bytes)
-		return smi_finding_broken(finding, 0,
+		return smi_finding_broken(finding, SMI_NONE,
 		                          "S9: the bytes of slots are off");
 	for (unsigned class = 0; class < SMI_CLASSES; class++) {
 		uint32_t run = slabs->partial[class];
 
 		if (sums->units[class] != slabs->units[class])
-			return smi_finding_broken(finding, 0,
+			return smi_finding_broken(finding, SMI_NONE,
 			                          "S8: the units of a class "
 			                          "are off");
 		while (run != SMI_NONE) {
@@ -162,7 +162,7 @@ bool smi_slab_audit_lists(const struct smi_slabs *slabs,
 
 			if (!smi_runs_is_run(slabs->runs, run))
 				return smi_finding_broken(
-					finding, 0,
+					finding, SMI_NONE,
 					"S3: a list leads nowhere");
 			slab = smi_slab_of(slabs->runs, run);
 			if (slab->class != class || slab->free == 0

@@ -25,14 +25,15 @@
 
 #define DONE 42
 
-static bool filter_on(void)
+/* From now on one system call has this verdict, and all others have that. */
+static bool filter_on(uint32_t number, uint32_t verdict, uint32_t others)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
 		         offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_exit_group, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, verdict),
+		BPF_STMT(BPF_RET | BPF_K, others),
 	};
 	struct sock_fprog program = {
 		.len = sizeof(code) / sizeof(code[0]), .filter = code,
@@ -115,16 +116,6 @@ static void *hold_in_cache(void *barrier)
  * membarrier() is allowed. Returns the errno at the end. */
 static int fill_beside_a_cache(unsigned flags, unsigned verdict, int growth)
 {
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-		         offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_membarrier, 1, 0),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-		BPF_STMT(BPF_RET | BPF_K, verdict),
-	};
-	struct sock_fprog program = {
-		.len = sizeof(code) / sizeof(code[0]), .filter = code,
-	};
 	struct secmalloc_config config = {
 		.initial_pools = 1, .max_pools = 1 + (size_t)growth,
 		.flags = flags,
@@ -139,8 +130,7 @@ static int fill_beside_a_cache(unsigned flags, unsigned verdict, int growth)
 	pthread_barrier_init(&barrier, NULL, 2);
 	pthread_create(&thread, NULL, hold_in_cache, &barrier);
 	pthread_barrier_wait(&barrier);
-	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0
-	    || prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program) != 0)
+	if (!filter_on(SYS_membarrier, verdict, SECCOMP_RET_ALLOW))
 		leave(96);
 	errno = 0;
 	while (hide(secmalloc(32)) != NULL)
@@ -185,7 +175,9 @@ static int status_with(void (*act)(void), bool filtered)
 	if (pid == 0) {
 		if (secmalloc_init(&config) != 0)
 			leave(99);
-		if (filtered && !filter_on())
+		if (filtered
+		    && !filter_on(SYS_exit_group, SECCOMP_RET_ALLOW,
+		                  SECCOMP_RET_KILL_PROCESS))
 			leave(98);
 		act();
 		leave(DONE);

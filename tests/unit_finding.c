@@ -66,6 +66,10 @@ START_TEST(an_invariant_is_named)
 	smi_text_start(&text, words, sizeof(words));
 	smi_finding_words(&finding, &text);
 	ck_assert_str_eq(words, "damaged metadata of pool 2: X9: the reason");
+	smi_finding_broken(&finding, SMI_NONE, "X9: the reason");
+	smi_text_start(&text, words, sizeof(words));
+	smi_finding_words(&finding, &text);
+	ck_assert_str_eq(words, "damaged metadata: X9: the reason");
 }
 END_TEST
 
