@@ -92,7 +92,8 @@ struct secmalloc_config {
 	size_t initial_pools;
 
 	/*
-	 * Pools that there may ever be, the initial ones included. 0: as many
+	 * Pools that there may ever be, the initial ones included; a larger
+	 * one, for a large chunk, counts as those whose bytes it has. 0: as many
 	 * as fit in a reservation of 8 GiB of addresses (128 MiB where
 	 * addresses have 32 bits), or in less where the process may not
 	 * reserve that. The reservation, and the third as much again that is
@@ -103,7 +104,10 @@ struct secmalloc_config {
 	/*
 	 * Bytes of a pool, a multiple of the page size. 0: 64 KiB, or 16 pages
 	 * where pages are bigger than 4 KiB; and a pool for which the lock
-	 * limit leaves less room than that is made as large as still fits.
+	 * limit leaves less room than that is made as large as still fits. With
+	 * 0, initial pools lie side by side, up to 64 of them between two
+	 * guards, which makes the call and each fork() faster; with any other
+	 * size each lies between guards of its own.
 	 */
 	size_t pool_size;
 
@@ -171,8 +175,7 @@ SECMALLOC_API const char *secmalloc_version(void);
  * No system call is made as long as the pools that are locked have a place,
  * except to wait for another thread. When they have none, one more pool is
  * locked if max_pools and the lock limit allow it; a chunk that is larger than
- * a pool gets a pool of its own size, which counts as as many pools as it takes
- * addresses.
+ * a pool gets a pool of its own size.
  *
  * ENOMEM  no place, and no further pool could be locked; or size is over
  *         PTRDIFF_MAX
@@ -278,7 +281,7 @@ SECMALLOC_API int secmalloc_equal(const void *a, const void *b, size_t size);
 
 /* Counters of an arena. They hold no secret and no address. */
 struct secmalloc_stats {
-	uint64_t pools;            /* locked now */
+	uint64_t pools;            /* locked now, as max_pools counts them */
 	uint64_t pools_initial;    /* of these, locked by secmalloc_init() */
 	uint64_t pools_max;        /* the most there may be */
 	uint64_t pool_bytes;       /* in the pools that are locked now */

@@ -10,18 +10,12 @@
 
 #include <errno.h>
 
-uint32_t smi_arena_add_pool(struct smi_arena *arena, size_t least)
+uint32_t smi_arena_add_pool(struct smi_arena *arena, size_t bytes,
+                            size_t least)
 {
-	const struct smi_geometry *g = &arena->pools.geometry;
-	size_t bytes = g->pool_bytes;
-	uint32_t pool;
+	uint32_t pool = smi_pools_lock(&arena->pools, bytes,
+	                               arena->pool_is_default ? least : bytes);
 
-	least = smi_round_up(least, g->page_bytes);
-	if (least > bytes)
-		bytes = least;
-	else if (!arena->pool_is_default)
-		least = bytes;
-	pool = smi_pools_lock(&arena->pools, bytes, least);
 	if (pool != SMI_NONE) {
 		smi_runs_add_pool(&arena->runs, pool);
 		smi_pools_publish(&arena->pools);
@@ -41,6 +35,7 @@ bool smi_arena_grow(struct smi_arena *arena, const char *call, size_t size,
 		.growth = true,
 	};
 	int code = errno;
+	size_t least;
 
 	if (bytes > g->reserve_bytes) {
 		smi_error_set(ENOMEM, "%s: %zu bytes are more than the %zu "
@@ -48,18 +43,19 @@ bool smi_arena_grow(struct smi_arena *arena, const char *call, size_t size,
 		              call, size, (size_t)g->max_pools, g->pool_bytes);
 		return false;
 	}
-	if (bytes > g->pool_bytes)
-		shortage.pool_bytes = smi_round_up(bytes, g->page_bytes);
-	if (!smi_pools_have_strides(&arena->pools, shortage.pool_bytes)) {
+	least = smi_round_up(bytes, g->page_bytes);
+	if (least > g->pool_bytes)
+		shortage.pool_bytes = least;
+	if (!smi_pools_have_room(&arena->pools, shortage.pool_bytes)) {
 		smi_error_set(ENOMEM, "%s: no room for %zu bytes in %zu pools "
 		              "(%zu bytes), and max_pools (%zu) leaves none "
 		              "for one more of %zu bytes: raise max_pools, or "
 		              "free chunks", call, size,
-		              (size_t)arena->pools.count, arena->pools.bytes,
+		              arena->pools.count, arena->pools.bytes,
 		              (size_t)g->max_pools, shortage.pool_bytes);
 		return false;
 	}
-	if (smi_arena_add_pool(arena, bytes) != SMI_NONE) {
+	if (smi_arena_add_pool(arena, shortage.pool_bytes, least) != SMI_NONE) {
 		/* A larger one may have been refused first. */
 		errno = code;
 		return true;

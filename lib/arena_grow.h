@@ -10,10 +10,12 @@
 #include "base.h"
 
 /*
- * Lock one more ordinary pool, or one of at least `least` bytes. Returns it, or
- * SMI_NONE with errno, as smi_pools_lock().
+ * Lock one more pool of `bytes`; where the pool size is the default, as much of
+ * that as there is room for, but `least`. Returns it, or SMI_NONE with errno,
+ * as smi_pools_lock(), whose sizes they are.
  */
-uint32_t smi_arena_add_pool(struct smi_arena *arena, size_t least);
+uint32_t smi_arena_add_pool(struct smi_arena *arena, size_t bytes,
+                            size_t least);
 
 /*
  * Lock one more pool for a call that wants a chunk of `size`, in which `bytes`

@@ -163,6 +163,31 @@ static struct smi_arena *map_what_fits(const struct smi_arena_plan *plan,
 	}
 }
 
+/*
+ * So many initial pools of the default size lie side by side: each guard costs
+ * two mappings, and so time here and at every fork.
+ */
+#define JOINED_POOLS ((size_t)64)
+
+/* -1 with errno: some of them were locked, or none. */
+static int lock_initial_pools(struct smi_arena *arena,
+                              const struct smi_arena_plan *plan)
+{
+	size_t most = arena->pool_is_default ? JOINED_POOLS : 1;
+
+	while (arena->pools.count < plan->initial_pools) {
+		size_t pools = plan->initial_pools - arena->pools.count;
+
+		if (pools > most)
+			pools = most;
+		if (smi_arena_add_pool(arena, pools * plan->pool_bytes,
+		                       arena->pools.geometry.page_bytes)
+		    == SMI_NONE)
+			return -1;
+	}
+	return 0;
+}
+
 struct smi_arena *smi_arena_create(const struct smi_arena_plan *plan,
                                    const char *call)
 {
@@ -206,12 +231,11 @@ struct smi_arena *smi_arena_create(const struct smi_arena_plan *plan,
 		smi_limits_explain(&shortage);
 		goto fail;
 	}
-	while (arena->pools.count < plan->initial_pools)
-		if (smi_arena_add_pool(arena, page) == SMI_NONE) {
-			shortage.pools_locked = arena->pools.count;
-			smi_limits_explain(&shortage);
-			goto fail;
-		}
+	if (lock_initial_pools(arena, plan) != 0) {
+		shortage.pools_locked = arena->pools.count;
+		smi_limits_explain(&shortage);
+		goto fail;
+	}
 	/* More may have been asked for first than could be had. */
 	errno = code;
 	return arena;

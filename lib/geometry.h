@@ -84,6 +84,14 @@ static inline size_t smi_geometry_stride_of(const struct smi_geometry *g,
 	return (offset >> g->stride_shift) - 1;
 }
 
+/* The ordinary pools that a pool of `bytes` > 0 counts as. Their strides are
+ * enough for it, as each has room for a guard too. */
+static inline size_t smi_geometry_pools_for(const struct smi_geometry *g,
+                                            size_t bytes)
+{
+	return (bytes - 1) / g->pool_bytes + 1;
+}
+
 /* The strides that a pool of `bytes` and the guard after it take. */
 static inline size_t smi_geometry_strides_for(const struct smi_geometry *g,
                                               size_t bytes)

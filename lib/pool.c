@@ -85,14 +85,11 @@ void *smi_pools_key_page(const struct smi_pools *pools)
 	                + smi_geometry_key_offset(&pools->geometry));
 }
 
-bool smi_pools_have_strides(const struct smi_pools *pools, size_t bytes)
+bool smi_pools_have_room(const struct smi_pools *pools, size_t bytes)
 {
 	const struct smi_geometry *g = &pools->geometry;
 
-	/* Also keeps the rounding in strides_for from wrapping round. */
-	return bytes <= g->reserve_bytes
-	       && smi_geometry_strides_for(g, bytes)
-	              <= g->max_pools - pools->used;
+	return smi_geometry_pools_for(g, bytes) <= g->max_pools - pools->count;
 }
 
 /*
@@ -140,7 +137,7 @@ void smi_pools_enter(struct smi_pools *pools, size_t bytes)
 			.bytes = i == 0 ? bytes : 0,
 		};
 	pools->used += strides;
-	pools->count++;
+	pools->count += smi_geometry_pools_for(&pools->geometry, bytes);
 	pools->bytes += bytes;
 }
 
@@ -182,7 +179,7 @@ uint32_t smi_pools_lock(struct smi_pools *pools, size_t bytes, size_t least)
 	uint32_t pool = pools->used;
 	size_t locked;
 
-	if (!smi_pools_have_strides(pools, bytes)) {
+	if (!smi_pools_have_room(pools, bytes)) {
 		errno = ENOMEM;
 		return SMI_NONE;
 	}
@@ -242,8 +239,8 @@ uint32_t smi_pools_next(const struct smi_pools *pools, uint32_t pool)
 const char *smi_pools_audit(const struct smi_pools *pools)
 {
 	const struct smi_geometry *g = &pools->geometry;
-	uint32_t count = 0, first = 0;
-	size_t bytes = 0;
+	uint32_t first = 0;
+	size_t bytes = 0, count = 0;
 
 	if (pools->used > g->max_pools)
 		return "P3: more strides are used than there are";
@@ -252,7 +249,7 @@ const char *smi_pools_audit(const struct smi_pools *pools)
 
 		if (pool->bytes != 0) {
 			first = i;
-			count++;
+			count += smi_geometry_pools_for(g, pool->bytes);
 			bytes += pool->bytes;
 		}
 		if (pool->first != first)
@@ -260,7 +257,8 @@ const char *smi_pools_audit(const struct smi_pools *pools)
 		if (pool->bytes % g->page_bytes != 0)
 			return "P4: a pool is not whole pages";
 	}
-	if (count != pools->count || bytes != pools->bytes)
-		return "P4: the pools do not add up";
+	if (count != pools->count || count > g->max_pools
+	    || bytes != pools->bytes)
+		return "P5: the pools do not add up";
 	return NULL;
 }

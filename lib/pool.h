@@ -12,6 +12,8 @@
  *   P3  Strides are taken in order: pools lie in [0, used), none after it.
  *   P4  table[i].first is the first stride of the pool that stride i belongs
  *       to, for i < used; bytes is set there and 0 in the others.
+ *   P5  A pool counts as the ordinary ones whose bytes it has, rounded up;
+ *       count is their sum and at most max_pools. So many strides suffice.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -46,7 +48,7 @@ struct smi_pools {
 	 * before it is counted here. */
 	_Atomic size_t span;
 	uint32_t used;           /* strides */
-	uint32_t count;          /* pools */
+	size_t count;            /* pools, in ordinary ones (P5) */
 	size_t bytes;            /* of all pools */
 	unsigned advice_missing; /* bit n: enum smi_advice n */
 	struct smi_pool *table;  /* geometry.max_pools entries, the caller's */
@@ -79,16 +81,16 @@ void *smi_pools_key_page(const struct smi_pools *pools);
  * Lock a further pool, of `bytes` or, if the lock limit leaves less room, of as
  * many whole pages as still fit, but at least `least`; and open its metadata.
  * Both are whole pages, 0 < least <= bytes. Returns the pool, or SMI_NONE with
- * errno: ENOMEM (limit, memory, or no stride left), EPERM (no right).
+ * errno: ENOMEM (limit, memory, or no room left), EPERM (no right).
  */
 uint32_t smi_pools_lock(struct smi_pools *pools, size_t bytes, size_t least);
 
-/* Open the metadata of so many strides from the first on, which are no more than
- * there are: one by one it takes longer. -1 with errno. */
+/* Open the metadata of so many strides from the first on, no more than there
+ * are: one by one it takes longer. -1 with errno. */
 int smi_pools_open_strips(struct smi_pools *pools, uint32_t strides);
 
-/* Whether strides are left for a pool of `bytes`. */
-bool smi_pools_have_strides(const struct smi_pools *pools, size_t bytes);
+/* Whether max_pools has room for a pool of `bytes`. */
+bool smi_pools_have_room(const struct smi_pools *pools, size_t bytes);
 
 /* Where an address lies; *pool is set in SMI_PLACE_POOL, and for a guard to the
  * pool before it, or SMI_NONE if there is none. Any address may be asked. */

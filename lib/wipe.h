@@ -18,11 +18,12 @@ size_t smi_first_nonzero(const void *p, size_t bytes);
  * The same two for whole granules, of which there is at least one: what slots
  * are made of. The small cases are written out with as few branches as will do,
  * since what a branch predictor cannot know costs more than a few stores: up to
- * 64 bytes are four granules, some of them perhaps the same, and so on.
+ * 64 bytes are four granules, two of them perhaps the same, and so on. One and
+ * two are apart: some processors stall where more than two of four coincide.
  */
 #define SMI_GRANULES_WRITTEN_OUT ((size_t)256)
 
-/* The offset of the second of four granules that cover 16 to 64 bytes. */
+/* The offset of the second of four granules that cover 48 to 64 bytes. */
 static inline size_t smi_second_granule(size_t bytes)
 {
 	return (bytes >> 1) & ~(sizeof(smi_granule) - 1);
@@ -46,7 +47,11 @@ static inline void smi_wipe_few_granules(void *p, size_t bytes)
 {
 	unsigned char *first = p, *end = first + bytes;
 
-	if (bytes <= 64) {
+	if (bytes <= 32) {
+		smi_zero_granule(first);
+		if (bytes > 16)
+			smi_zero_granule(first + 16);
+	} else if (bytes <= 64) {
 		size_t second = smi_second_granule(bytes);
 
 		smi_zero_granule(first);
@@ -95,7 +100,11 @@ static inline bool smi_granules_are_zero(const void *p, size_t bytes)
 	if (bytes > SMI_GRANULES_WRITTEN_OUT)
 		bytes = SMI_GRANULES_WRITTEN_OUT;
 	end = first + bytes;
-	if (bytes <= 64) {
+	if (bytes <= 32) {
+		smi_or_granule(&any, first);
+		if (bytes > 16)
+			smi_or_granule(&any, first + 16);
+	} else if (bytes <= 64) {
 		size_t second = smi_second_granule(bytes);
 
 		smi_or_granule(&any, first);

@@ -48,7 +48,7 @@ static inline uint32_t fake_add(struct fake *fake, size_t bytes)
 	struct smi_pools *pools = &fake->pools;
 	uint32_t pool = pools->used;
 
-	ck_assert(smi_pools_have_strides(pools, bytes));
+	ck_assert(smi_pools_have_room(pools, bytes));
 	smi_pools_enter(pools, bytes);
 	smi_runs_add_pool(&fake->runs, pool);
 	smi_pools_publish(pools);

@@ -48,8 +48,10 @@ static void try(const char *name, size_t lock_limit, bool (*act)(void))
 		getrlimit(RLIMIT_MEMLOCK, &now);
 		if (lock_limit > now.rlim_max && geteuid() != 0)
 			_exit(77);
-		if (!become_ordinary(lock_limit))
+		if (!become_ordinary(lock_limit)) {
+			tap_note("the limit cannot be set");
 			_exit(78);
+		}
 		_exit(act() ? 0 : 1);
 	}
 	waitpid(pid, &status, 0);
@@ -222,7 +224,7 @@ static bool max_pools_holds(void)
 /* A chunk larger than a pool has its own, which serves others afterwards. */
 static bool larger_than_a_pool(void)
 {
-	struct secmalloc_config config = {.initial_pools = 1, .max_pools = 5};
+	struct secmalloc_config config = {.initial_pools = 1, .max_pools = 7};
 	struct secmalloc_stats stats;
 	char *chunk;
 
@@ -232,22 +234,67 @@ static bool larger_than_a_pool(void)
 	if (chunk == NULL || !proc_has_flag(chunk, "lo")
 	    || !proc_has_flag(chunk + 300 * KIB - 1, "lo"))
 		return false;
-	/* 300 KiB and a canary are 76 pages, in 3 strides of 128 KiB. */
+	/* 300 KiB and a canary are 76 pages, or five pools of 16. */
 	secmalloc_stats(&stats);
-	if (stats.pools != 2 || stats.pool_bytes != 64 * KIB + 76 * page)
+	if (stats.pools != 6 || stats.pool_bytes != 64 * KIB + 76 * page)
 		return false;
-	/* One stride is left: a pool, but no larger one. */
+	/* One more is left, but none of that size. */
 	if (secmalloc(300 * KIB) != NULL || errno != ENOMEM)
 		return false;
 	secfree(chunk);
 	secmalloc_stats(&stats);
-	if (stats.pools != 2)
+	if (stats.pools != 6)
 		return false;
 	for (int i = 0; i < 5; i++)
 		if (secmalloc(60000) == NULL)
 			return false;
 	secmalloc_stats(&stats);
-	return stats.pools == 2 && secmalloc_audit() == 0;
+	return stats.pools == 6 && secmalloc_audit() == 0;
+}
+
+/* Initial pools of the default size lie side by side, 64 between two guards;
+ * others are as they were asked for. */
+static bool initial_pools_are_joined(void)
+{
+	struct secmalloc_config config = {.initial_pools = 100,
+	                                  .max_pools = 101};
+	struct secmalloc_stats stats;
+	size_t without, joined, apart;
+
+	proc_mappings(); /* what stdio maps for itself is there from now on */
+	without = proc_mappings();
+	if (secmalloc_init(&config) != 0)
+		return false;
+	joined = proc_mappings() - without;
+	while (secmalloc(10000) != NULL)
+		;
+	if (secmalloc_stats(&stats) != 0 || stats.pools != 101
+	    || stats.pool_bytes != 101 * 64 * KIB
+	    || (size_t)proc_status_kb("VmLck") != 101 * 64 + 4
+	    || secmalloc_audit() != 0)
+		return false;
+	secmalloc_fini();
+	config.pool_size = 64 * KIB;
+	if (secmalloc_init(&config) != 0 || secmalloc_stats(&stats) != 0
+	    || stats.pools != 100)
+		return false;
+	apart = proc_mappings() - without;
+	tap_note("%zu mappings, and %zu with a guard after each", joined,
+	         apart);
+	/* Two ranges, each with its guard, instead of 100. */
+	return apart - joined == 2 * (100 - 2);
+}
+
+/* A last range that is too large takes what is left, but not less than asked. */
+static bool joined_pools_and_the_limit(void)
+{
+	struct secmalloc_config config = {.initial_pools = 16};
+	struct secmalloc_stats stats;
+
+	if (secmalloc_init(&config) != 0 || secmalloc_stats(&stats) != 0)
+		return false;
+	return stats.pools == 16 && stats.locked_bytes == 1024 * KIB
+	       && proc_status_kb("VmLck") == 1024 && secmalloc_audit() == 0;
 }
 
 /* The addresses that 0 stands for shrink to what may be reserved. */
@@ -367,6 +414,10 @@ int main(void)
 	try("growth is locked, or fails", 256 * KIB, growth_is_locked_or_fails);
 	try("growth never gets past max_pools", 1024 * KIB, max_pools_holds);
 	try("a chunk larger than a pool", 1024 * KIB, larger_than_a_pool);
+	try("initial pools lie side by side", 8192 * KIB,
+	    initial_pools_are_joined);
+	try("side by side, they use a limit to its last page", 1024 * KIB,
+	    joined_pools_and_the_limit);
 	try("after mlockall(MCL_FUTURE) no more is locked than is meant",
 	    4096 * KIB, all_is_to_be_locked);
 	try("few addresses", 1024 * KIB, few_addresses);
