@@ -3,10 +3,10 @@
  *
  * As an ordinary user with RLIMIT_MEMLOCK of the cell's KiB. "64-32": how many
  * chunks of 32 bytes fit. "64-mixed": payload of the mixed load, in per cent of
- * the limit, until the first that does not fit. "64-churn": the same after random
- * replacement at the limit, for so long that hardly any is refused any more, and
- * filling up again. A chunk counts only if the mapping that it
- * lies in is locked.
+ * the limit, until the first that does not fit. "64-churn": the same after
+ * random replacement at the limit, for so long that hardly any is refused any
+ * more, and filling up again. A chunk counts only if the mapping that it lies in
+ * is locked.
  *
  * SPDX-License-Identifier: ISC
  */

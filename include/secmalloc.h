@@ -93,8 +93,8 @@ struct secmalloc_config {
 
 	/*
 	 * Pools that there may ever be, the initial ones included; a larger
-	 * one, for a large chunk, counts as those whose bytes it has. 0: as many
-	 * as fit in a reservation of 8 GiB of addresses (128 MiB where
+	 * one, for a large chunk, counts as those whose bytes it has. 0: as
+	 * many as fit in a reservation of 8 GiB of addresses (128 MiB where
 	 * addresses have 32 bits), or in less where the process may not
 	 * reserve that. The reservation, and the third as much again that is
 	 * reserved for metadata, are addresses only: they take no memory.

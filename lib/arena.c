@@ -147,20 +147,15 @@ void smi_arena_give(struct smi_arena *arena, struct smi_cache *cache,
 
 /* ---- Resizing ----------------------------------------------------------- */
 
-/* Whether a slot is the right place still: large enough, not half empty. */
-static bool suits(const struct smi_slab *slab, size_t bytes)
-{
-	return bytes <= slab->slot_bytes && bytes >= slab->slot_bytes / 2;
-}
-
-/* Make the place of a chunk suit `bytes` where it is. */
+/* Make the place of a chunk suit `size` where it is. */
 static bool adapt(struct smi_arena *arena, const char *call,
-                  struct smi_place *place, size_t bytes)
+                  struct smi_place *place, size_t size)
 {
 	struct smi_finding finding;
+	size_t bytes = size + SMI_CANARY_LEAST_BYTES;
 
 	if (place->slab->class != SMI_ALONE)
-		return suits(place->slab, bytes);
+		return smi_slab_suits(place->slab, size);
 	if (bytes > arena->pools.geometry.reserve_bytes)
 		return false;
 	if (smi_slab_reunit(&arena->slabs, place,
@@ -202,19 +197,20 @@ void *smi_arena_resize(struct smi_arena *arena, struct smi_cache *cache,
                        const char *call, void *ptr, size_t size)
 {
 	struct smi_place place = checked(arena, cache, call, ptr), to;
-	size_t bytes = size + SMI_CANARY_LEAST_BYTES, had = place.size;
+	size_t had = place.size;
 
 	if (cache != NULL)
 		smi_arena_tend(arena, cache, call);
-	if (size > PTRDIFF_MAX || bytes > place.slab->slot_bytes) {
-		if (size <= PTRDIFF_MAX && adapt(arena, call, &place, bytes))
+	if (size > PTRDIFF_MAX
+	    || size > place.slab->slot_bytes - SMI_CANARY_LEAST_BYTES) {
+		if (size <= PTRDIFF_MAX && adapt(arena, call, &place, size))
 			smi_slab_resize(&arena->slabs, &place, size);
 		else if (take_place(arena, cache, call, SMI_ALIGN_BYTES, size,
 		                    &to))
 			ptr = move(arena, &place, &to);
 		else
 			return NULL;
-	} else if (!adapt(arena, call, &place, bytes)
+	} else if (!adapt(arena, call, &place, size)
 	           && take_smaller(arena, call, size, &to)) {
 		ptr = move(arena, &place, &to);
 	} else {

@@ -4,13 +4,13 @@
  * An arena lives in the first pages of its own metadata mapping, between
  * guards, and owns the reservation with the pools.
  *
- *     metadata: | guard | struct smi_arena, tables, caches | pool 0's | ... |
+ *     metadata: | guard | struct smi_arena, caches, tables | strips | guard |
  *
  * Locks: `lock` guards everything below it in the structure and all that the
  * modules beneath keep, but for what a thread does in its cache (cache.h). The
- * caller of any smi_arena_ function holds it. Misuse is fatal; the
- * lock is then kept, and all caches stay stopped, so that no other thread gets
- * at what was found damaged.
+ * caller of any smi_arena_ function holds it. Misuse is fatal; the lock is then
+ * kept, and all caches stay stopped, so that no other thread gets at what was
+ * found damaged.
  *
  * Invariants:
  *   A1  `counts`, and those of the caches, agree with the chunks that the slabs

@@ -82,10 +82,7 @@ bool smi_cache_enter_slowly(struct smi_cache *cache)
 		atomic_exchange(&cache->busy, 1);
 		stop = atomic_load(&cache->stop);
 	} else {
-		atomic_store_explicit(&cache->busy, 1, memory_order_relaxed);
-		atomic_signal_fence(memory_order_seq_cst);
-		stop = atomic_load_explicit(&cache->stop,
-		                            memory_order_acquire);
+		stop = smi_cache_begin(cache);
 	}
 	if ((stop & SMI_CACHE_STOPPED) == 0)
 		return true;

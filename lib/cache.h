@@ -131,17 +131,22 @@ static inline void smi_cache_leave(struct smi_cache *cache)
 	atomic_store_explicit(&cache->busy, 0, memory_order_release);
 }
 
+/* Say that it is busy, and see whether it was stopped; not if it is fenced. */
+static inline unsigned smi_cache_begin(struct smi_cache *cache)
+{
+	atomic_store_explicit(&cache->busy, 1, memory_order_relaxed);
+	/* For the compiler; for the processor it is the stopper's part. */
+	atomic_signal_fence(memory_order_seq_cst);
+	return atomic_load_explicit(&cache->stop, memory_order_acquire);
+}
+
 /* Become busy. False: it is not, since it is stopped; the second also where
  * there is more to do at each call, which the first leaves to it. */
 bool smi_cache_enter_slowly(struct smi_cache *cache);
 
 static inline bool smi_cache_enter(struct smi_cache *cache)
 {
-	atomic_store_explicit(&cache->busy, 1, memory_order_relaxed);
-	/* For the compiler; for the processor it is the stopper's part. */
-	atomic_signal_fence(memory_order_seq_cst);
-	if (SMI_UNLIKELY(atomic_load_explicit(&cache->stop,
-	                                      memory_order_acquire) != 0)) {
+	if (SMI_UNLIKELY(smi_cache_begin(cache) != 0)) {
 		smi_cache_leave(cache);
 		return false;
 	}

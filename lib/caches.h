@@ -50,8 +50,8 @@ void smi_caches_detach(struct smi_caches *caches, struct smi_cache *cache);
 bool smi_caches_stop(struct smi_caches *caches, const struct smi_cache *own);
 void smi_caches_resume(struct smi_caches *caches);
 
-/* Close all caches for good, as far as owners have not begun. No system call.
- * */
+/* Close all caches for good, as far as owners have not begun. It makes no
+ * system call. */
 void smi_caches_close(struct smi_caches *caches);
 
 #endif /* SMI_CACHES_H */

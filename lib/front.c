@@ -200,12 +200,10 @@ enum resized {
 	UNKNOWN
 };
 
-/* Resize the chunk in a slot, if that is large enough, and not twice as large as
- * it need be. */
+/* Resize the chunk in a slot, if that suits it still. */
 static enum resized resize_slot(struct smi_cache *cache, void *ptr,
                                 size_t *had, size_t size)
 {
-	size_t kept, bytes = size + SMI_CANARY_LEAST_BYTES, slot_bytes;
 	struct smi_place place;
 	struct smi_bin *bin;
 
@@ -213,18 +211,11 @@ static enum resized resize_slot(struct smi_cache *cache, void *ptr,
 	if (!smi_cache_find(cache, ptr, &place, &bin)
 	    || !smi_slab_is_sound(cache->runs, cache->key, &place))
 		return UNKNOWN;
-	slot_bytes = bin->slot_bytes;
 	*had = place.size;
-	if (bytes > slot_bytes || bytes < slot_bytes / 2)
+	if (!smi_slab_suits(place.slab, size))
 		return TO_MOVE;
-	/* From the smaller size on there are bytes that go, or canary: when all
-	 * of that is wiped, bytes that come are zero too. */
-	kept = size < place.size ? size : place.size;
-	smi_wipe(place.start + kept, slot_bytes - kept);
-	smi_canary_write(cache->key, ptr, size, slot_bytes);
-	smi_slab_set_entry(place.slab, place.slot,
-	                   smi_slab_chunk_entry(slot_bytes, size));
-	smi_cache_count(&cache->counts.chunk_bytes, size - place.size);
+	smi_slab_resize(cache->slabs, &place, size);
+	smi_cache_count(&cache->counts.chunk_bytes, size - *had);
 	return IN_PLACE;
 }
 

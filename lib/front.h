@@ -18,8 +18,8 @@ void *smi_front_take_aligned(const char *call, size_t align, size_t size);
 /* Wipe and free a chunk; see secfree(). */
 void smi_front_give(const char *call, void *ptr);
 
-/* Change the size of a chunk that is not NULL; see secrealloc(). NULL with errno
- * and words: ENOMEM, ENXIO. */
+/* Change the size of a chunk that is not NULL; see secrealloc(). NULL with
+ * errno and words: ENOMEM, ENXIO. */
 void *smi_front_resize(const char *call, void *ptr, size_t size);
 
 #endif /* SMI_FRONT_H */

@@ -127,7 +127,7 @@ void smi_slab_open(struct smi_slabs *slabs, uint32_t run, uint32_t units,
 }
 
 /* S6: record the size of the chunk in a slot and write its canary. */
-static void set_chunk(struct smi_slabs *slabs, struct smi_slab *slab,
+static void set_chunk(const struct smi_slabs *slabs, struct smi_slab *slab,
                       uint32_t slot, unsigned char *start, size_t size)
 {
 	smi_canary_write(&slabs->secrets->canary, start, size,
@@ -262,7 +262,7 @@ void smi_slab_give(struct smi_slabs *slabs, const struct smi_place *place)
 	smi_slab_return(slabs, place);
 }
 
-void smi_slab_resize(struct smi_slabs *slabs, struct smi_place *place,
+void smi_slab_resize(const struct smi_slabs *slabs, struct smi_place *place,
                      size_t size)
 {
 	/* From the smaller size on there are bytes that go or canary: with all

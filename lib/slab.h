@@ -135,11 +135,21 @@ uint32_t smi_slab_lend(struct smi_slabs *slabs, uint32_t run, uint32_t most,
 /* Free a slot that was lent. */
 void smi_slab_return(struct smi_slabs *slabs, const struct smi_place *place);
 
+/* Whether a slot is the right place for a chunk of `size`: large enough, not
+ * half empty. */
+static inline bool smi_slab_suits(const struct smi_slab *slab, size_t size)
+{
+	size_t bytes = size + SMI_CANARY_LEAST_BYTES;
+
+	return bytes <= slab->slot_bytes && bytes >= slab->slot_bytes / 2;
+}
+
 /*
  * Change the size of a chunk that was found and checked, in its place, which
- * is large enough. Bytes that go are wiped, and bytes that come are zero.
+ * is large enough. Bytes that go are wiped, and bytes that come are zero. It
+ * needs no lock: the chunk is the caller's.
  */
-void smi_slab_resize(struct smi_slabs *slabs, struct smi_place *place,
+void smi_slab_resize(const struct smi_slabs *slabs, struct smi_place *place,
                      size_t size);
 
 /*

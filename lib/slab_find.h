@@ -63,8 +63,8 @@ SMI_RACY static inline bool smi_slab_is_plainly_sound(
 }
 
 /*
- * S6 for the chunk in a slot. False with *finding, whose kind is
- * what a changed canary means to the caller.
+ * S6 for the chunk in a slot. False with *finding, whose kind is what a changed
+ * canary means to the caller.
  */
 bool smi_slab_check_canary(const struct smi_slabs *slabs, uint32_t run,
                            uint32_t slot, enum smi_finding_kind kind,

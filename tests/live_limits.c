@@ -285,7 +285,7 @@ static bool initial_pools_are_joined(void)
 	return apart - joined == 2 * (100 - 2);
 }
 
-/* A last range that is too large takes what is left, but not less than asked. */
+/* A range that is too large takes what is left, if that is enough. */
 static bool joined_pools_and_the_limit(void)
 {
 	struct secmalloc_config config = {.initial_pools = 16};
