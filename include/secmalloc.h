@@ -124,8 +124,18 @@ struct secmalloc_config {
 	 */
 	void (*on_fault)(const char *line);
 
+	/*
+	 * Guarded chunks of up to guarded_size bytes (0: what a page holds, its
+	 * size less 16) that secmalloc_init() prepares and locks: each takes
+	 * whole pages, a page at least. When they are used up, or a larger one
+	 * is wanted, more are made as long as the process may lock memory, up
+	 * to max_pools of them.
+	 */
+	size_t guarded_chunks;
+	size_t guarded_size;
+
 	/* Room for later fields: zero. */
-	size_t reserved[10];
+	size_t reserved[8];
 };
 
 /*
@@ -254,6 +264,67 @@ SECMALLOC_API size_t secmalloc_usable_size(const void *ptr);
  */
 SECMALLOC_API int secmalloc_owns(const void *ptr);
 
+/* ---- Guarded chunks ----------------------------------------------------- */
+
+/*
+ * A chunk of `size` bytes that is alone on its pages, all zero, between two
+ * guards, and whose access can be changed. Its end is the guard: where size is
+ * a multiple of 16, the byte after its last faults; otherwise up to 15 bytes of
+ * canary lie between. All of its page before it is canary. Size 0 gives a
+ * unique pointer with no usable byte.
+ *
+ * It is a chunk like any other: secfree() checks, wipes and frees it, whatever
+ * its access, and secrealloc() moves it to another guarded chunk, which can be
+ * written and is not open. Its pages stay locked and are used again.
+ *
+ * No system call is made as long as one that was prepared (see guarded_chunks)
+ * is free, nor by secfree() if the chunk can be written.
+ *
+ * ENOMEM  none is free, and no further one could be locked; or size is over
+ *         PTRDIFF_MAX
+ * ENXIO   no arena
+ */
+SECMALLOC_CHUNK SECMALLOC_SIZED(1)
+void *secmalloc_guarded(size_t size);
+
+/* What may be done to a guarded chunk; each includes those before. What it does
+ * not allow faults, with SIGSEGV, in whatever thread; a system call that is
+ * handed the address fails with EFAULT. */
+enum secmalloc_access {
+	SECMALLOC_NOACCESS,
+	SECMALLOC_READONLY,
+	SECMALLOC_READWRITE /* that of a new one */
+};
+
+/*
+ * Set the access that a guarded chunk has in all threads while none of them has
+ * it open (below): while one has, what that needs stays, and the new access
+ * holds from the last secmalloc_close() on. It needs no privilege, makes one
+ * system call if anything changes, and never splits a mapping.
+ *
+ * EINVAL  no guarded chunk starts at ptr; or access is none of the three
+ * EPERM   a filter of system calls refused mprotect(); nothing has changed
+ * ENOMEM  the kernel had no memory for its tables; nothing has changed
+ * ENXIO   no arena
+ */
+SECMALLOC_API int secmalloc_protect(void *ptr, enum secmalloc_access access);
+
+/*
+ * Open and close a guarded chunk that is SECMALLOC_NOACCESS otherwise, or
+ * SECMALLOC_READONLY, from several threads: each secmalloc_open() gives at
+ * least the access that it names, until there was a secmalloc_close() for each
+ * of them. So a thread that is done with it does not take it from one that is
+ * not. What was once opened for writing stays so until the last is closed.
+ *
+ * The errors are those of secmalloc_protect(), and:
+ *
+ * EINVAL  secmalloc_open() of SECMALLOC_NOACCESS; secmalloc_close() of a chunk
+ *         that is not open
+ * ERANGE  it was opened 4,294,967,295 times
+ */
+SECMALLOC_API int secmalloc_open(void *ptr, enum secmalloc_access access);
+SECMALLOC_API int secmalloc_close(void *ptr);
+
 /* ---- Bytes of any memory ------------------------------------------------ */
 
 /*
@@ -285,8 +356,8 @@ struct secmalloc_stats {
 	uint64_t pools_initial;    /* of these, locked by secmalloc_init() */
 	uint64_t pools_max;        /* the most there may be */
 	uint64_t pool_bytes;       /* in the pools that are locked now */
-	uint64_t locked_bytes;     /* pool_bytes and the canary key's page: what
-	                              the arena adds to VmLck */
+	uint64_t locked_bytes;     /* pool_bytes, guarded_bytes and the page of
+	                              the canary key: what it adds to VmLck */
 	uint64_t free_bytes;       /* of pool_bytes, in no chunk's place */
 	uint64_t cached_bytes;     /* of free_bytes, in threads' caches */
 	uint64_t used_bytes_peak;  /* of pool_bytes, the most that were in
@@ -298,7 +369,10 @@ struct secmalloc_stats {
 	uint64_t frees;            /* chunks freed since then, or moved from */
 	uint64_t failures;         /* allocations refused for want of room */
 	uint64_t advice_missing;   /* SECMALLOC_ADVICE_ bits */
-	uint64_t reserved[18];     /* zero */
+	uint64_t guarded_chunks;   /* of chunks, those that are guarded */
+	uint64_t guarded_free;     /* more that can be had without locking */
+	uint64_t guarded_bytes;    /* locked for guarded chunks, free or not */
+	uint64_t reserved[15];     /* zero */
 };
 
 /*

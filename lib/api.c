@@ -10,6 +10,7 @@
 
 #include "arena.h"
 #include "arena_cache.h"
+#include "arena_guarded.h"
 #include "audit.h"
 #include "default.h"
 #include "error.h"
@@ -142,6 +143,61 @@ int secmalloc_owns(const void *ptr)
 	return owns;
 }
 
+/* ---- Guarded chunks ----------------------------------------------------- */
+
+_Static_assert((int)SECMALLOC_NOACCESS == (int)SMI_NOACCESS
+               && (int)SECMALLOC_READONLY == (int)SMI_READONLY
+               && (int)SECMALLOC_READWRITE == (int)SMI_READWRITE,
+               "the public access is enum smi_access");
+
+void *secmalloc_guarded(size_t size)
+{
+	struct smi_arena *arena = smi_default_enter(__func__);
+	void *chunk;
+
+	if (arena == NULL)
+		return NULL;
+	chunk = smi_arena_take_guarded(arena, __func__, size);
+	smi_default_leave(arena);
+	return chunk;
+}
+
+static int change_guarded(const char *call, void *ptr,
+                          smi_guarded_change *change, int access, int least)
+{
+	struct smi_arena *arena;
+	int result;
+
+	if (access < least || access > SECMALLOC_READWRITE)
+		return smi_error_set(EINVAL, "%s: %zu is no access that can be "
+		                     "asked for", call, (size_t)access);
+	arena = smi_default_enter(call);
+	if (arena == NULL)
+		return -1;
+	result = smi_arena_change_guarded(arena, call, ptr, change,
+	                                  (enum smi_access)access);
+	smi_default_leave(arena);
+	return result;
+}
+
+int secmalloc_protect(void *ptr, enum secmalloc_access access)
+{
+	return change_guarded(__func__, ptr, smi_guarded_protect, (int)access,
+	                      SECMALLOC_NOACCESS);
+}
+
+int secmalloc_open(void *ptr, enum secmalloc_access access)
+{
+	return change_guarded(__func__, ptr, smi_guarded_open, (int)access,
+	                      SECMALLOC_READONLY);
+}
+
+int secmalloc_close(void *ptr)
+{
+	return change_guarded(__func__, ptr, smi_guarded_close,
+	                      SECMALLOC_NOACCESS, SECMALLOC_NOACCESS);
+}
+
 /* ---- Bytes of any memory ------------------------------------------------ */
 
 void secmalloc_wipe(void *p, size_t size)
@@ -188,11 +244,15 @@ int secmalloc_stats(struct secmalloc_stats *stats)
 		.cached_bytes = held,
 		.used_bytes_peak = arena->slabs.taken_peak,
 		.chunks = counts.allocations - counts.frees,
-		.chunk_bytes = counts.chunk_bytes,
+		.chunk_bytes = counts.chunk_bytes
+		               + arena->guarded.chunk_bytes,
 		.allocations = counts.allocations,
 		.frees = counts.frees,
 		.failures = counts.failures,
 		.advice_missing = arena->pools.advice_missing,
+		.guarded_chunks = arena->guarded.chunks,
+		.guarded_free = arena->guarded.free,
+		.guarded_bytes = arena->guarded.pools.bytes,
 	};
 	smi_default_leave(arena);
 	return 0;

@@ -7,6 +7,7 @@
 
 #include "arena_cache.h"
 #include "arena_grow.h"
+#include "arena_guarded.h"
 #include "error.h"
 #include "os.h"
 #include "slab_find.h"
@@ -134,8 +135,13 @@ void *smi_arena_take(struct smi_arena *arena, struct smi_cache *cache,
 void smi_arena_give(struct smi_arena *arena, struct smi_cache *cache,
                     const char *call, void *ptr)
 {
-	struct smi_place place = checked(arena, cache, call, ptr);
+	struct smi_place place;
 
+	if (smi_guarded_holds(&arena->guarded, ptr)) {
+		smi_arena_give_guarded(arena, call, ptr);
+		return;
+	}
+	place = checked(arena, cache, call, ptr);
 	if (cache != NULL)
 		smi_arena_tend(arena, cache, call);
 	if (smi_arena_give_cached(arena, cache, call, &place))
@@ -196,9 +202,13 @@ static void *move(struct smi_arena *arena, const struct smi_place *from,
 void *smi_arena_resize(struct smi_arena *arena, struct smi_cache *cache,
                        const char *call, void *ptr, size_t size)
 {
-	struct smi_place place = checked(arena, cache, call, ptr), to;
-	size_t had = place.size;
+	struct smi_place place, to;
+	size_t had;
 
+	if (smi_guarded_holds(&arena->guarded, ptr))
+		return smi_arena_resize_guarded(arena, call, ptr, size);
+	place = checked(arena, cache, call, ptr);
+	had = place.size;
 	if (cache != NULL)
 		smi_arena_tend(arena, cache, call);
 	if (size > PTRDIFF_MAX

@@ -29,6 +29,7 @@ bool smi_arena_grow(struct smi_arena *arena, const char *call, size_t size,
 	const struct smi_geometry *g = &arena->pools.geometry;
 	struct smi_lock_shortage shortage = {
 		.call = call,
+		.what = "pools",
 		.size = size,
 		.pools_locked = arena->pools.count,
 		.pool_bytes = g->pool_bytes,

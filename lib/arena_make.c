@@ -8,6 +8,7 @@
 #include "arena_make.h"
 
 #include "arena_grow.h"
+#include "arena_guarded.h"
 #include "error.h"
 #include "limits.h"
 #include "os.h"
@@ -16,7 +17,7 @@
 
 /* What lies where in the metadata mapping, in bytes from its start. */
 struct layout {
-	size_t caches, table, best;
+	size_t caches, table, best, cell_table, cells;
 	size_t open; /* up to here it is opened at once */
 	size_t strips[SMI_STRIPS];
 	size_t total;
@@ -27,8 +28,13 @@ struct layout {
 _Static_assert(sizeof(struct smi_cache) % LINE == 0,
                "a cache shares no line with the next one");
 
-/* Where a part ends that has `bytes` for each pool and begins at `at`. Once one
- * does not fit the addresses, nothing does. */
+/* Where the reservations lie; of guarded cells, the pools are cells. */
+struct plans {
+	struct smi_geometry pools, cells;
+};
+
+/* Where a part ends that has `bytes` for each pool, or cell, and begins at
+ * `at`. Once one does not fit the addresses, nothing does. */
 static size_t after(const struct smi_geometry *g, size_t at, size_t bytes)
 {
 	size_t size, end;
@@ -41,14 +47,20 @@ static size_t after(const struct smi_geometry *g, size_t at, size_t bytes)
 }
 
 /* False: it does not fit the addresses. */
-static bool plan_layout(const struct smi_pools *pools, struct layout *layout)
+static bool plan_layout(const struct smi_pools *pools,
+                        const struct smi_geometry *cells,
+                        struct layout *layout)
 {
 	const struct smi_geometry *g = &pools->geometry;
 	size_t page = g->page_bytes, end;
 
 	layout->caches = page + smi_round_up(sizeof(struct smi_arena), LINE);
 	layout->table = layout->caches + SMI_CACHES * sizeof(struct smi_cache);
-	layout->best = after(g, layout->table, sizeof(struct smi_pool));
+	/* What is aligned comes before the single bytes. */
+	layout->cell_table = after(g, layout->table, sizeof(struct smi_pool));
+	layout->cells = after(cells, layout->cell_table,
+	                      sizeof(struct smi_pool));
+	layout->best = after(cells, layout->cells, sizeof(struct smi_cell));
 	end = after(g, layout->best, 1);
 	layout->open = smi_round_up(end, page);
 	end = layout->open;
@@ -62,15 +74,16 @@ static bool plan_layout(const struct smi_pools *pools, struct layout *layout)
 }
 
 /* Map the metadata and set up the empty arena in it. NULL with errno. */
-static struct smi_arena *map_metadata(const struct smi_geometry *g)
+static struct smi_arena *map_metadata(const struct plans *plans)
 {
+	const struct smi_geometry *g = &plans->pools;
 	struct smi_pools pools = {.geometry = *g};
 	struct layout layout;
 	struct smi_arena *arena;
 	unsigned char *at;
 
 	smi_runs_plan_strips(&pools);
-	if (!plan_layout(&pools, &layout)) {
+	if (!plan_layout(&pools, &plans->cells, &layout)) {
 		errno = ENOMEM;
 		return NULL;
 	}
@@ -92,6 +105,10 @@ static struct smi_arena *map_metadata(const struct smi_geometry *g)
 	arena->metadata = at;
 	arena->metadata_bytes = layout.total;
 	arena->pools = pools;
+	arena->guarded.pools.geometry = plans->cells;
+	arena->guarded.pools.table =
+		(struct smi_pool *)(void *)(at + layout.cell_table);
+	arena->guarded.cells = (struct smi_cell *)(void *)(at + layout.cells);
 	arena->runs.best = at + layout.best;
 	arena->caches.all = (struct smi_cache *)(void *)(at + layout.caches);
 	return arena;
@@ -119,15 +136,31 @@ static void start_lock(pthread_mutex_t *lock)
 	pthread_mutexattr_destroy(&attributes);
 }
 
-/* Metadata, reservation and key page. NULL with errno. */
-static struct smi_arena *map_all(const struct smi_geometry *g)
+/* The reservations and the key page. -1 with errno: none of them. */
+static int map_reservations(struct smi_arena *arena)
 {
-	struct smi_arena *arena = map_metadata(g);
+	struct smi_pools *pools = &arena->pools, *cells = &arena->guarded.pools;
+	int code;
+
+	if (smi_pools_map(pools) != 0)
+		return -1;
+	if (smi_pools_lock_key_page(pools) == 0 && smi_pools_map(cells) == 0)
+		return 0;
+	code = errno;
+	smi_pools_release(pools);
+	errno = code;
+	return -1;
+}
+
+/* Metadata, reservations and key page. NULL with errno. */
+static struct smi_arena *map_all(const struct plans *plans)
+{
+	struct smi_arena *arena = map_metadata(plans);
 
 	if (arena == NULL)
 		return NULL;
 	start_lock(&arena->lock);
-	if (smi_pools_map(&arena->pools) != 0) {
+	if (map_reservations(arena) != 0) {
 		int code = errno;
 
 		unmap_metadata(arena);
@@ -141,21 +174,25 @@ static struct smi_arena *map_all(const struct smi_geometry *g)
  * The same; a default number of pools becomes smaller until the addresses can
  * be reserved, for example under RLIMIT_AS.
  */
-static struct smi_arena *map_what_fits(const struct smi_arena_plan *plan,
-                                       struct smi_geometry *g)
+static struct smi_arena *map_what_fits(const struct smi_arena_plan *plan)
 {
+	size_t page = smi_os_page_bytes();
+	struct plans plans;
 	size_t least = plan->initial_pools > 0 ? plan->initial_pools : 1;
 	size_t max = plan->max_pools;
 
 	for (;;) {
 		struct smi_arena *arena;
 
-		if (smi_geometry_plan(g, smi_os_page_bytes(), plan->pool_bytes,
-		                      max) != SMI_GEOMETRY_FITS) {
+		if (smi_geometry_plan(&plans.pools, page, plan->pool_bytes, max)
+		            != SMI_GEOMETRY_FITS
+		    || smi_geometry_plan(&plans.cells, page, plan->cell_bytes,
+		                         max + plan->guarded_chunks)
+		               != SMI_GEOMETRY_FITS) {
 			errno = EINVAL;
 			return NULL;
 		}
-		arena = map_all(g);
+		arena = map_all(&plans);
 		if (arena != NULL || errno != ENOMEM || !plan->max_is_default
 		    || max == least)
 			return arena;
@@ -188,19 +225,42 @@ static int lock_initial_pools(struct smi_arena *arena,
 	return 0;
 }
 
+/* Lock all that the plan has locked at once. -1 with errno and words. */
+static int lock_all(struct smi_arena *arena, const struct smi_arena_plan *plan,
+                    struct smi_lock_shortage *shortage)
+{
+	if (smi_pools_open_strips(&arena->pools,
+	                          (uint32_t)plan->initial_pools) != 0
+	    || lock_initial_pools(arena, plan) != 0) {
+		shortage->pools_locked = arena->pools.count;
+		smi_limits_explain(shortage);
+		return -1;
+	}
+	if (!smi_arena_prepare_guarded(arena, plan->guarded_chunks)) {
+		shortage->what = "guarded cells";
+		shortage->pools_locked = arena->guarded.pools.count;
+		shortage->pools_wanted = plan->guarded_chunks;
+		shortage->pool_bytes = plan->cell_bytes;
+		smi_limits_explain(shortage);
+		return -1;
+	}
+	return 0;
+}
+
 struct smi_arena *smi_arena_create(const struct smi_arena_plan *plan,
                                    const char *call)
 {
-	struct smi_geometry g;
-	size_t page = smi_os_page_bytes();
 	int code = errno;
 	struct smi_lock_shortage shortage = {
 		.call = call,
+		.what = "pools",
 		.pools_wanted = plan->initial_pools,
 		.pool_bytes = plan->pool_bytes,
-		.bytes_wanted = plan->initial_pools * plan->pool_bytes + page,
+		.bytes_wanted = plan->initial_pools * plan->pool_bytes
+		                + plan->guarded_chunks * plan->cell_bytes
+		                + smi_os_page_bytes(),
 	};
-	struct smi_arena *arena = map_what_fits(plan, &g);
+	struct smi_arena *arena = map_what_fits(plan);
 	struct smi_secrets *secrets;
 
 	if (arena == NULL) {
@@ -220,22 +280,15 @@ struct smi_arena *smi_arena_create(const struct smi_arena_plan *plan,
 	smi_slabs_start(&arena->slabs, &arena->runs, secrets,
 	                plan->check_whole);
 	smi_caches_start(&arena->caches, &arena->slabs, plan->no_membarrier);
+	smi_guarded_start(&arena->guarded, &secrets->canary);
 	if (smi_os_entropy(secrets, sizeof(*secrets)) != 0) {
 		smi_error_set(errno, "%s: the kernel gave no random bytes for "
 		              "the canary key", call);
 		goto fail;
 	}
 	secrets->canary.mul |= 1;
-	if (smi_pools_open_strips(&arena->pools, (uint32_t)plan->initial_pools)
-	    != 0) {
-		smi_limits_explain(&shortage);
+	if (lock_all(arena, plan, &shortage) != 0)
 		goto fail;
-	}
-	if (lock_initial_pools(arena, plan) != 0) {
-		shortage.pools_locked = arena->pools.count;
-		smi_limits_explain(&shortage);
-		goto fail;
-	}
 	/* More may have been asked for first than could be had. */
 	errno = code;
 	return arena;
@@ -248,6 +301,7 @@ fail:
 
 void smi_arena_destroy(struct smi_arena *arena)
 {
+	smi_guarded_end(&arena->guarded);
 	smi_pools_unmap(&arena->pools);
 	unmap_metadata(arena);
 }

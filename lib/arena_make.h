@@ -14,6 +14,8 @@ struct smi_arena_plan {
 	size_t pool_bytes;
 	size_t initial_pools;
 	size_t max_pools;
+	size_t cell_bytes; /* of an ordinary guarded cell */
+	size_t guarded_chunks;
 	bool max_is_default;  /* less will do, where addresses are short */
 	bool pool_is_default; /* less will do, where the lock limit is near */
 	bool check_whole;

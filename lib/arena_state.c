@@ -32,7 +32,15 @@ bool smi_arena_size(const struct smi_arena *arena, const void *ptr,
 {
 	struct smi_finding finding;
 	struct smi_place place;
+	uint32_t cell;
 
+	if (smi_guarded_holds(&arena->guarded, ptr)) {
+		if (!smi_guarded_find(&arena->guarded, (uintptr_t)ptr, &cell,
+		                      &finding))
+			return false;
+		*size = arena->guarded.cells[cell].size;
+		return true;
+	}
 	if (!smi_slab_find(&arena->slabs, (uintptr_t)ptr, &place, &finding))
 		return false;
 	*size = place.size;
@@ -43,12 +51,25 @@ bool smi_arena_owns(const struct smi_arena *arena, const void *ptr)
 {
 	struct smi_finding finding;
 	struct smi_place place;
+	uint32_t cell;
 
-	return smi_slab_find(&arena->slabs, (uintptr_t)ptr, &place, &finding)
+	return (smi_guarded_holds(&arena->guarded, ptr)
+	                ? smi_guarded_find(&arena->guarded, (uintptr_t)ptr,
+	                                   &cell, &finding)
+	                : smi_slab_find(&arena->slabs, (uintptr_t)ptr, &place,
+	                                &finding))
 	       || finding.kind == SMI_INNER;
 }
 
 size_t smi_arena_locked_bytes(const struct smi_arena *arena)
 {
-	return arena->pools.bytes + arena->pools.geometry.page_bytes;
+	return arena->pools.bytes + arena->guarded.pools.bytes
+	       + arena->pools.geometry.page_bytes;
+}
+
+bool smi_arena_touches(const struct smi_arena *arena, const void *at,
+                       size_t bytes)
+{
+	return smi_pools_touch(&arena->pools, (uintptr_t)at, bytes)
+	       || smi_pools_touch(&arena->guarded.pools, (uintptr_t)at, bytes);
 }

@@ -25,13 +25,15 @@
 #include "caches.h"
 #include "finding.h"
 #include "geometry.h"
+#include "guarded.h"
 #include "pool.h"
 #include "run.h"
 #include "slab.h"
 
 #include <pthread.h>
 
-/* All but what is still counted in caches; chunk_bytes may wrap round. */
+/* All but what is still counted in caches. chunk_bytes, without those of
+ * guarded chunks, may wrap round. */
 struct smi_arena_counts {
 	size_t chunk_bytes;
 	uint64_t allocations, frees, failures;
@@ -49,6 +51,7 @@ struct smi_arena {
 	struct smi_runs runs;
 	struct smi_slabs slabs;
 	struct smi_caches caches;
+	struct smi_guarded guarded;
 	struct smi_arena_counts counts;
 };
 
@@ -68,7 +71,11 @@ bool smi_arena_size(const struct smi_arena *arena, const void *ptr,
 /* Whether ptr is inside a live chunk, or at the start of one. */
 bool smi_arena_owns(const struct smi_arena *arena, const void *ptr);
 
-/* What the arena has locked: its pools and its key page. */
+/* What the arena has locked: its pools, its guarded cells and its key page. */
 size_t smi_arena_locked_bytes(const struct smi_arena *arena);
+
+/* Whether [at, at + bytes) touches its reservations; bytes > 0. */
+bool smi_arena_touches(const struct smi_arena *arena, const void *at,
+                       size_t bytes);
 
 #endif /* SMI_ARENA_STATE_H */

@@ -23,7 +23,8 @@ static const char *audit_counts(const struct smi_arena *arena,
 	size_t held;
 	struct smi_arena_counts counts = smi_arena_counts(arena, &held);
 
-	if (counts.allocations - counts.frees != sums->chunks)
+	if (counts.allocations - counts.frees
+	    != sums->chunks + arena->guarded.chunks)
 		return "A1: the count of chunks is off";
 	if (counts.chunk_bytes != sums->chunk_bytes)
 		return "A1: the count of chunk bytes is off";
@@ -45,7 +46,7 @@ static bool audit_caches(const struct smi_caches *caches,
 	                             "K1: a slot is lent and in no cache");
 }
 
-static bool audit_stopped(const struct smi_arena *arena,
+static bool audit_stopped(struct smi_arena *arena,
                           struct smi_finding *finding)
 {
 	struct smi_slab_sums sums = {0};
@@ -67,6 +68,7 @@ static bool audit_stopped(const struct smi_arena *arena,
 		                          "R3: the free units do not add up");
 	return smi_slab_audit_lists(&arena->slabs, &sums, finding)
 	       && audit_caches(&arena->caches, &sums, finding)
+	       && smi_guarded_audit(&arena->guarded, finding)
 	       && audit_invariant(audit_counts(arena, &sums), SMI_NONE,
 	                          finding);
 }

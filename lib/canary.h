@@ -129,4 +129,14 @@ SMI_RACY static inline bool smi_canary_short_is_sound(
 size_t smi_canary_check(const struct smi_canary_key *key, const void *place,
                         size_t size, size_t place_bytes);
 
+/*
+ * Fill the bytes [from, to) of a place with its word, over and over from its
+ * start on, whatever lies in between; and the offset of the first of such bytes
+ * that has changed, or SIZE_MAX. The place is aligned to 8.
+ */
+void smi_canary_fill(const struct smi_canary_key *key, void *place, size_t from,
+                     size_t to);
+size_t smi_canary_check_fill(const struct smi_canary_key *key,
+                             const void *place, size_t from, size_t to);
+
 #endif /* SMI_CANARY_H */

@@ -109,8 +109,8 @@ static void after_fork_in_child(void)
 	atomic_store(&current, NULL);
 	arena->next_inherited = inherited;
 	inherited = arena;
-	if (smi_os_block(arena->pools.reservation,
-	                 arena->pools.geometry.reserve_bytes) != 0)
+	if (smi_pools_block(&arena->pools) != 0
+	    || smi_pools_block(&arena->guarded.pools) != 0)
 		smi_fault(NULL, "fork: the addresses of the parent's pools "
 		          "could not be kept inaccessible in the child "
 		          "(errno %d)", errno);
@@ -221,7 +221,7 @@ static bool touches_inherited(const void *at, size_t bytes)
 {
 	for (const struct smi_arena *a = inherited; a != NULL;
 	     a = a->next_inherited)
-		if (smi_pools_touch(&a->pools, (uintptr_t)at, bytes))
+		if (smi_arena_touches(a, at, bytes))
 			return true;
 	return false;
 }
@@ -236,7 +236,6 @@ bool smi_default_touches(const void *at, size_t bytes)
 	const struct smi_arena *arena = atomic_load_explicit(
 		&current, memory_order_acquire);
 
-	return (arena != NULL
-	        && smi_pools_touch(&arena->pools, (uintptr_t)at, bytes))
+	return (arena != NULL && smi_arena_touches(arena, at, bytes))
 	       || touches_inherited(at, bytes);
 }

@@ -7,8 +7,9 @@
 
 static void add_place(const struct smi_finding *f, struct smi_text *text)
 {
-	smi_text_add(text, " at %p (pool %zu, offset %zu)", (void *)f->place,
-	             (size_t)f->pool, f->pool_offset);
+	smi_text_add(text, " at %p (%s %zu, offset %zu)", (void *)f->place,
+	             f->guarded ? "guarded cell" : "pool", (size_t)f->pool,
+	             f->pool_offset);
 }
 
 void smi_finding_words(const struct smi_finding *f, struct smi_text *text)
@@ -65,6 +66,15 @@ void smi_finding_words(const struct smi_finding *f, struct smi_text *text)
 		smi_text_add(text, "underflow, or write after free: byte %zu "
 		             "was written, of the free memory of %zu bytes",
 		             f->at, f->size);
+		break;
+	case SMI_BEFORE_CHUNK:
+		smi_text_add(text, "wild pointer: %zu bytes before the chunk "
+		             "of %zu bytes", f->at, f->size);
+		break;
+	case SMI_FRONT_WRITTEN:
+		smi_text_add(text, "underflow: %zu bytes before its start was "
+		             "written, of the chunk of %zu bytes", f->at,
+		             f->size);
 		break;
 	}
 	add_place(f, text);

@@ -25,17 +25,21 @@ enum smi_finding_kind {
 	SMI_UNDERFLOW,       /* the canary of the chunk before was changed */
 	SMI_FREE_WRITTEN,    /* a free place does not read as zero */
 	SMI_BEFORE_WRITTEN,  /* nor does the free memory just before a chunk */
+	SMI_BEFORE_CHUNK,    /* an address before a guarded chunk */
+	SMI_FRONT_WRITTEN,   /* its canary there was changed */
 	SMI_INCONSISTENT     /* the metadata contradict themselves */
 };
 
 struct smi_finding {
 	enum smi_finding_kind kind;
 	uint32_t pool;        /* where the place is, or SMI_NONE */
-	size_t pool_offset;   /* of the place in the pool, in bytes */
+	bool guarded;         /* that is the number of a guarded cell */
+	size_t pool_offset;   /* of the place in there, in bytes */
 	uintptr_t place;      /* the start of the place or memory meant */
 	size_t size;          /* of the chunk, or of the free place */
 	size_t at;            /* the byte meant: from the start of the place, or
-	                         from the end of the chunk for a canary */
+	                         from the end of the chunk for a canary, or
+	                         back from its start for one before it */
 	const char *invariant; /* for SMI_INCONSISTENT */
 };
 

@@ -62,12 +62,13 @@ void smi_limits_explain(const struct smi_lock_shortage *s)
 	smi_os_lock_limits(&limits);
 	smi_text_add(text, "%s: ", s->call);
 	if (s->growth)
-		smi_text_add(text, "no room for %zu bytes in %zu pools, and "
-		             "one more of %zu bytes could not be locked",
-		             s->size, s->pools_locked, s->pool_bytes);
+		smi_text_add(text, "no room for %zu bytes in %zu %s, and one "
+		             "more of %zu bytes could not be locked", s->size,
+		             s->pools_locked, s->what, s->pool_bytes);
 	else
-		smi_text_add(text, "%zu of %zu pools of %zu bytes were locked",
-		             s->pools_locked, s->pools_wanted, s->pool_bytes);
+		smi_text_add(text, "%zu of %zu %s of %zu bytes were locked",
+		             s->pools_locked, s->pools_wanted, s->what,
+		             s->pool_bytes);
 	smi_text_add(text, ", %zu bytes are wanted in all, RLIMIT_MEMLOCK is ",
 	             s->bytes_wanted);
 	add_limit(text, limits.soft, "soft and ");

@@ -10,9 +10,10 @@
 
 struct smi_lock_shortage {
 	const char *call;
+	const char *what;    /* "pools" or "guarded cells" */
 	bool growth;         /* for one chunk of `size`, else for an init */
 	size_t size;
-	size_t pools_locked;
+	size_t pools_locked; /* or cells, in each of these */
 	size_t pools_wanted;
 	size_t pool_bytes;   /* of each that is wanted */
 	size_t bytes_wanted; /* locked by the arena in all, if it had worked */

@@ -35,6 +35,11 @@ void *smi_os_reserve(size_t bytes);
 /* Undo smi_os_reserve(), whatever was done to parts since. */
 void smi_os_release(void *at, size_t bytes);
 
+/* What may be done to a part of a reservation; each includes those before.
+ * ENOMEM, EPERM. */
+enum smi_access { SMI_NOACCESS, SMI_READONLY, SMI_READWRITE };
+int smi_os_protect(void *at, size_t bytes, enum smi_access access);
+
 /* Make a part of a reservation readable and writable. ENOMEM, EPERM. */
 int smi_os_open(void *at, size_t bytes);
 

@@ -54,13 +54,24 @@ void smi_os_release(void *at, size_t bytes)
 	munmap(at, bytes);
 }
 
-int smi_os_open(void *at, size_t bytes)
+int smi_os_protect(void *at, size_t bytes, enum smi_access access)
 {
-	if (mprotect(at, bytes, PROT_READ | PROT_WRITE) == 0)
+	static const int protections[] = {
+		[SMI_NOACCESS] = PROT_NONE,
+		[SMI_READONLY] = PROT_READ,
+		[SMI_READWRITE] = PROT_READ | PROT_WRITE,
+	};
+
+	if (mprotect(at, bytes, protections[access]) == 0)
 		return 0;
 	if (errno != EPERM)
 		errno = ENOMEM;
 	return -1;
+}
+
+int smi_os_open(void *at, size_t bytes)
+{
+	return smi_os_protect(at, bytes, SMI_READWRITE);
 }
 
 void smi_os_close(void *at, size_t bytes)

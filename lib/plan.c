@@ -7,6 +7,7 @@
 
 #include "error.h"
 #include "geometry.h"
+#include "guarded.h"
 #include "os.h"
 
 #include <errno.h>
@@ -66,6 +67,28 @@ static int check_sizes(const struct smi_arena_plan *plan, const char *call)
 	return 0;
 }
 
+static int check_guarded(const struct smi_arena_plan *plan,
+                         const struct secmalloc_config *c, const char *call)
+{
+	size_t page_bytes = smi_os_page_bytes(), max;
+	struct smi_geometry geometry;
+
+	if (plan->cell_bytes == SIZE_MAX
+	    || smi_geometry_plan(&geometry, page_bytes, plan->cell_bytes, 1)
+	               != SMI_GEOMETRY_FITS)
+		return smi_error_set(EINVAL, "%s: guarded_size is %zu, more "
+		                     "than this library manages", call,
+		                     c->guarded_size);
+	if (smi_add_overflows(plan->guarded_chunks, plan->max_pools, &max)
+	    || smi_geometry_plan(&geometry, page_bytes, plan->cell_bytes, max)
+	               != SMI_GEOMETRY_FITS)
+		return smi_error_set(EINVAL, "%s: guarded_chunks is %zu, which "
+		                     "with guarded_size %zu is more than this "
+		                     "library manages", call,
+		                     plan->guarded_chunks, c->guarded_size);
+	return 0;
+}
+
 int smi_plan_make(struct smi_arena_plan *plan,
                   const struct secmalloc_config *config, const char *call)
 {
@@ -79,6 +102,9 @@ int smi_plan_make(struct smi_arena_plan *plan,
 		.pool_bytes = c->pool_size,
 		.initial_pools = c->initial_pools,
 		.max_pools = c->max_pools,
+		.cell_bytes = smi_guarded_cell_bytes(c->guarded_size,
+		                                     page_bytes),
+		.guarded_chunks = c->guarded_chunks,
 		.pool_is_default = c->pool_size == 0,
 		.max_is_default = c->max_pools == 0,
 		.check_whole = (c->flags & SECMALLOC_CHECK_WHOLE) != 0,
@@ -90,5 +116,7 @@ int smi_plan_make(struct smi_arena_plan *plan,
 	if (plan->max_is_default)
 		plan->max_pools = smi_geometry_default_max(
 			page_bytes, plan->pool_bytes, plan->initial_pools);
-	return check_sizes(plan, call);
+	if (check_sizes(plan, call) != 0)
+		return -1;
+	return check_guarded(plan, c, call);
 }

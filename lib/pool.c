@@ -58,25 +58,38 @@ int smi_pools_map(struct smi_pools *pools)
 	pools->base = smi_round_up((uintptr_t)pools->reservation,
 	                           smi_geometry_stride(g));
 	pools->start = pools->base + smi_geometry_pool_offset(g, 0);
-	if (advise_all(pools) == 0
-	    && open_locked(smi_pools_key_page(pools), g->page_bytes) == 0)
+	if (advise_all(pools) == 0)
 		return 0;
 	code = errno;
-	smi_os_release(pools->reservation, g->reserve_bytes);
+	smi_pools_release(pools);
 	errno = code;
 	return -1;
 }
 
+int smi_pools_lock_key_page(struct smi_pools *pools)
+{
+	return open_locked(smi_pools_key_page(pools),
+	                   pools->geometry.page_bytes);
+}
+
+void smi_pools_release(struct smi_pools *pools)
+{
+	smi_os_release(pools->reservation, pools->geometry.reserve_bytes);
+}
+
+int smi_pools_block(const struct smi_pools *pools)
+{
+	return smi_os_block(pools->reservation, pools->geometry.reserve_bytes);
+}
+
 void smi_pools_unmap(struct smi_pools *pools)
 {
-	const struct smi_geometry *g = &pools->geometry;
-
 	for (uint32_t i = smi_pools_next(pools, SMI_NONE); i != SMI_NONE;
 	     i = smi_pools_next(pools, i))
 		smi_wipe((void *)smi_pools_start(pools, i),
 		         smi_pools_bytes(pools, i));
-	smi_wipe(smi_pools_key_page(pools), g->page_bytes);
-	smi_os_release(pools->reservation, g->reserve_bytes);
+	smi_wipe(smi_pools_key_page(pools), pools->geometry.page_bytes);
+	smi_pools_release(pools);
 }
 
 void *smi_pools_key_page(const struct smi_pools *pools)
@@ -166,7 +179,7 @@ int smi_pools_open_strips(struct smi_pools *pools, uint32_t strides)
 		                             * strip->stride_bytes, page);
 		size_t to = smi_round_up(strides * strip->stride_bytes, page);
 
-		if (smi_os_open(strip->at + from, to - from) != 0)
+		if (to != from && smi_os_open(strip->at + from, to - from) != 0)
 			return -1;
 	}
 	pools->strips_open = strides;

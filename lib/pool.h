@@ -64,18 +64,25 @@ enum smi_pool_place {
 };
 
 /*
- * Reserve the addresses for pools->geometry, give them their advice, and lock
- * the key page. The fields from table on were set by the caller. On failure,
- * with errno from smi_os_reserve(), smi_os_open(), smi_os_lock() or
- * smi_os_advise(), nothing stays mapped.
+ * Reserve the addresses for pools->geometry and give them their advice. The
+ * fields from table on were set by the caller. On failure, with errno from
+ * smi_os_reserve() or smi_os_advise(), nothing stays mapped.
  */
 int smi_pools_map(struct smi_pools *pools);
 
-/* Wipe and unmap everything. */
+/* Unmap everything; or wipe it first, the key page too, if all that is locked
+ * can be written. */
+void smi_pools_release(struct smi_pools *pools);
 void smi_pools_unmap(struct smi_pools *pools);
 
-/* The locked page that only the library's secrets live in. */
+/* In a child, where it is not mapped: keep its addresses inaccessible. -1 with
+ * errno as smi_os_block(). */
+int smi_pools_block(const struct smi_pools *pools);
+
+/* The page that only the library's secrets live in, and locking it: -1 with
+ * errno as smi_pools_map(). */
 void *smi_pools_key_page(const struct smi_pools *pools);
+int smi_pools_lock_key_page(struct smi_pools *pools);
 
 /*
  * Lock a further pool, of `bytes` or, if the lock limit leaves less room, of as

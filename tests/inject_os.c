@@ -61,21 +61,28 @@ int __wrap_madvise(void *at, size_t n, int advice)
 }
 
 /* What is left in locked memory when it is unmapped. */
-static uintptr_t watched, watched_key;
-static int watched_sum = -1, key_sum = -1;
+static uintptr_t watched, watched_key, watched_cell;
+static int watched_sum = -1, key_sum = -1, cell_sum = -1;
+
+static int sum(uintptr_t at, size_t bytes)
+{
+	int sum = 0;
+
+	for (size_t i = 0; i < bytes; i++)
+		sum += ((unsigned char *)at)[i];
+	return sum;
+}
 
 int __real_munmap(void *at, size_t n);
 int __wrap_munmap(void *at, size_t n);
 int __wrap_munmap(void *at, size_t n)
 {
 	if (watched - (uintptr_t)at < n) {
-		watched_sum = 0;
-		for (int i = 0; i < 60000; i++)
-			watched_sum += ((unsigned char *)watched)[i];
-		key_sum = 0;
-		for (int i = 0; i < 4096; i++)
-			key_sum += ((unsigned char *)watched_key)[i];
+		watched_sum = sum(watched, 60000);
+		key_sum = sum(watched_key, 4096);
 	}
+	if (watched_cell - (uintptr_t)at < n)
+		cell_sum = sum(watched_cell, 4096);
 	return __real_munmap(at, n);
 }
 
@@ -100,6 +107,7 @@ static void init_fails_whole(int code)
 {
 	struct secmalloc_config config = {
 		.initial_pools = 3, .max_pools = 5, .pool_size = 65536,
+		.guarded_chunks = 2,
 	};
 	bool good = true;
 	int tries = 0;
@@ -128,11 +136,15 @@ static void init_fails_whole(int code)
 	}
 	fail_at = 0;
 	secmalloc_fini();
-	tap_ok(good && tries >= 12, "an init of which any of %d calls fails "
+	tap_ok(good && tries >= 18, "an init of which any of %d calls fails "
 	       "with errno %d fails whole", tries, code);
 }
 
-static void growth_fails_clean(void)
+/* One chunk more than there is room for. */
+static char *take_pool(void) { return secmalloc(50000); }
+static char *take_cell(void) { return secmalloc_guarded(5000); }
+
+static void growth_fails_clean(char *(*take)(void))
 {
 	struct secmalloc_config config = {
 		.initial_pools = 1, .max_pools = 3, .pool_size = 65536,
@@ -146,7 +158,7 @@ static void growth_fails_clean(void)
 	fail_with = ENOMEM;
 	if (secmalloc_init(&config) != 0)
 		tap_skip_all("no pool can be locked");
-	chunk = secmalloc(50000);
+	chunk = take_pool();
 	memset(hide(chunk), 1, 50000);
 	locked = proc_status_kb("VmLck");
 	secmalloc_stats(&before);
@@ -155,7 +167,7 @@ static void growth_fails_clean(void)
 
 		calls = 0;
 		failed = NULL;
-		more = secmalloc(50000);
+		more = take();
 		if (failed == NULL) {
 			good = good && more != NULL
 			       && proc_has_flag(more, "lo");
@@ -169,8 +181,43 @@ static void growth_fails_clean(void)
 		       && secmalloc_audit() == 0;
 	}
 	fail_at = 0;
-	tap_ok(good && tries >= 3, "growth of which any of %d calls fails "
+	tap_ok(good && tries >= 2, "growth of which any of %d calls fails "
 	       "changes nothing", tries);
+	secmalloc_fini();
+}
+
+/* An access that the kernel does not change stays, and so does the count. */
+static void access_fails_clean(void)
+{
+	struct secmalloc_config config = {.guarded_chunks = 1};
+	bool good = true;
+	char *chunk;
+
+	secmalloc_init(&config);
+	chunk = secmalloc_guarded(32);
+	fail_with = ENOMEM;
+	calls = 0;
+	fail_at = 1;
+	good = secmalloc_protect(chunk, SECMALLOC_NOACCESS) == -1
+	       && errno == ENOMEM;
+	fail_at = 0;
+	chunk[0] = 1;
+	secmalloc_protect(chunk, SECMALLOC_NOACCESS);
+	calls = 0;
+	fail_at = 1;
+	fail_with = EPERM;
+	good = good && secmalloc_open(chunk, SECMALLOC_READONLY) == -1
+	       && errno == EPERM;
+	fail_at = 0;
+	good = good && secmalloc_close(chunk) == -1 && errno == EINVAL
+	       && secmalloc_open(chunk, SECMALLOC_READONLY) == 0;
+	calls = 0;
+	fail_at = 1;
+	good = good && secmalloc_close(chunk) == -1 && errno == EPERM
+	       && chunk[0] == 1;
+	fail_at = 0;
+	tap_ok(good && secmalloc_close(chunk) == 0 && secmalloc_audit() == 0,
+	       "a change of access that fails changes nothing");
 	secmalloc_fini();
 }
 
@@ -208,21 +255,29 @@ static void unknown_advice_is_reported(void)
 
 static void fini_wipes(void)
 {
-	struct secmalloc_config config = {.initial_pools = 1};
+	struct secmalloc_config config = {
+		.initial_pools = 1, .guarded_chunks = 1,
+	};
 	char *chunk;
 
 	secmalloc_init(&config);
+	chunk = secmalloc_guarded(32);
+	memset(hide(chunk), 'K', 32);
+	watched_cell = (uintptr_t)chunk + 32 - 4096;
+	tap_ok(sum(watched_cell, 4096) > 'K' * 32 + 1000,
+	       "control: a guarded cell holds a chunk and canaries");
+	secmalloc_protect(chunk, SECMALLOC_NOACCESS);
 	chunk = secmalloc(60000);
 	memset(hide(chunk), 'K', 60000);
 	watched = (uintptr_t)chunk;
 	/* The key page is the second of the stride before the pool. */
 	watched_key = (watched & ~(uintptr_t)(128 * 1024 - 1)) - 124 * 1024;
-	for (int i = 0; i < 56; i++)
-		key_sum += ((unsigned char *)watched_key)[i];
-	tap_ok(key_sum > 500, "control: the key page holds a key");
+	tap_ok(sum(watched_key, 56) > 500, "control: the key page holds a key");
 	secmalloc_fini();
 	tap_ok(watched_sum == 0, "what fini unmaps has been wiped");
 	tap_ok(key_sum == 0, "so has the key page");
+	tap_ok(cell_sum == 0, "so has a guarded chunk that was closed");
+	watched_cell = 0;
 
 	/* The same look at memory that nobody wiped. */
 	chunk = mmap(NULL, 65536, PROT_READ | PROT_WRITE,
@@ -249,7 +304,9 @@ int main(void)
 	/* What no kernel says of itself, but a filter of system calls may. */
 	init_fails_whole(EACCES);
 	init_fails_whole(EAGAIN);
-	growth_fails_clean();
+	growth_fails_clean(take_pool);
+	growth_fails_clean(take_cell);
+	access_fails_clean();
 	unknown_advice_is_reported();
 	fini_wipes();
 	tap_done();

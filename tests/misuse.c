@@ -2,50 +2,21 @@
  * Each misuse, in a process of its own, must end in SIGABRT after exactly the
  * line that tells what it was; plain malloc lets the same writes pass.
  *
- * A case says which line it expects in memory that it shares with the parent,
- * as only it knows its addresses.
- *
  * SPDX-License-Identifier: ISC
  */
 #include "config.h"
 
+#include "dies.h"
 #include "hide.h"
-#include "tap.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
 #include <secmalloc.h>
-#include <signal.h>
 #include <stdint.h>
-#include <string.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 
-#define LINE 400
 #define STRIDE ((uintptr_t)128 * 1024) /* of pools of the default size */
 #define POOL ((uintptr_t)64 * 1024)
-
-static struct shared {
-	char want[LINE];
-	char on_fault[LINE];
-	int on_fault_calls;
-} *shared;
-
-__attribute__((format(printf, 1, 2)))
-static void expect(const char *format, ...)
-{
-	va_list list;
-	size_t length;
-
-	strcpy(shared->want, "secmalloc: fatal: ");
-	length = strlen(shared->want);
-	va_start(list, format);
-	vsnprintf(shared->want + length, LINE - length, format, list);
-	va_end(list);
-	strcat(shared->want, "\n");
-}
 
 /* Where a chunk of pool 0 lies, as the lines say it. */
 static const char *where(const void *chunk)
@@ -568,64 +539,6 @@ static void malloc_write_after_free(void)
 	_exit(0);
 }
 
-/* ------------------------------------------------------------------------- */
-
-struct outcome {
-	int status;
-	char line[LINE];
-};
-
-/* Run a case with its standard error in a pipe. */
-static struct outcome run(void (*prepare)(void), void (*misuse)(void))
-{
-	struct outcome outcome = {0};
-	size_t length = 0;
-	int ends[2];
-	ssize_t n;
-	pid_t pid;
-
-	memset(shared, 0, sizeof(*shared));
-	if (pipe(ends) != 0 || (pid = fork()) < 0)
-		abort();
-	if (pid == 0) {
-		struct rlimit no_core = {0, 0};
-
-		setrlimit(RLIMIT_CORE, &no_core);
-		alarm(20);
-		dup2(ends[1], STDERR_FILENO);
-		if (prepare != NULL)
-			prepare();
-		misuse();
-		_exit(97);
-	}
-	close(ends[1]);
-	while ((n = read(ends[0], outcome.line + length,
-	                 LINE - 1 - length)) > 0)
-		length += (size_t)n;
-	close(ends[0]);
-	waitpid(pid, &outcome.status, 0);
-	return outcome;
-}
-
-static void demand(const char *name, void (*prepare)(void),
-                   void (*misuse)(void))
-{
-	struct outcome got = run(prepare, misuse);
-	bool aborted = WIFSIGNALED(got.status)
-	               && WTERMSIG(got.status) == SIGABRT;
-
-	if (WIFEXITED(got.status) && WEXITSTATUS(got.status) == 99) {
-		tap_skip(name, "no pool can be locked");
-		return;
-	}
-	if (!tap_ok(aborted && strcmp(got.line, shared->want) == 0
-	            && strstr(got.line, "KKK") == NULL, "%s", name)) {
-		tap_note("status %x, wanted SIGABRT", (unsigned)got.status);
-		tap_note("wanted: %s", shared->want);
-		tap_note("got:    %s", got.line);
-	}
-}
-
 /* A write into a guard dies at that instruction, and so without a line. */
 static void guards(void)
 {
@@ -682,8 +595,7 @@ static void controls(void)
 int main(void)
 {
 	tap_needs_plain_build();
-	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
-	              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	dies_start();
 	if (sysconf(_SC_PAGESIZE) != 4096)
 		tap_skip_all("the offsets are those of pages of 4 KiB");
 

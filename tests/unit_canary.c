@@ -96,7 +96,29 @@ START_TEST(it_depends_on_key_and_address)
 }
 END_TEST
 
+/* The two parts of a place that a chunk leaves, whatever its borders. */
+START_TEST(a_fill_is_checked_to_the_byte)
+{
+	for (size_t from = 0; from < 20; from++)
+		for (size_t to = from; to < 40; to++) {
+			memset(place, 0xee, sizeof(place));
+			smi_canary_fill(&key, place, from, to);
+			for (size_t i = 0; i < sizeof(place); i++) {
+				bool inside = i >= from && i < to;
+
+				ck_assert(inside || place[i] == 0xee);
+				place[i] ^= 1;
+				ck_assert_uint_eq(
+					smi_canary_check_fill(&key, place,
+					                      from, to),
+					inside ? i : SIZE_MAX);
+				place[i] ^= 1;
+			}
+		}
+}
+END_TEST
+
 UNIT_MAIN("canary", each_changed_byte_is_found,
           a_short_canary_is_the_same, nothing_but_the_slack_is_touched,
           a_string_ends_at_the_canary,
-          it_depends_on_key_and_address)
+          it_depends_on_key_and_address, a_fill_is_checked_to_the_byte)

@@ -30,6 +30,7 @@ static void start(void)
 		ck_assert_ptr_nonnull(pools.strips[i].at);
 	}
 	ck_assert_int_eq(smi_pools_map(&pools), 0);
+	ck_assert_int_eq(smi_pools_lock_key_page(&pools), 0);
 }
 
 static void end(void)

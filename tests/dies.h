@@ -1,0 +1,107 @@
+/*
+ * dies.h - cases that must end in SIGABRT after exactly one line
+ *
+ * Each runs in a process of its own, and says which line it expects in memory
+ * that it shares with the parent, as only it knows its addresses.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef TESTS_DIES_H
+#define TESTS_DIES_H
+
+#include "tap.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+
+#define LINE 400
+
+static struct shared {
+	char want[LINE];
+	char on_fault[LINE];
+	int on_fault_calls;
+} *shared;
+
+__attribute__((format(printf, 1, 2)))
+static inline void expect(const char *format, ...)
+{
+	va_list list;
+	size_t length;
+
+	strcpy(shared->want, "secmalloc: fatal: ");
+	length = strlen(shared->want);
+	va_start(list, format);
+	vsnprintf(shared->want + length, LINE - length, format, list);
+	va_end(list);
+	strcat(shared->want, "\n");
+}
+
+/* Before the first case. */
+static inline void dies_start(void)
+{
+	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
+	              MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+}
+
+struct outcome {
+	int status;
+	char line[LINE];
+};
+
+/* Run a case with its standard error in a pipe. */
+static inline struct outcome run(void (*prepare)(void), void (*misuse)(void))
+{
+	struct outcome outcome = {0};
+	size_t length = 0;
+	int ends[2];
+	ssize_t n;
+	pid_t pid;
+
+	memset(shared, 0, sizeof(*shared));
+	if (pipe(ends) != 0 || (pid = fork()) < 0)
+		abort();
+	if (pid == 0) {
+		struct rlimit no_core = {0, 0};
+
+		setrlimit(RLIMIT_CORE, &no_core);
+		alarm(20);
+		dup2(ends[1], STDERR_FILENO);
+		if (prepare != NULL)
+			prepare();
+		misuse();
+		_exit(97);
+	}
+	close(ends[1]);
+	while ((n = read(ends[0], outcome.line + length,
+	                 LINE - 1 - length)) > 0)
+		length += (size_t)n;
+	close(ends[0]);
+	waitpid(pid, &outcome.status, 0);
+	return outcome;
+}
+
+/* The process may end with 99 instead, if it has no right to lock a pool. */
+static inline void demand(const char *name, void (*prepare)(void),
+                   void (*misuse)(void))
+{
+	struct outcome got = run(prepare, misuse);
+	bool aborted = WIFSIGNALED(got.status)
+	               && WTERMSIG(got.status) == SIGABRT;
+
+	if (WIFEXITED(got.status) && WEXITSTATUS(got.status) == 99) {
+		tap_skip(name, "no pool can be locked");
+		return;
+	}
+	if (!tap_ok(aborted && strcmp(got.line, shared->want) == 0
+	            && strstr(got.line, "KKK") == NULL, "%s", name)) {
+		tap_note("status %x, wanted SIGABRT", (unsigned)got.status);
+		tap_note("wanted: %s", shared->want);
+		tap_note("got:    %s", got.line);
+	}
+}
+
+#endif /* TESTS_DIES_H */

@@ -1,0 +1,186 @@
+/*
+ * Misuse of guarded chunks: what the guards and the access do not stop is found
+ * when the chunk is freed or its cell is used again, and is fatal.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "dies.h"
+#include "hide.h"
+
+#include <secmalloc.h>
+#include <stdint.h>
+
+#define PAGE 4096
+
+static void start(void)
+{
+	struct secmalloc_config config = {.guarded_chunks = 2};
+
+	if (secmalloc_init(&config) != 0)
+		_exit(99);
+}
+
+/* A chunk that is full of what must never be printed. The first has cell 0. */
+static char *chunk_of(size_t size)
+{
+	char *chunk = secmalloc_guarded(size);
+
+	memset(chunk, 'K', size);
+	return hide(chunk);
+}
+
+static const char *where(const void *place)
+{
+	static char text[100];
+
+	snprintf(text, sizeof(text), "at %p (guarded cell 0, offset %zu)",
+	         place, (size_t)((uintptr_t)place % PAGE));
+	return text;
+}
+
+static void double_free(void)
+{
+	char *chunk = chunk_of(32);
+
+	secfree(hide(chunk));
+	expect("secfree(%p): double free: the place of 32 bytes %s is free",
+	       (void *)chunk, where(chunk));
+	secfree(chunk);
+}
+
+static void pointer_into_a_free_cell(void)
+{
+	char *chunk = chunk_of(32), *cell = chunk + 32 - PAGE;
+
+	secfree(hide(chunk));
+	expect("secrealloc(%p): wild pointer: byte 5 of the free place of 4096 "
+	       "bytes %s", (void *)(cell + 5), where(cell));
+	secfree(secrealloc(hide(cell + 5), 1));
+}
+
+static void inner_pointer(void)
+{
+	char *chunk = chunk_of(32);
+
+	expect("secfree(%p): inner pointer: byte 16 of the chunk of 32 bytes "
+	       "%s", (void *)(chunk + 16), where(chunk));
+	secfree(hide(chunk + 16));
+}
+
+static void pointer_to_its_canary(void)
+{
+	char *chunk = chunk_of(30);
+
+	expect("secfree(%p): inner pointer: 1 bytes past the end of the chunk "
+	       "of 30 bytes %s", (void *)(chunk + 31), where(chunk));
+	secfree(hide(chunk + 31));
+}
+
+static void pointer_before_it(void)
+{
+	char *chunk = chunk_of(32);
+
+	expect("secfree(%p): wild pointer: 8 bytes before the chunk of 32 "
+	       "bytes %s", (void *)(chunk - 8), where(chunk));
+	secfree(hide(chunk - 8));
+}
+
+static void pointer_to_its_guard(void)
+{
+	char *chunk = chunk_of(32);
+
+	expect("secfree(%p): wild pointer: in a guard of the arena",
+	       (void *)(chunk + 32));
+	secfree(hide(chunk + 32));
+}
+
+static void overflow_into_the_slack(void)
+{
+	char *chunk = chunk_of(30);
+
+	chunk[31] ^= 0x20;
+	expect("secfree(%p): overflow: byte 1 past the end was written, of the "
+	       "chunk of 30 bytes %s", (void *)chunk, where(chunk));
+	secfree(chunk);
+}
+
+/* A byte so far before a chunk of 32 bytes. */
+static void underflow(size_t before)
+{
+	char *chunk = chunk_of(32);
+
+	*(char *)hide(chunk - before) ^= 0x20;
+	expect("secfree(%p): underflow: %zu bytes before its start was "
+	       "written, of the chunk of 32 bytes %s", (void *)chunk, before,
+	       where(chunk));
+	secfree(chunk);
+}
+
+static void underflow_by_one_byte(void) { underflow(1); }
+static void underflow_up_to_the_guard(void) { underflow(PAGE - 32); }
+
+static void underflow_found_by_realloc(void)
+{
+	char *chunk = chunk_of(32);
+
+	*(char *)hide(chunk - 16) ^= 1;
+	expect("secrealloc(%p): underflow: 16 bytes before its start was "
+	       "written, of the chunk of 32 bytes %s", (void *)chunk,
+	       where(chunk));
+	secfree(secrealloc(chunk, 64));
+}
+
+/* The access does not keep the damage from being found. */
+static void overflow_of_a_closed_chunk(void)
+{
+	char *chunk = chunk_of(30);
+
+	chunk[30] ^= 0x20;
+	if (secmalloc_protect(chunk, SECMALLOC_NOACCESS) != 0)
+		_exit(98);
+	expect("secfree(%p): overflow: byte 0 past the end was written, of the "
+	       "chunk of 30 bytes %s", (void *)chunk, where(chunk));
+	secfree(chunk);
+}
+
+/* Of the two cells, the one that was free for longer is used first. */
+static void write_after_free(void)
+{
+	char *chunk = chunk_of(32), *cell = chunk + 32 - PAGE;
+
+	secfree(hide(chunk));
+	chunk[7] = 'x';
+	secfree(secmalloc_guarded(1));
+	expect("secmalloc_guarded of 8 bytes: write after free: byte %zu was "
+	       "written, of the free place of 4096 bytes %s",
+	       (size_t)(chunk + 7 - cell), where(cell));
+	secmalloc_wipe(secmalloc_guarded(8), 8);
+}
+
+int main(void)
+{
+	tap_needs_plain_build();
+	dies_start();
+	if (sysconf(_SC_PAGESIZE) != PAGE)
+		tap_skip_all("the offsets are those of pages of 4 KiB");
+
+	demand("double free", start, double_free);
+	demand("a pointer into a free cell", start, pointer_into_a_free_cell);
+	demand("an inner pointer", start, inner_pointer);
+	demand("a pointer to the canary behind it", start,
+	       pointer_to_its_canary);
+	demand("a pointer before it", start, pointer_before_it);
+	demand("a pointer to its guard", start, pointer_to_its_guard);
+	demand("an overflow of an odd size", start, overflow_into_the_slack);
+	demand("an underflow by one byte", start, underflow_by_one_byte);
+	demand("an underflow up to the guard", start,
+	       underflow_up_to_the_guard);
+	demand("an underflow, found by secrealloc", start,
+	       underflow_found_by_realloc);
+	demand("an overflow of what was closed since", start,
+	       overflow_of_a_closed_chunk);
+	demand("a write after free", start, write_after_free);
+	tap_done();
+}
