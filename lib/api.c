@@ -193,6 +193,8 @@ int secmalloc_stats(struct secmalloc_stats *stats)
 		.frees = counts.frees,
 		.failures = counts.failures,
 		.advice_missing = arena->pools.advice_missing,
+		.backing = arena->pools.secret ? SECMALLOC_BACKING_SECRET
+		                               : SECMALLOC_BACKING_LOCKED,
 	};
 	smi_default_leave(arena);
 	return 0;

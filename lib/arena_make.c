@@ -62,9 +62,10 @@ static bool plan_layout(const struct smi_pools *pools, struct layout *layout)
 }
 
 /* Map the metadata and set up the empty arena in it. NULL with errno. */
-static struct smi_arena *map_metadata(const struct smi_geometry *g)
+static struct smi_arena *map_metadata(const struct smi_geometry *g,
+                                      bool secret)
 {
-	struct smi_pools pools = {.geometry = *g};
+	struct smi_pools pools = {.geometry = *g, .secret = secret};
 	struct layout layout;
 	struct smi_arena *arena;
 	unsigned char *at;
@@ -120,9 +121,9 @@ static void start_lock(pthread_mutex_t *lock)
 }
 
 /* Metadata, reservation and key page. NULL with errno. */
-static struct smi_arena *map_all(const struct smi_geometry *g)
+static struct smi_arena *map_all(const struct smi_geometry *g, bool secret)
 {
-	struct smi_arena *arena = map_metadata(g);
+	struct smi_arena *arena = map_metadata(g, secret);
 
 	if (arena == NULL)
 		return NULL;
@@ -155,7 +156,7 @@ static struct smi_arena *map_what_fits(const struct smi_arena_plan *plan,
 			errno = EINVAL;
 			return NULL;
 		}
-		arena = map_all(g);
+		arena = map_all(g, plan->secret);
 		if (arena != NULL || errno != ENOMEM || !plan->max_is_default
 		    || max == least)
 			return arena;
@@ -188,8 +189,8 @@ static int lock_initial_pools(struct smi_arena *arena,
 	return 0;
 }
 
-struct smi_arena *smi_arena_create(const struct smi_arena_plan *plan,
-                                   const char *call)
+static struct smi_arena *create(const struct smi_arena_plan *plan,
+                                const char *call)
 {
 	struct smi_geometry g;
 	size_t page = smi_os_page_bytes();
@@ -244,6 +245,23 @@ fail:
 	smi_arena_destroy(arena);
 	errno = code;
 	return NULL;
+}
+
+/* An arena has memory of one kind: all of it is as was wished, or none. */
+struct smi_arena *smi_arena_create(const struct smi_arena_plan *plan,
+                                   const char *call)
+{
+	struct smi_arena_plan other = *plan;
+	int code = errno;
+	struct smi_arena *arena = create(plan, call);
+
+	if (arena != NULL || !plan->secret_is_wish)
+		return arena;
+	other.secret = false;
+	arena = create(&other, call);
+	if (arena != NULL)
+		errno = code;
+	return arena;
 }
 
 void smi_arena_destroy(struct smi_arena *arena)

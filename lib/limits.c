@@ -19,11 +19,32 @@ static void add_limit(struct smi_text *text, size_t bytes, const char *which)
 }
 
 /* Whether the lock limit, and not the memory, is what was in the way. */
-static bool limit_binds(const struct smi_lock_limits *limits, size_t wanted,
-                        int code)
+static bool limit_binds(const struct smi_lock_limits *limits, size_t wanted)
 {
-	return !limits->privileged
-	       && (code == EPERM || wanted > limits->soft);
+	return !limits->privileged && wanted > limits->soft;
+}
+
+/* What only memory of one kind can fail of; NULL for what all can. */
+static const char *remedy_for_secret(int code)
+{
+	switch (code) {
+	case ENOTSUP:
+		return "the kernel has no memfd_secret: it takes Linux 5.14 or "
+		       "later, before 6.5 with secretmem.enable=1 on its "
+		       "command line; or choose SECMALLOC_BACKING_AUTO or "
+		       "_LOCKED";
+	case EMFILE:
+		return "memfd_secret needs a file descriptor for a moment: "
+		       "close one, or raise RLIMIT_NOFILE (LimitNOFILE=)";
+	case ENFILE:
+		return "memfd_secret needs a file descriptor for a moment, "
+		       "and the system has none left: raise fs.file-max";
+	case EFBIG:
+		return "for memfd_secret RLIMIT_FSIZE must not be less than "
+		       "what is locked in one piece: raise it (LimitFSIZE=)";
+	default:
+		return NULL;
+	}
 }
 
 static void add_remedy(struct smi_text *text,
@@ -31,12 +52,16 @@ static void add_remedy(struct smi_text *text,
                        int code)
 {
 	size_t kib = wanted / 1024 + (wanted % 1024 != 0);
+	const char *words = remedy_for_secret(code);
 
-	if (limits->privileged && code == EPERM)
-		smi_text_add(text, "a filter of system calls refuses mlock or "
-		             "madvise: allow them (SystemCallFilter=@memlock "
-		             "madvise in systemd)");
-	else if (limit_binds(limits, wanted, code))
+	if (words != NULL)
+		smi_text_add(text, "%s", words);
+	else if (code == EPERM && !limit_binds(limits, wanted))
+		smi_text_add(text, "a filter of system calls refuses what it "
+		             "takes: allow it (in systemd SystemCallFilter="
+		             "@memlock madvise, and for secret memory "
+		             "memfd_secret ftruncate mremap)");
+	else if (limit_binds(limits, wanted))
 		smi_text_add(text, "call it while still root of the machine, "
 		             "or give "
 		             "LimitMEMLOCK=%zu (systemd), memlock %zu "

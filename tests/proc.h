@@ -6,6 +6,7 @@
 #ifndef TESTS_PROC_H
 #define TESTS_PROC_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -90,6 +91,19 @@ static inline size_t proc_mappings(void)
 		count += c == '\n';
 	if (file != NULL)
 		fclose(file);
+	return count;
+}
+
+/* The number of open descriptors of this process, one for the look included. */
+static inline size_t proc_descriptors(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	size_t count = 0;
+
+	while (directory != NULL && readdir(directory) != NULL)
+		count++;
+	if (directory != NULL)
+		closedir(directory);
 	return count;
 }
 
