@@ -24,27 +24,28 @@ static bool limit_binds(const struct smi_lock_limits *limits, size_t wanted)
 	return !limits->privileged && wanted > limits->soft;
 }
 
-/* What only memory of one kind can fail of; NULL for what all can. */
-static const char *remedy_for_secret(int code)
+/* What only secret memory fails of. False: it is something else. */
+static bool add_secret_remedy(struct smi_text *text, size_t wanted, int code)
 {
-	switch (code) {
-	case ENOTSUP:
-		return "the kernel has no memfd_secret: it takes Linux 5.14 or "
-		       "later, before 6.5 with secretmem.enable=1 on its "
-		       "command line; or choose SECMALLOC_BACKING_AUTO or "
-		       "_LOCKED";
-	case EMFILE:
-		return "memfd_secret needs a file descriptor for a moment: "
-		       "close one, or raise RLIMIT_NOFILE (LimitNOFILE=)";
-	case ENFILE:
-		return "memfd_secret needs a file descriptor for a moment, "
-		       "and the system has none left: raise fs.file-max";
-	case EFBIG:
-		return "for memfd_secret RLIMIT_FSIZE must not be less than "
-		       "what is locked in one piece: raise it (LimitFSIZE=)";
-	default:
-		return NULL;
-	}
+	if (code == ENOTSUP)
+		smi_text_add(text, "the kernel has no memfd_secret: it takes "
+		             "Linux 5.14 or later, before 6.5 with "
+		             "secretmem.enable=1 on its command line; or "
+		             "choose SECMALLOC_BACKING_AUTO or _LOCKED");
+	else if (code == EMFILE)
+		smi_text_add(text, "memfd_secret needs a file descriptor for a "
+		             "moment: close one, or raise RLIMIT_NOFILE "
+		             "(LimitNOFILE= in systemd)");
+	else if (code == ENFILE)
+		smi_text_add(text, "memfd_secret needs a file descriptor for a "
+		             "moment, and the system has none left: raise "
+		             "fs.file-max");
+	else if (code == EFBIG)
+		smi_text_add(text, "for memfd_secret RLIMIT_FSIZE is too low: "
+		             "raise it (LimitFSIZE=%zu in systemd)", wanted);
+	else
+		return false;
+	return true;
 }
 
 static void add_remedy(struct smi_text *text,
@@ -52,11 +53,10 @@ static void add_remedy(struct smi_text *text,
                        int code)
 {
 	size_t kib = wanted / 1024 + (wanted % 1024 != 0);
-	const char *words = remedy_for_secret(code);
 
-	if (words != NULL)
-		smi_text_add(text, "%s", words);
-	else if (code == EPERM && !limit_binds(limits, wanted))
+	if (add_secret_remedy(text, wanted, code))
+		return;
+	if (code == EPERM && !limit_binds(limits, wanted))
 		smi_text_add(text, "a filter of system calls refuses what it "
 		             "takes: allow it (in systemd SystemCallFilter="
 		             "@memlock madvise, and for secret memory "

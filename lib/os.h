@@ -51,8 +51,8 @@ void smi_os_close(void *at, size_t bytes);
  */
 int smi_os_open_secret(void *at, size_t bytes);
 
-/* To be called round every fork(), at its end in both processes: else a child
- * may have memory of which it is just being made. */
+/* Call these round every fork(), the second in both processes: else the child
+ * shares secret memory that is just being made. */
 void smi_os_fork_begin(void);
 void smi_os_fork_end(void);
 

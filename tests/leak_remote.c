@@ -48,7 +48,8 @@ static _Noreturn void be_victim(unsigned backing, int to)
 
 static bool by_vm_readv(pid_t pid, char *from, char *to)
 {
-	struct iovec local = {to, PATTERN_BYTES}, remote = {from, PATTERN_BYTES};
+	struct iovec local = {to, PATTERN_BYTES};
+	struct iovec remote = {from, PATTERN_BYTES};
 
 	return process_vm_readv(pid, &local, 1, &remote, 1, 0) == PATTERN_BYTES;
 }
@@ -149,7 +150,7 @@ static void secret_is_not_read(const struct way *way, pid_t pid)
 	got = way->read(pid, place.key, bytes) || got;
 	tap_ok(way->read(pid, (char *)&place, bytes) && !got
 	       && (code == EIO || code == EFAULT),
-	       "%s reads the process, but nothing of secret ones (errno %d)",
+	       "%s reads the process, but nothing of secret pools (errno %d)",
 	       way->name, code);
 }
 
