@@ -79,6 +79,24 @@ extern "C" {
 #define SECMALLOC_NO_MEMBARRIER 0x2u
 
 /*
+ * What the pools and the canary key's page are made of: private memory and
+ * mlock(2); or memfd_secret(2), pages that no other process can read, not even
+ * that of root, by ptrace(2), process_vm_readv(2) or /proc/PID/mem (a debugger
+ * can still have the process itself write them out); or the second where it
+ * can be had, and the first where not. An arena has one kind only, and keeps
+ * it. secmalloc_stats() tells which; and when AUTO took the first,
+ * secmalloc_error() tells why after secmalloc_init().
+ *
+ * Both count against RLIMIT_MEMLOCK. The price of SECRET: some 15 us for each
+ * page of 4 KiB when it is locked; no hibernation as long as there is such an
+ * arena; and a chunk can be no target of direct I/O, vmsplice(2) or a zero-copy
+ * send (EFAULT) and hold no process-shared futex, mutex or semaphore.
+ */
+#define SECMALLOC_BACKING_LOCKED 0u
+#define SECMALLOC_BACKING_SECRET 1u
+#define SECMALLOC_BACKING_AUTO   2u
+
+/*
  * How the arena is made. Every field may be zero, so that a structure cleared
  * with memset() or "= {0}" in which only initial_pools is set is a complete
  * configuration.
@@ -134,8 +152,11 @@ struct secmalloc_config {
 	size_t guarded_chunks;
 	size_t guarded_size;
 
+	/* A SECMALLOC_BACKING_ value. */
+	unsigned backing;
+
 	/* Room for later fields: zero. */
-	size_t reserved[8];
+	size_t reserved[7];
 };
 
 /*
@@ -149,11 +170,19 @@ struct secmalloc_config {
  *
  * EINVAL    a field of config is out of range; secmalloc_error() names it
  * EPERM     the process has no right to lock memory: RLIMIT_MEMLOCK is 0 and
- *           CAP_IPC_LOCK is absent
+ *           CAP_IPC_LOCK is absent; or a filter of system calls refuses one
  * ENOMEM    the lock limit, the address space or the memory is too small
  * EALREADY  there is an arena; it is unchanged. A library that finds this
  *           simply uses the arena that is there
  * ENOSYS    the kernel gave no random bytes for the canary key
+ *
+ * Only with SECMALLOC_BACKING_SECRET:
+ *
+ * ENOTSUP   the kernel has no memfd_secret(2): it is older than 5.14, was built
+ *           without, or, before 6.5, was not told secretmem.enable=1
+ * EMFILE    no file descriptor is left, of which one is needed for a moment;
+ * ENFILE    or none in the whole system
+ * EFBIG     RLIMIT_FSIZE is less than what is locked in one piece
  *
  * After secmalloc_fini(), and in a child of fork(), it may be called again.
  */
@@ -372,7 +401,8 @@ struct secmalloc_stats {
 	uint64_t guarded_chunks;   /* of chunks, those that are guarded */
 	uint64_t guarded_free;     /* more that can be had without locking */
 	uint64_t guarded_bytes;    /* locked for guarded chunks, free or not */
-	uint64_t reserved[15];     /* zero */
+	uint64_t backing;          /* SECMALLOC_BACKING_LOCKED, or _SECRET */
+	uint64_t reserved[14];     /* zero */
 };
 
 /*

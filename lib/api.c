@@ -253,6 +253,8 @@ int secmalloc_stats(struct secmalloc_stats *stats)
 		.guarded_chunks = arena->guarded.chunks,
 		.guarded_free = arena->guarded.free,
 		.guarded_bytes = arena->guarded.pools.bytes,
+		.backing = arena->pools.secret ? SECMALLOC_BACKING_SECRET
+		                               : SECMALLOC_BACKING_LOCKED,
 	};
 	smi_default_leave(arena);
 	return 0;

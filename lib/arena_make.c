@@ -74,10 +74,10 @@ static bool plan_layout(const struct smi_pools *pools,
 }
 
 /* Map the metadata and set up the empty arena in it. NULL with errno. */
-static struct smi_arena *map_metadata(const struct plans *plans)
+static struct smi_arena *map_metadata(const struct plans *plans, bool secret)
 {
 	const struct smi_geometry *g = &plans->pools;
-	struct smi_pools pools = {.geometry = *g};
+	struct smi_pools pools = {.geometry = *g, .secret = secret};
 	struct layout layout;
 	struct smi_arena *arena;
 	unsigned char *at;
@@ -106,6 +106,7 @@ static struct smi_arena *map_metadata(const struct plans *plans)
 	arena->metadata_bytes = layout.total;
 	arena->pools = pools;
 	arena->guarded.pools.geometry = plans->cells;
+	arena->guarded.pools.secret = secret;
 	arena->guarded.pools.table =
 		(struct smi_pool *)(void *)(at + layout.cell_table);
 	arena->guarded.cells = (struct smi_cell *)(void *)(at + layout.cells);
@@ -153,9 +154,9 @@ static int map_reservations(struct smi_arena *arena)
 }
 
 /* Metadata, reservations and key page. NULL with errno. */
-static struct smi_arena *map_all(const struct plans *plans)
+static struct smi_arena *map_all(const struct plans *plans, bool secret)
 {
-	struct smi_arena *arena = map_metadata(plans);
+	struct smi_arena *arena = map_metadata(plans, secret);
 
 	if (arena == NULL)
 		return NULL;
@@ -192,7 +193,7 @@ static struct smi_arena *map_what_fits(const struct smi_arena_plan *plan)
 			errno = EINVAL;
 			return NULL;
 		}
-		arena = map_all(&plans);
+		arena = map_all(&plans, plan->secret);
 		if (arena != NULL || errno != ENOMEM || !plan->max_is_default
 		    || max == least)
 			return arena;
@@ -247,8 +248,8 @@ static int lock_all(struct smi_arena *arena, const struct smi_arena_plan *plan,
 	return 0;
 }
 
-struct smi_arena *smi_arena_create(const struct smi_arena_plan *plan,
-                                   const char *call)
+static struct smi_arena *create(const struct smi_arena_plan *plan,
+                                const char *call)
 {
 	int code = errno;
 	struct smi_lock_shortage shortage = {
@@ -297,6 +298,23 @@ fail:
 	smi_arena_destroy(arena);
 	errno = code;
 	return NULL;
+}
+
+/* An arena has memory of one kind: all of it is as was wished, or none. */
+struct smi_arena *smi_arena_create(const struct smi_arena_plan *plan,
+                                   const char *call)
+{
+	struct smi_arena_plan other = *plan;
+	int code = errno;
+	struct smi_arena *arena = create(plan, call);
+
+	if (arena != NULL || !plan->secret_is_wish)
+		return arena;
+	other.secret = false;
+	arena = create(&other, call);
+	if (arena != NULL)
+		errno = code;
+	return arena;
 }
 
 void smi_arena_destroy(struct smi_arena *arena)

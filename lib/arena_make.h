@@ -20,13 +20,17 @@ struct smi_arena_plan {
 	bool pool_is_default; /* less will do, where the lock limit is near */
 	bool check_whole;
 	bool no_membarrier;
+	bool secret;          /* in memory that only this process can read */
+	bool secret_is_wish;  /* other locked memory will do, where there is
+	                         none of that */
 	void (*on_fault)(const char *line);
 };
 
 /*
  * Make an arena and lock its initial pools; `call` is named in the words. NULL
  * with errno and words: EPERM, ENOMEM, EINVAL (the products of the plan do not
- * fit), ENOSYS. Nothing stays mapped then.
+ * fit), ENOSYS, and those of smi_os_open_secret(). Nothing stays mapped then.
+ * If a wish was not granted, the words say why.
  */
 struct smi_arena *smi_arena_create(const struct smi_arena_plan *plan,
                                    const char *call);

@@ -85,10 +85,12 @@ static void end_thread(void *mark)
 static void before_fork(void)
 {
 	pthread_mutex_lock(&init_lock);
+	smi_os_fork_begin();
 }
 
 static void after_fork_in_parent(void)
 {
+	smi_os_fork_end();
 	pthread_mutex_unlock(&init_lock);
 }
 
@@ -101,6 +103,7 @@ static void after_fork_in_child(void)
 	struct smi_arena *arena = atomic_load(&current);
 
 	smi_fault_forked();
+	smi_os_fork_end();
 	pthread_mutex_init(&init_lock, NULL);
 	smi_thread.arena = SMI_NO_CACHE;
 	if (arena == NULL)

@@ -19,11 +19,33 @@ static void add_limit(struct smi_text *text, size_t bytes, const char *which)
 }
 
 /* Whether the lock limit, and not the memory, is what was in the way. */
-static bool limit_binds(const struct smi_lock_limits *limits, size_t wanted,
-                        int code)
+static bool limit_binds(const struct smi_lock_limits *limits, size_t wanted)
 {
-	return !limits->privileged
-	       && (code == EPERM || wanted > limits->soft);
+	return !limits->privileged && wanted > limits->soft;
+}
+
+/* What only secret memory fails of. False: it is something else. */
+static bool add_secret_remedy(struct smi_text *text, size_t wanted, int code)
+{
+	if (code == ENOTSUP)
+		smi_text_add(text, "the kernel has no memfd_secret: it takes "
+		             "Linux 5.14 or later, before 6.5 with "
+		             "secretmem.enable=1 on its command line; or "
+		             "choose SECMALLOC_BACKING_AUTO or _LOCKED");
+	else if (code == EMFILE)
+		smi_text_add(text, "memfd_secret needs a file descriptor for a "
+		             "moment: close one, or raise RLIMIT_NOFILE "
+		             "(LimitNOFILE= in systemd)");
+	else if (code == ENFILE)
+		smi_text_add(text, "memfd_secret needs a file descriptor for a "
+		             "moment, and the system has none left: raise "
+		             "fs.file-max");
+	else if (code == EFBIG)
+		smi_text_add(text, "for memfd_secret RLIMIT_FSIZE is too low: "
+		             "raise it (LimitFSIZE=%zu in systemd)", wanted);
+	else
+		return false;
+	return true;
 }
 
 static void add_remedy(struct smi_text *text,
@@ -32,11 +54,14 @@ static void add_remedy(struct smi_text *text,
 {
 	size_t kib = wanted / 1024 + (wanted % 1024 != 0);
 
-	if (limits->privileged && code == EPERM)
-		smi_text_add(text, "a filter of system calls refuses mlock or "
-		             "madvise: allow them (SystemCallFilter=@memlock "
-		             "madvise in systemd)");
-	else if (limit_binds(limits, wanted, code))
+	if (add_secret_remedy(text, wanted, code))
+		return;
+	if (code == EPERM && !limit_binds(limits, wanted))
+		smi_text_add(text, "a filter of system calls refuses what it "
+		             "takes: allow it (in systemd SystemCallFilter="
+		             "@memlock madvise, and for secret memory "
+		             "memfd_secret ftruncate mremap)");
+	else if (limit_binds(limits, wanted))
 		smi_text_add(text, "call it while still root of the machine, "
 		             "or give "
 		             "LimitMEMLOCK=%zu (systemd), memlock %zu "

@@ -47,6 +47,21 @@ int smi_os_open(void *at, size_t bytes);
 void smi_os_close(void *at, size_t bytes);
 
 /*
+ * Replace a part of a reservation by zeroed memory that only this process can
+ * read, and not even root through the kernel. It is locked and there by its
+ * nature, in no core dump and in no child. On failure nothing has changed:
+ * ENOTSUP (the kernel has none), EPERM (no right to lock, or a filter), ENOMEM
+ * (limit, memory, mappings), EMFILE and ENFILE (it takes a descriptor for a
+ * moment), EFBIG (the limit on the size of files).
+ */
+int smi_os_open_secret(void *at, size_t bytes);
+
+/* Call these round every fork(), the second in both processes: else the child
+ * shares secret memory that is just being made. */
+void smi_os_fork_begin(void);
+void smi_os_fork_end(void);
+
+/*
  * Lock into memory; any addresses. EPERM (no right), ENOMEM (limit, memory, or
  * not mapped), EINVAL (the range wraps round).
  */

@@ -27,6 +27,10 @@ static int check_form(const struct secmalloc_config *c, const char *call)
 		return smi_error_set(EINVAL, "%s: flags is %zu, which has bits "
 		                     "that this library does not know", call,
 		                     (size_t)c->flags);
+	if (c->backing > SECMALLOC_BACKING_AUTO)
+		return smi_error_set(EINVAL, "%s: backing is %zu, and must be "
+		                     "0 (LOCKED), 1 (SECRET) or 2 (AUTO)",
+		                     call, (size_t)c->backing);
 	for (size_t i = 0; i < words; i++)
 		if (c->reserved[i] != 0)
 			return smi_error_set(EINVAL, "%s: reserved[%zu] is %zu "
@@ -109,6 +113,8 @@ int smi_plan_make(struct smi_arena_plan *plan,
 		.max_is_default = c->max_pools == 0,
 		.check_whole = (c->flags & SECMALLOC_CHECK_WHOLE) != 0,
 		.no_membarrier = (c->flags & SECMALLOC_NO_MEMBARRIER) != 0,
+		.secret = c->backing != SECMALLOC_BACKING_LOCKED,
+		.secret_is_wish = c->backing == SECMALLOC_BACKING_AUTO,
 		.on_fault = c->on_fault,
 	};
 	if (plan->pool_is_default)

@@ -29,10 +29,12 @@ static int advise_all(struct smi_pools *pools)
 }
 
 /* Open and lock; on failure it is as before. */
-static int open_locked(void *at, size_t bytes)
+static int open_locked(const struct smi_pools *pools, void *at, size_t bytes)
 {
 	int code;
 
+	if (pools->secret)
+		return smi_os_open_secret(at, bytes);
 	if (smi_os_open(at, bytes) == 0 && smi_os_lock(at, bytes) == 0)
 		return 0;
 	code = errno;
@@ -68,7 +70,7 @@ int smi_pools_map(struct smi_pools *pools)
 
 int smi_pools_lock_key_page(struct smi_pools *pools)
 {
-	return open_locked(smi_pools_key_page(pools),
+	return open_locked(pools, smi_pools_key_page(pools),
 	                   pools->geometry.page_bytes);
 }
 
@@ -111,9 +113,10 @@ bool smi_pools_have_room(const struct smi_pools *pools, size_t bytes)
  * be a guess where threads or a limit of another kind are in play. Returns the
  * bytes, 0 with errno if not even the least.
  */
-static size_t lock_most(unsigned char *at, size_t most, size_t least,
-                        size_t page_bytes)
+static size_t lock_most(const struct smi_pools *pools, unsigned char *at,
+                        size_t most, size_t least)
 {
+	size_t page_bytes = pools->geometry.page_bytes;
 	size_t fits = 0, fails = most + page_bytes;
 	int code = ENOMEM;
 
@@ -124,7 +127,7 @@ static size_t lock_most(unsigned char *at, size_t most, size_t least,
 			try = least;
 		if (try <= fits || try >= fails)
 			break;
-		if (open_locked(at + fits, try - fits) == 0) {
+		if (open_locked(pools, at + fits, try - fits) == 0) {
 			fits = try;
 			continue;
 		}
@@ -200,8 +203,8 @@ uint32_t smi_pools_lock(struct smi_pools *pools, size_t bytes, size_t least)
 		    pools, pool + (uint32_t)smi_geometry_strides_for(g, bytes))
 	    != 0)
 		return SMI_NONE;
-	locked = lock_most((unsigned char *)smi_pools_start(pools, pool), bytes,
-	                   least, g->page_bytes);
+	locked = lock_most(pools, (unsigned char *)smi_pools_start(pools, pool),
+	                   bytes, least);
 	if (locked == 0)
 		return SMI_NONE;
 	smi_pools_enter(pools, locked);

@@ -51,6 +51,8 @@ struct smi_pools {
 	size_t count;            /* pools, in ordinary ones (P5) */
 	size_t bytes;            /* of all pools */
 	unsigned advice_missing; /* bit n: enum smi_advice n */
+	bool secret;             /* locked memory is such that only this
+	                            process can read it; the caller's */
 	struct smi_pool *table;  /* geometry.max_pools entries, the caller's */
 	struct smi_strip strips[SMI_STRIPS]; /* the caller's */
 	uint32_t strips_open;    /* strides whose parts of them are */
@@ -65,7 +67,7 @@ enum smi_pool_place {
 
 /*
  * Reserve the addresses for pools->geometry and give them their advice. The
- * fields from table on were set by the caller. On failure, with errno from
+ * fields from secret on were set by the caller. On failure, with errno from
  * smi_os_reserve() or smi_os_advise(), nothing stays mapped.
  */
 int smi_pools_map(struct smi_pools *pools);
@@ -88,7 +90,8 @@ int smi_pools_lock_key_page(struct smi_pools *pools);
  * Lock a further pool, of `bytes` or, if the lock limit leaves less room, of as
  * many whole pages as still fit, but at least `least`; and open its metadata.
  * Both are whole pages, 0 < least <= bytes. Returns the pool, or SMI_NONE with
- * errno: ENOMEM (limit, memory, or no room left), EPERM (no right).
+ * errno: ENOMEM (limit, memory, or no room left), EPERM (no right), and those
+ * of smi_os_open_secret().
  */
 uint32_t smi_pools_lock(struct smi_pools *pools, size_t bytes, size_t least);
 

@@ -2,6 +2,7 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
+#include "backing.h"
 #include "hide.h"
 #include "unit.h"
 
@@ -120,6 +121,8 @@ START_TEST(a_bad_field_is_named_with_its_value)
 	FAILS(secmalloc_init(&config), -1, EINVAL, "version is 1");
 	config = (struct secmalloc_config){.flags = 6};
 	FAILS(secmalloc_init(&config), -1, EINVAL, "flags is 6");
+	config = (struct secmalloc_config){.backing = 3};
+	FAILS(secmalloc_init(&config), -1, EINVAL, "backing is 3");
 	config = (struct secmalloc_config){.pool_size = page + 1};
 	snprintf(want, sizeof(want), "pool_size is %zu", page + 1);
 	FAILS(secmalloc_init(&config), -1, EINVAL, want);
@@ -165,6 +168,9 @@ START_TEST(the_configuration_is_kept)
 	ck_assert_uint_eq(stats.pool_bytes, 8 * page);
 	ck_assert_uint_eq(stats.locked_bytes, 9 * page);
 	ck_assert_uint_eq(stats.free_bytes, 8 * page);
+	ck_assert_uint_eq(stats.backing, backing_is_secret()
+	                                         ? SECMALLOC_BACKING_SECRET
+	                                         : SECMALLOC_BACKING_LOCKED);
 	for (size_t i = 0;
 	     i < sizeof(stats.reserved) / sizeof(stats.reserved[0]); i++)
 		ck_assert_uint_eq(stats.reserved[i], 0);

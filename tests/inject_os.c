@@ -10,12 +10,14 @@
  */
 #include "config.h"
 
+#include "backing.h"
 #include "hide.h"
 #include "proc.h"
 #include "tap.h"
 
 #include <errno.h>
 #include <secmalloc.h>
+#include <stdarg.h>
 #include <sys/mman.h>
 
 /* The call that is to fail, counted from 1; 0: none. */
@@ -45,6 +47,26 @@ WRAP(int, mprotect, (void *at, size_t n, int prot), (at, n, prot), -1)
 WRAP(int, mlock, (const void *at, size_t n), (at, n), -1)
 WRAP(ssize_t, getrandom, (void *at, size_t n, unsigned flags), (at, n, flags),
      -1)
+
+WRAP(void *, mremap, (void *at, size_t n, size_t to, int flags, void *new),
+     (at, n, to, flags, new), MAP_FAILED)
+WRAP(int, ftruncate, (int fd, off_t n), (fd, n), -1)
+
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+long __wrap_syscall(long number, ...)
+{
+	long arg[3];
+	va_list list;
+
+	va_start(list, number);
+	for (int i = 0; i < 3; i++)
+		arg[i] = va_arg(list, long);
+	va_end(list);
+	if (number == SYS_memfd_secret && fails_now("memfd_secret"))
+		return -1;
+	return __real_syscall(number, arg[0], arg[1], arg[2]);
+}
 
 /* Advice that the kernel does not know, or that fails. */
 static int unknown_advice = -1;
@@ -86,12 +108,16 @@ int __wrap_munmap(void *at, size_t n)
 	return __real_munmap(at, n);
 }
 
+static size_t descriptors;
+
 static bool nothing_stays(size_t mappings)
 {
-	if (proc_mappings() == mappings && proc_status_kb("VmLck") == 0)
+	if (proc_mappings() == mappings && proc_status_kb("VmLck") == 0
+	    && proc_descriptors() == descriptors)
 		return true;
-	tap_note("after %s: %zu mappings, before %zu; VmLck %ld", failed,
-	         proc_mappings(), mappings, proc_status_kb("VmLck"));
+	tap_note("after %s: %zu mappings, before %zu; VmLck %ld; %zu of %zu "
+	         "descriptors", failed, proc_mappings(), mappings,
+	         proc_status_kb("VmLck"), proc_descriptors(), descriptors);
 	return false;
 }
 
@@ -100,6 +126,13 @@ static bool is_documented(int code)
 {
 	if (strcmp(failed, "getrandom") == 0)
 		return code == ENOSYS;
+	if (strcmp(failed, "memfd_secret") == 0 && fail_with == ENOSYS)
+		return code == ENOTSUP;
+	if (strcmp(failed, "memfd_secret") == 0 && fail_with == EMFILE)
+		return code == EMFILE;
+	/* Which of the calls they come from does not matter to the library. */
+	if (backing_is_secret() && (code == ENOTSUP || code == EMFILE))
+		return fail_with == ENOSYS || fail_with == EMFILE;
 	return code == EPERM || code == ENOMEM;
 }
 
@@ -140,50 +173,93 @@ static void init_fails_whole(int code)
 	       "with errno %d fails whole", tries, code);
 }
 
+/* AUTO: whatever fails once of what SECRET takes, all is as with LOCKED. */
+static void auto_falls_back_whole(void)
+{
+	struct secmalloc_config config = {
+		.initial_pools = 3, .max_pools = 5, .pool_size = 65536,
+		.backing = SECMALLOC_BACKING_AUTO,
+	};
+	bool good = true;
+	int tries = 0;
+
+	fail_with = EPERM;
+	for (fail_at = 1; good; fail_at++, tries++) {
+		size_t mappings = proc_mappings();
+		struct secmalloc_stats stats = {0};
+
+		calls = 0;
+		failed = NULL;
+		errno = 5;
+		good = secmalloc_init(&config) == 0 && errno == 5
+		       && secmalloc_stats(&stats) == 0;
+		if (failed == NULL) {
+			good = good && stats.backing
+			               == SECMALLOC_BACKING_SECRET;
+			break;
+		}
+		good = good && stats.backing == SECMALLOC_BACKING_LOCKED
+		       && secmalloc_error()[0] != '\0';
+		secmalloc_fini();
+		good = nothing_stays(mappings) && good;
+	}
+	fail_at = 0;
+	secmalloc_fini();
+	tap_ok(good && tries >= 20, "AUTO makes LOCKED pools when any of %d "
+	       "calls fails", tries);
+}
+
 /* One chunk more than there is room for. */
 static char *take_pool(void) { return secmalloc(50000); }
 static char *take_cell(void) { return secmalloc_guarded(5000); }
 
-static void growth_fails_clean(char *(*take)(void))
+/* Growth in a fresh arena, as it opens metadata only the first time; the call
+ * that is to fail does, or all go well. */
+static bool growth_is_clean(char *(*take)(void))
 {
 	struct secmalloc_config config = {
 		.initial_pools = 1, .max_pools = 3, .pool_size = 65536,
 	};
 	struct secmalloc_stats before, after;
-	bool good = true;
+	int nth = fail_at;
 	long locked;
-	int tries = 0;
-	char *chunk;
+	char *more;
 
-	fail_with = ENOMEM;
+	fail_at = 0;
 	if (secmalloc_init(&config) != 0)
-		tap_skip_all("no pool can be locked");
-	chunk = take_pool();
-	memset(hide(chunk), 1, 50000);
+		return false;
+	memset(hide(secmalloc(50000)), 1, 50000);
 	locked = proc_status_kb("VmLck");
 	secmalloc_stats(&before);
-	for (fail_at = 1;; fail_at++, tries++) {
-		char *more;
+	calls = 0;
+	failed = NULL;
+	fail_at = nth;
+	more = take();
+	if (failed == NULL)
+		return more != NULL && proc_has_flag(more, "lo");
+	secmalloc_stats(&after);
+	before.failures++;
+	return more == NULL && errno == ENOMEM
+	       && memcmp(&before, &after, sizeof(after)) == 0
+	       && proc_status_kb("VmLck") == locked && secmalloc_audit() == 0
+	       && proc_descriptors() == descriptors && take() != NULL;
+}
 
-		calls = 0;
-		failed = NULL;
-		more = take();
-		if (failed == NULL) {
-			good = good && more != NULL
-			       && proc_has_flag(more, "lo");
+static void growth_fails_clean(char *(*take)(void), int least)
+{
+	bool good = true;
+	int tries = 0;
+
+	fail_with = ENOMEM;
+	for (fail_at = 1; good; fail_at++, tries++) {
+		good = growth_is_clean(take);
+		secmalloc_fini();
+		if (failed == NULL)
 			break;
-		}
-		secmalloc_stats(&after);
-		before.failures++;
-		good = good && more == NULL && errno == ENOMEM
-		       && memcmp(&before, &after, sizeof(after)) == 0
-		       && proc_status_kb("VmLck") == locked
-		       && secmalloc_audit() == 0;
 	}
 	fail_at = 0;
-	tap_ok(good && tries >= 2, "growth of which any of %d calls fails "
-	       "changes nothing", tries);
-	secmalloc_fini();
+	tap_ok(good && tries >= least, "growth of which any of %d calls fails "
+	       "changes nothing, and then succeeds", tries);
 }
 
 /* An access that the kernel does not change stays, and so does the count. */
@@ -237,6 +313,9 @@ static void unknown_advice_is_reported(void)
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		struct secmalloc_stats stats = {0}, without = {0};
 
+		/* Secret memory that a child shares is refused. */
+		if (backing_is_secret() && table[i].advice == MADV_DONTFORK)
+			continue;
 		secmalloc_init(NULL);
 		secmalloc_stats(&without);
 		secmalloc_fini();
@@ -299,13 +378,22 @@ int main(void)
 	secmalloc_fini();
 	proc_mappings(); /* stdio has its buffers from now on */
 	proc_status_kb("VmLck");
+	descriptors = proc_descriptors();
 	init_fails_whole(ENOMEM);
 	init_fails_whole(EPERM);
 	/* What no kernel says of itself, but a filter of system calls may. */
 	init_fails_whole(EACCES);
 	init_fails_whole(EAGAIN);
-	growth_fails_clean(take_pool);
-	growth_fails_clean(take_cell);
+	if (backing_is_secret()) {
+		init_fails_whole(ENOSYS);
+		init_fails_whole(EMFILE);
+	}
+	if (backing_secret_exists())
+		auto_falls_back_whole();
+	else
+		tap_skip("AUTO makes LOCKED pools", "no memfd_secret");
+	growth_fails_clean(take_pool, 5);
+	growth_fails_clean(take_cell, 2);
 	access_fails_clean();
 	unknown_advice_is_reported();
 	fini_wipes();

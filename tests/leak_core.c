@@ -5,6 +5,7 @@
  */
 #include "config.h"
 
+#include "backing.h"
 #include "hide.h"
 #include "pattern.h"
 #include "tap.h"

@@ -9,6 +9,7 @@
  */
 #include "config.h"
 
+#include "backing.h"
 #include "hide.h"
 #include "pattern.h"
 #include "proc.h"

@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include "backing.h"
 #include "proc.h"
 #include "tap.h"
 

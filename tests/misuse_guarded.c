@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include "backing.h"
 #include "dies.h"
 #include "hide.h"
 

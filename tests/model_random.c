@@ -8,6 +8,7 @@
  */
 #include "config.h"
 
+#include "backing.h"
 #include "tap.h"
 
 #include <errno.h>

@@ -6,6 +6,7 @@
 #ifndef TESTS_PROC_H
 #define TESTS_PROC_H
 
+#include <dirent.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -31,7 +32,8 @@ static inline long proc_status_kb(const char *name)
 struct proc_mapping {
 	uintptr_t start, end;
 	char access[5];  /* such as rw-p */
-	long swap_kb;
+	char name[64];   /* its start, or "" */
+	long swap_kb, rss_kb;
 	char flags[128]; /* VmFlags, such as " rd wr mr mw me lo ac dd " */
 };
 
@@ -46,15 +48,19 @@ static inline bool proc_mapping_of(const void *address,
 
 	while (file != NULL && !found && fgets(line, sizeof(line), file)) {
 		unsigned long start, end;
-		char access[5];
+		char access[5], name[64] = "";
 
-		if (sscanf(line, "%lx-%lx %4s", &start, &end, access) == 3) {
+		if (sscanf(line, "%lx-%lx %4s %*s %*s %*s %63s", &start, &end,
+		           access, name) >= 3) {
 			inside = start <= at && at < end;
 			if (!inside)
 				continue;
 			mapping->start = start;
 			mapping->end = end;
 			memcpy(mapping->access, access, sizeof(access));
+			memcpy(mapping->name, name, sizeof(name));
+		} else if (inside && strncmp(line, "Rss:", 4) == 0) {
+			mapping->rss_kb = strtol(line + 4, NULL, 10);
 		} else if (inside && strncmp(line, "Swap:", 5) == 0) {
 			mapping->swap_kb = strtol(line + 5, NULL, 10);
 		} else if (inside && strncmp(line, "VmFlags:", 8) == 0) {
@@ -90,6 +96,19 @@ static inline size_t proc_mappings(void)
 		count += c == '\n';
 	if (file != NULL)
 		fclose(file);
+	return count;
+}
+
+/* The number of open descriptors of this process, one for the look included. */
+static inline size_t proc_descriptors(void)
+{
+	DIR *directory = opendir("/proc/self/fd");
+	size_t count = 0;
+
+	while (directory != NULL && readdir(directory) != NULL)
+		count++;
+	if (directory != NULL)
+		closedir(directory);
 	return count;
 }
 

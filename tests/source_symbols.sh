@@ -27,6 +27,7 @@ __tls_get_addr
 abort
 access
 close
+ftruncate
 getrandom
 getrlimit
 madvise
@@ -37,6 +38,7 @@ memset
 mlock
 mmap
 mprotect
+mremap
 munlock
 munmap
 nanosleep

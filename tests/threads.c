@@ -11,6 +11,7 @@
  */
 #include "config.h"
 
+#include "backing.h"
 #include "tap.h"
 
 #include <pthread.h>

@@ -1,0 +1,394 @@
+/*
+ * Pools of secret memory: what they are to the kernel, that no descriptor and
+ * no child has them, and what an init says that cannot have them, or does
+ * instead.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "backing.h"
+#include "filter.h"
+#include "hide.h"
+#include "proc.h"
+#include "tap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <linux/futex.h>
+#include <pthread.h>
+#include <secmalloc.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+
+#define NOBODY 65534
+#define FORKS 300
+
+static size_t page;
+
+/* Each case runs in a process of its own. */
+static int status_of(bool (*act)(void))
+{
+	int status = -1;
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		alarm(120);
+		_exit(act() ? 0 : 1);
+	}
+	waitpid(pid, &status, 0);
+	return status;
+}
+
+static void try(const char *name, bool needs_kernel, bool (*act)(void))
+{
+	if (needs_kernel && !backing_secret_exists())
+		tap_skip(name, "the kernel has no memfd_secret");
+	else
+		tap_ok(status_of(act) == 0, "%s", name);
+}
+
+static bool start(unsigned backing, size_t initial_pools)
+{
+	struct secmalloc_config config = {
+		.initial_pools = initial_pools, .backing = backing,
+	};
+
+	return secmalloc_init(&config) == 0;
+}
+
+/* The kind that the arena has, or UINT64_MAX if there is none. */
+static uint64_t kind(void)
+{
+	struct secmalloc_stats stats;
+
+	return secmalloc_stats(&stats) == 0 ? stats.backing : UINT64_MAX;
+}
+
+static bool says(const char *words)
+{
+	if (strstr(secmalloc_error(), words) != NULL)
+		return true;
+	tap_note("no '%s' in: %s", words, secmalloc_error());
+	return false;
+}
+
+/* SECRET fails with this, leaving nothing; AUTO is LOCKED, and says why. */
+static bool refused(int code, const char *words)
+{
+	size_t mappings;
+
+	proc_mappings(); /* what stdio maps for itself is there from now on */
+	mappings = proc_mappings();
+	errno = 0;
+	if (start(SECMALLOC_BACKING_SECRET, 2) || errno != code) {
+		tap_note("errno %d, wanted %d: %s", errno, code,
+		         secmalloc_error());
+		return false;
+	}
+	if (!says(words) || proc_mappings() != mappings
+	    || proc_status_kb("VmLck") != 0)
+		return false;
+	errno = 5;
+	return start(SECMALLOC_BACKING_AUTO, 2) && errno == 5
+	       && kind() == SECMALLOC_BACKING_LOCKED && says(words)
+	       && proc_has_flag(hide(secmalloc(32)), "lo");
+}
+
+static bool as_a_kernel_without(void)
+{
+	return filter_on(SYS_memfd_secret, SECCOMP_RET_ERRNO | ENOSYS,
+	                 SECCOMP_RET_ALLOW)
+	       && refused(ENOTSUP, "the kernel has no memfd_secret: it takes "
+	                  "Linux 5.14 or later, before 6.5 with "
+	                  "secretmem.enable=1");
+}
+
+static bool filtered(void)
+{
+	return filter_on(SYS_memfd_secret, SECCOMP_RET_ERRNO | EPERM,
+	                 SECCOMP_RET_ALLOW)
+	       && refused(EPERM, "a filter of system calls refuses");
+}
+
+static bool no_descriptor_left(void)
+{
+	struct rlimit limit = {64, 64};
+
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return false;
+	while (dup(0) >= 0)
+		;
+	return !start(SECMALLOC_BACKING_SECRET, 2) && errno == EMFILE
+	       && says("raise RLIMIT_NOFILE")
+	       && start(SECMALLOC_BACKING_AUTO, 2)
+	       && kind() == SECMALLOC_BACKING_LOCKED;
+}
+
+static bool limit_file_size(size_t bytes)
+{
+	struct rlimit limit = {bytes, bytes};
+
+	return setrlimit(RLIMIT_FSIZE, &limit) == 0;
+}
+
+/* The kernel would answer with a signal that kills. */
+static bool files_are_limited(void)
+{
+	return limit_file_size(page)
+	       && refused(EFBIG, "RLIMIT_FSIZE is too low: raise it "
+	                  "(LimitFSIZE=135168");
+}
+
+static bool files_are_limited_later(void)
+{
+	return start(SECMALLOC_BACKING_SECRET, 1) && limit_file_size(page)
+	       && secmalloc(1000) != NULL && secmalloc(14 * page) != NULL
+	       && secmalloc(14 * page) == NULL && errno == ENOMEM
+	       && says("RLIMIT_FSIZE") && secmalloc_audit() == 0;
+}
+
+static bool auto_is_secret(void)
+{
+	return start(SECMALLOC_BACKING_AUTO, 1)
+	       && kind() == SECMALLOC_BACKING_SECRET
+	       && secmalloc_error()[0] == '\0';
+}
+
+/* Whether an address is of secret memory: all of it there, locked, and in no
+ * dump and no child. */
+static bool is_secret(const void *at)
+{
+	struct proc_mapping mapping;
+
+	return proc_mapping_of(at, &mapping)
+	       && strcmp(mapping.access, "rw-s") == 0
+	       && strstr(mapping.flags, " lo") != NULL
+	       && strstr(mapping.flags, " dd") != NULL
+	       && strstr(mapping.flags, " dc") != NULL
+	       && strstr(mapping.name, "secretmem") != NULL
+	       && (size_t)mapping.rss_kb * 1024 == mapping.end - mapping.start;
+}
+
+/* Initial pools, growth, the key's page; and nothing is left of them. */
+static bool all_is_secret(void)
+{
+	struct secmalloc_stats stats;
+	size_t mappings;
+	char *first;
+
+	proc_mappings(); /* what stdio maps for itself is there from now on */
+	mappings = proc_mappings();
+	if (!start(SECMALLOC_BACKING_SECRET, 1))
+		return false;
+	first = hide(secmalloc(32));
+	/* Pools lie at multiples of 32 pages; the key's page is the second of
+	 * as many before the first one. */
+	if (!is_secret(first)
+	    || !is_secret((char *)((uintptr_t)first / (32 * page) * 32 * page)
+	                  - 31 * page))
+		return false;
+	for (int i = 0; i < 20; i++)
+		if (!is_secret(hide(secmalloc(10 * page))))
+			return false;
+	if (!is_secret(hide(secmalloc(40 * page))) || secmalloc_audit() != 0
+	    || secmalloc_stats(&stats) != 0
+	    || (size_t)proc_status_kb("VmLck") * 1024 != stats.locked_bytes)
+		return false;
+	secmalloc_fini();
+	return proc_mappings() == mappings && proc_status_kb("VmLck") == 0;
+}
+
+/* A pool is 16 pages; the 17th is a guard. */
+static bool run_off_the_pool(void)
+{
+	char *chunk;
+
+	if (!start(SECMALLOC_BACKING_SECRET, 1))
+		return false;
+	chunk = hide(secmalloc(32));
+	chunk = (char *)((uintptr_t)chunk / (32 * page) * 32 * page);
+	chunk[16 * page - 1] = 0;
+	((volatile char *)chunk)[16 * page] = 0;
+	return true;
+}
+
+static bool growth_after_the_drop(void)
+{
+	struct rlimit none = {0, 0};
+	char *chunk;
+
+	if (!start(SECMALLOC_BACKING_SECRET, 1)
+	    || setrlimit(RLIMIT_MEMLOCK, &none) != 0)
+		return false;
+	if (geteuid() == 0
+	    && (setgroups(0, NULL) != 0
+	        || setresgid(NOBODY, NOBODY, NOBODY) != 0
+	        || setresuid(NOBODY, NOBODY, NOBODY) != 0))
+		return false;
+	chunk = hide(secmalloc(14 * page));
+	if (chunk == NULL)
+		return false;
+	memset(chunk, 1, 14 * page);
+	return secmalloc(14 * page) == NULL && errno == ENOMEM
+	       && says("one more of") && says("RLIMIT_MEMLOCK is 0 soft")
+	       && says("LimitMEMLOCK=") && secmalloc_audit() == 0;
+}
+
+/* Whether a new program gets a descriptor of secret memory. */
+static bool exec_inherits(void)
+{
+	return system("ls -l /proc/self/fd | grep -q secretmem") == 0;
+}
+
+static bool no_descriptor_stays(void)
+{
+	size_t before = proc_descriptors();
+	int fd;
+
+	if (!start(SECMALLOC_BACKING_SECRET, 1))
+		return false;
+	for (int i = 0; i < 10; i++)
+		if (secmalloc(10 * page) == NULL)
+			return false;
+	if (proc_descriptors() != before || exec_inherits())
+		return false;
+	/* Control: one that is left open. */
+	fd = (int)syscall(SYS_memfd_secret, 0);
+	return proc_descriptors() == before + 1 && exec_inherits()
+	       && close(fd) == 0;
+}
+
+static _Atomic bool enough;
+
+static void *grow_again_and_again(void *good)
+{
+	while (!enough) {
+		*(bool *)good = start(SECMALLOC_BACKING_SECRET, 0)
+		                && *(bool *)good;
+		for (int i = 0; i < 30 && !enough; i++)
+			if (secmalloc(14 * page) == NULL)
+				*(bool *)good = false;
+		secmalloc_fini();
+	}
+	return NULL;
+}
+
+/* Whether this process has a mapping or a descriptor of secret memory. */
+static bool has_secret_memory(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[512], path[40], to[100];
+	bool found = false;
+
+	while (maps != NULL && fgets(line, sizeof(line), maps) != NULL)
+		found = found || strstr(line, "secretmem") != NULL;
+	if (maps == NULL)
+		return true;
+	fclose(maps);
+	for (int fd = 0; fd < 30; fd++) {
+		ssize_t n;
+
+		snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+		n = readlink(path, to, sizeof(to) - 1);
+		to[n > 0 ? n : 0] = '\0';
+		found = found || strstr(to, "secretmem") != NULL;
+	}
+	return found;
+}
+
+/* Secret memory is shared with a child that inherits it: none does, also when
+ * it is made while another thread forks. */
+static bool children_come_between(void)
+{
+	bool good = true, grown = true;
+	pthread_t thread;
+
+	if (pthread_create(&thread, NULL, grow_again_and_again, &grown) != 0)
+		return false;
+	for (int i = 0; i < FORKS; i++) {
+		int status = -1;
+		pid_t pid = fork();
+
+		if (pid == 0)
+			_exit(has_secret_memory());
+		waitpid(pid, &status, 0);
+		good = good && status == 0;
+	}
+	enough = true;
+	pthread_join(thread, NULL);
+	return good && grown;
+}
+
+/* What the manual says of the price: copying works, what pins pages does not,
+ * nor do futexes that processes share. */
+static bool costs(unsigned backing, bool *pins, bool *shares)
+{
+	struct iovec piece;
+	int ends[2];
+
+	if (!start(backing, 1) || pipe(ends) != 0)
+		return false;
+	piece.iov_base = hide(seccalloc(4, 4));
+	piece.iov_len = 16;
+	if (write(ends[1], piece.iov_base, 16) != 16
+	    || read(ends[0], piece.iov_base, 16) != 16
+	    || syscall(SYS_futex, piece.iov_base, FUTEX_WAKE_PRIVATE, 1) != 0)
+		return false;
+	errno = 0;
+	*pins = vmsplice(ends[1], &piece, 1, 0) == 16;
+	*shares = syscall(SYS_futex, piece.iov_base, FUTEX_WAKE, 1) == 0;
+	secmalloc_fini();
+	return *shares || errno == EFAULT;
+}
+
+static bool has_its_price(void)
+{
+	bool pins, shares;
+
+	return costs(SECMALLOC_BACKING_LOCKED, &pins, &shares) && pins && shares
+	       && costs(SECMALLOC_BACKING_SECRET, &pins, &shares) && !pins
+	       && !shares;
+}
+
+int main(void)
+{
+	tap_needs_plain_build();
+	page = (size_t)sysconf(_SC_PAGESIZE);
+	if (page != 4096)
+		tap_skip_all("the figures are those of pages of 4 KiB");
+	if (!start(SECMALLOC_BACKING_LOCKED, 1))
+		tap_skip_all("1 pool cannot be locked");
+	secmalloc_fini();
+	/* Nothing more is needed from the kernel to refuse. */
+	try("no such call: ENOTSUP, and AUTO is LOCKED", false,
+	    as_a_kernel_without);
+	try("a filter refuses it: EPERM, and AUTO is LOCKED", false, filtered);
+	try("no descriptor: EMFILE, and AUTO is LOCKED", true,
+	    no_descriptor_left);
+	try("a limit on files: EFBIG, and AUTO is LOCKED", true,
+	    files_are_limited);
+	try("a limit on files that comes later", true, files_are_limited_later);
+	try("AUTO is SECRET where it can be had", true, auto_is_secret);
+	try("all is secret and locked, and gone after fini", true,
+	    all_is_secret);
+	if (!backing_secret_exists())
+		tap_skip("a write past the pool", "no memfd_secret");
+	else
+		tap_ok(status_of(run_off_the_pool) == SIGSEGV,
+		       "a write past the pool faults");
+	try("growth after the drop fails with words", true,
+	    growth_after_the_drop);
+	try("no descriptor stays, and none gets to a new program", true,
+	    no_descriptor_stays);
+	try("no child comes between", true, children_come_between);
+	try("what locked memory can do and secret memory cannot", true,
+	    has_its_price);
+	tap_done();
+}
