@@ -23,6 +23,7 @@ static const struct {
 	{"tail", question_tail},       {"threads", question_threads},
 	{"space", question_space},     {"init", question_init},
 	{"grow", question_grow},       {"fork", question_fork},
+	{"guarded", question_guarded},
 };
 #define QUESTIONS (sizeof(questions) / sizeof(questions[0]))
 

@@ -1,10 +1,13 @@
-/* mmap() and mlock() alone: what init and fork cost at the least. */
+/* mmap(), mlock() and mprotect() alone: what init, fork and a change of access
+ * cost at the least. */
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
 #include "bench.h"
 
 #include <sys/mman.h>
+
+#define PAGE 4096
 
 const char peer_name[] = "mmap+mlock";
 
@@ -28,4 +31,23 @@ void peer_give(void *p, size_t size)
 {
 	(void)p;
 	(void)size;
+}
+
+/* A page that is a mapping of its own. */
+void *peer_take_guarded(size_t size)
+{
+	unsigned char *at = mmap(NULL, 3 * PAGE, PROT_NONE,
+	                         MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	(void)size;
+	if (at == MAP_FAILED
+	    || mprotect(at + PAGE, PAGE, PROT_READ | PROT_WRITE) != 0
+	    || mlock(at + PAGE, PAGE) != 0)
+		return NULL;
+	return at + PAGE;
+}
+
+void peer_allow(void *p, bool all)
+{
+	mprotect(p, PAGE, all ? PROT_READ | PROT_WRITE : PROT_NONE);
 }

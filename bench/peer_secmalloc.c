@@ -29,6 +29,16 @@ void peer_give(void *p, size_t size)
 	secfree(p);
 }
 
+void *peer_take_guarded(size_t size)
+{
+	return secmalloc_guarded(size);
+}
+
+void peer_allow(void *p, bool all)
+{
+	secmalloc_protect(p, all ? SECMALLOC_READWRITE : SECMALLOC_NOACCESS);
+}
+
 void *peer_resize(void *p, size_t old_size, size_t size)
 {
 	(void)old_size;

@@ -22,3 +22,16 @@ void peer_give(void *p, size_t size)
 	(void)size;
 	sodium_free(p);
 }
+
+void *peer_take_guarded(size_t size)
+{
+	return sodium_malloc(size);
+}
+
+void peer_allow(void *p, bool all)
+{
+	if (all)
+		sodium_mprotect_readwrite(p);
+	else
+		sodium_mprotect_noaccess(p);
+}

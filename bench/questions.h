@@ -15,5 +15,6 @@ void question_space(const char *cell);   /* chunks, or per cent of the limit */
 void question_init(const char *cell);    /* ms */
 void question_grow(const char *cell);    /* ns for a doubling */
 void question_fork(const char *cell);    /* ms */
+void question_guarded(const char *cell); /* ns */
 
 #endif /* BENCH_QUESTIONS_H */

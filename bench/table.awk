@@ -11,6 +11,7 @@ BEGIN {
 	title["space"] = "in a lock limit of so many KiB: chunks, or % payload"
 	title["init"] = "ms to make so many MiB ready"
 	title["grow"] = "ns for a doubling on the way to so many bytes"
+	title["guarded"] = "ns to take and give one; to close and open one"
 	title["fork"] = "ms for fork() with so many MiB"
 }
 
