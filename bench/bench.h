@@ -38,8 +38,8 @@ void peer_give(void *p, size_t size);
 void *peer_resize(void *p, size_t old_size, size_t size);
 
 /*
- * A chunk between guards, which peer_give() gives back, and whether anything may
- * be done to it, or nothing. Allocators that have none leave both out.
+ * A chunk between guards, which peer_give() gives back, and whether anything
+ * may be done to it, or nothing. Allocators that have none leave both out.
  */
 void *peer_take_guarded(size_t size);
 void peer_allow(void *p, bool all);

@@ -5,8 +5,8 @@
  * chunks of 32 bytes fit. "64-mixed": payload of the mixed load, in per cent of
  * the limit, until the first that does not fit. "64-churn": the same after
  * random replacement at the limit, for so long that hardly any is refused any
- * more, and filling up again. A chunk counts only if the mapping that it lies in
- * is locked.
+ * more, and filling up again. A chunk counts only if the mapping that it lies
+ * in is locked.
  *
  * SPDX-License-Identifier: ISC
  */

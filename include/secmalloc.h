@@ -79,6 +79,16 @@ extern "C" {
 #define SECMALLOC_NO_MEMBARRIER 0x2u
 
 /*
+ * A flag of struct secmalloc_config: from secmalloc_init() on, have a fault
+ * that hits the library's addresses explained by a line on standard error, in
+ * the words of secmalloc_explain(). It installs handlers for SIGSEGV and
+ * SIGBUS, which then do as the handlers do that were there before: the process
+ * still ends if there was none. They use the alternate stack if there is one.
+ * secmalloc_fini() takes them out unless others were installed above them.
+ */
+#define SECMALLOC_EXPLAIN_FAULTS 0x8u
+
+/*
  * What the pools and the canary key's page are made of: private memory and
  * mlock(2); or memfd_secret(2), pages that no other process can read, not even
  * that of root, by ptrace(2), process_vm_readv(2) or /proc/PID/mem (a debugger
@@ -129,7 +139,7 @@ struct secmalloc_config {
 	 */
 	size_t pool_size;
 
-	/* SECMALLOC_CHECK_WHOLE, SECMALLOC_NO_MEMBARRIER, both, or 0. */
+	/* A sum of the flags above, or 0. */
 	unsigned flags;
 
 	/* The layout of this structure: 0. */
@@ -422,6 +432,21 @@ SECMALLOC_API int secmalloc_stats(struct secmalloc_stats *stats);
  * ENXIO    no arena
  */
 SECMALLOC_API int secmalloc_audit(void);
+
+/*
+ * Say what an address is, in one line of words without a newline, in n bytes at
+ * buf: "3 bytes past the end of a guarded chunk of 32 bytes", "in the guard
+ * after pool 2", "inside a free slot of class 48, pool 0", "not of this
+ * library". What does not fit is cut; 120 bytes hold all of it. Any address may
+ * be asked, at any time, before secmalloc_init() and in a child too.
+ *
+ * It is async-signal-safe: it takes no lock and reads no chunk. Of what another
+ * thread is just taking or freeing it says what was, or what will be. errno
+ * stays, but for:
+ *
+ * EINVAL  buf is NULL or n is 0
+ */
+SECMALLOC_API int secmalloc_explain(const void *addr, char *buf, size_t n);
 
 /* ---- Memory that the caller owns ---------------------------------------- */
 

@@ -12,6 +12,7 @@
 #include "arena_cache.h"
 #include "arena_guarded.h"
 #include "audit.h"
+#include "crash.h"
 #include "default.h"
 #include "error.h"
 #include "front.h"
@@ -29,13 +30,17 @@ int secmalloc_init(const struct secmalloc_config *config)
 {
 	struct smi_arena_plan plan;
 
-	if (smi_plan_make(&plan, config, __func__) != 0)
+	if (smi_plan_make(&plan, config, __func__) != 0
+	    || smi_default_init(&plan, __func__) != 0)
 		return -1;
-	return smi_default_init(&plan, __func__);
+	if (config != NULL && (config->flags & SECMALLOC_EXPLAIN_FAULTS) != 0)
+		smi_crash_watch();
+	return 0;
 }
 
 void secmalloc_fini(void)
 {
+	smi_crash_unwatch();
 	smi_default_fini();
 }
 
@@ -275,6 +280,19 @@ int secmalloc_audit(void)
 	smi_error_set(EBADMSG, "%s: ", __func__);
 	smi_finding_words(&finding, smi_error_more());
 	return -1;
+}
+
+int secmalloc_explain(const void *addr, char *buf, size_t n)
+{
+	struct smi_text text;
+
+	if (buf == NULL || n == 0)
+		return smi_error_set(EINVAL, "%s: there is no room for words",
+		                     __func__);
+	smi_text_start(&text, buf, n);
+	if (!smi_crash_explain(addr, &text))
+		smi_text_add(&text, "not of this library");
+	return 0;
 }
 
 /* ---- Memory that the caller owns ---------------------------------------- */

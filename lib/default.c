@@ -215,6 +215,11 @@ struct smi_arena *smi_default_enter(const char *call)
 	return arena;
 }
 
+const struct smi_arena *smi_default_peek(void)
+{
+	return atomic_load_explicit(&current, memory_order_acquire);
+}
+
 void smi_default_leave(struct smi_arena *arena)
 {
 	pthread_mutex_unlock(&arena->lock);
@@ -236,8 +241,7 @@ bool smi_default_is_inherited(const void *ptr)
 
 bool smi_default_touches(const void *at, size_t bytes)
 {
-	const struct smi_arena *arena = atomic_load_explicit(
-		&current, memory_order_acquire);
+	const struct smi_arena *arena = smi_default_peek();
 
 	return (arena != NULL && smi_arena_touches(arena, at, bytes))
 	       || touches_inherited(at, bytes);

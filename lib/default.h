@@ -76,6 +76,9 @@ struct smi_arena *smi_default_enter(const char *call);
 /* The same without words or errno, for calls that cannot fail. */
 struct smi_arena *smi_default_enter_quietly(void);
 
+/* The arena as it is, without its lock, or NULL; for signal handlers. */
+const struct smi_arena *smi_default_peek(void);
+
 void smi_default_leave(struct smi_arena *arena);
 
 /* Whether ptr is of an arena that was left behind in a parent. */

@@ -17,7 +17,7 @@
 static atomic_flag taken = ATOMIC_FLAG_INIT;
 static _Thread_local bool dying;
 
-static void write_all(const char *bytes, size_t count)
+void smi_fault_write(const char *bytes, size_t count)
 {
 	while (count > 0) {
 		ssize_t n = write(STDERR_FILENO, bytes, count);
@@ -66,7 +66,7 @@ void smi_fault(void (*on_fault)(const char *line), const char *format, ...)
 	text.room++;
 	smi_text_add(&text, "\n");
 
-	write_all(line, text.length);
+	smi_fault_write(line, text.length);
 	if (on_fault != NULL)
 		on_fault(line);
 	abort();

@@ -21,6 +21,9 @@
 _Noreturn void smi_fault(void (*on_fault)(const char *line),
                          const char *format, ...) SMI_PRINTF(2, 3);
 
+/* Write bytes to standard error, all of them if it takes them. */
+void smi_fault_write(const char *bytes, size_t count);
+
 /* Whether this thread is dying: it may hold locks, so it must take none. */
 bool smi_fault_is_dying(void);
 

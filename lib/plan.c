@@ -13,7 +13,8 @@
 #include <errno.h>
 #include <secmalloc.h>
 
-#define FLAGS (SECMALLOC_CHECK_WHOLE | SECMALLOC_NO_MEMBARRIER)
+#define FLAGS (SECMALLOC_CHECK_WHOLE | SECMALLOC_NO_MEMBARRIER \
+               | SECMALLOC_EXPLAIN_FAULTS)
 
 /* What is of no other field's business. */
 static int check_form(const struct secmalloc_config *c, const char *call)

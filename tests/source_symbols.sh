@@ -55,8 +55,10 @@ pthread_mutexattr_settype
 pthread_setcancelstate
 pthread_setspecific
 pthread_sigmask
+raise
 read
 sched_yield
+sigaction
 sigaddset
 sigemptyset
 strlen

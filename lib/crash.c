@@ -1,0 +1,131 @@
+/*
+ * crash.c - saying what a fault hit, before it takes its course
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "crash.h"
+
+#include "default.h"
+#include "explain.h"
+#include "fault.h"
+
+#include <errno.h>
+#include <signal.h>
+
+static const int signals[] = {SIGSEGV, SIGBUS};
+static const char *const names[] = {"SIGSEGV", "SIGBUS"};
+#define SIGNALS (sizeof(signals) / sizeof(signals[0]))
+
+/* What was there before, of those that are watched. */
+static struct sigaction before[SIGNALS];
+static bool watched[SIGNALS];
+
+bool smi_crash_explain(const void *ptr, struct smi_text *text)
+{
+	const struct smi_arena *arena = smi_default_peek();
+
+	if (arena != NULL && smi_explain(arena, ptr, text))
+		return true;
+	if (!smi_default_is_inherited(ptr))
+		return false;
+	smi_text_add(text, "of the parent's arena, which this child has not");
+	return true;
+}
+
+static void say(unsigned i, const void *ptr)
+{
+	char line[SMI_FAULT_BYTES];
+	struct smi_text text;
+
+	smi_text_start(&text, line, sizeof(line));
+	smi_text_add(&text, "secmalloc: fault: %s at %p: ", names[i], ptr);
+	if (!smi_crash_explain(ptr, &text))
+		return;
+	smi_text_add(&text, "\n");
+	smi_fault_write(line, text.length);
+}
+
+/* Call the handler that was there, with the mask that it wants. */
+static void call(const struct sigaction *action, int signal, siginfo_t *info,
+                 void *context)
+{
+	sigset_t mask = action->sa_mask, saved;
+
+	pthread_sigmask(SIG_BLOCK, &mask, &saved);
+	if ((action->sa_flags & SA_NODEFER) != 0) {
+		sigemptyset(&mask);
+		sigaddset(&mask, signal);
+		pthread_sigmask(SIG_UNBLOCK, &mask, NULL);
+	}
+	if ((action->sa_flags & SA_SIGINFO) != 0)
+		action->sa_sigaction(signal, info, context);
+	else
+		action->sa_handler(signal);
+	pthread_sigmask(SIG_SETMASK, &saved, NULL);
+}
+
+/*
+ * Where there was no handler, what was there is put back: the instruction that
+ * faulted does so again, and what was sent is sent again. A fault that is
+ * ignored ends the process all the same.
+ */
+static void pass_on(unsigned i, siginfo_t *info, void *context)
+{
+	struct sigaction action = before[i];
+	bool sent = info->si_code <= 0;
+
+	if ((action.sa_flags & SA_SIGINFO) == 0
+	    && action.sa_handler == SIG_IGN && sent)
+		return;
+	if ((action.sa_flags & SA_SIGINFO) == 0
+	    && (action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN)) {
+		sigaction(signals[i], &action, NULL);
+		watched[i] = false;
+		if (sent)
+			raise(signals[i]);
+		return;
+	}
+	if ((action.sa_flags & (int)SA_RESETHAND) != 0) {
+		before[i].sa_flags = 0;
+		before[i].sa_handler = SIG_DFL;
+	}
+	call(&action, signals[i], info, context);
+}
+
+static void handle(int signal, siginfo_t *info, void *context)
+{
+	unsigned i = signal == SIGBUS;
+	int code = errno;
+
+	if (info->si_code > 0)
+		say(i, info->si_addr);
+	errno = code;
+	pass_on(i, info, context);
+	errno = code;
+}
+
+void smi_crash_watch(void)
+{
+	struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK};
+
+	action.sa_sigaction = handle;
+	sigemptyset(&action.sa_mask);
+	for (unsigned i = 0; i < SIGNALS; i++)
+		if (!watched[i])
+			watched[i] = sigaction(signals[i], &action, &before[i])
+			             == 0;
+}
+
+void smi_crash_unwatch(void)
+{
+	for (unsigned i = 0; i < SIGNALS; i++) {
+		struct sigaction now;
+
+		/* Whoever is above this handler may call it. */
+		if (watched[i] && sigaction(signals[i], NULL, &now) == 0
+		    && (now.sa_flags & SA_SIGINFO) != 0
+		    && now.sa_sigaction == handle)
+			watched[i] = sigaction(signals[i], &before[i], NULL)
+			             != 0;
+	}
+}

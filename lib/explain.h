@@ -1,0 +1,23 @@
+/*
+ * explain.h - what an address is, in words
+ *
+ * For signal handlers: it takes no lock, allocates nothing and reads metadata
+ * only. Of what another thread is taking or giving back at that moment it says
+ * what was, or what will be. No change of metadata makes it read elsewhere:
+ * what bounds each step is fixed, or only grows.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef SMI_EXPLAIN_H
+#define SMI_EXPLAIN_H
+
+#include "arena_state.h"
+#include "base.h"
+#include "text.h"
+
+/* Append the words for an address of the arena; without a full stop. False: it
+ * is none, and nothing is appended. */
+bool smi_explain(const struct smi_arena *arena, const void *ptr,
+                 struct smi_text *text);
+
+#endif /* SMI_EXPLAIN_H */

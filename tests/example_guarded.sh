@@ -1,0 +1,29 @@
+#!/bin/sh
+# examples/guarded does what its head says.
+# SPDX-License-Identifier: ISC
+. "${srcdir:-.}/tests/tap.sh"
+
+grep -q 'SECMALLOC_SANITIZED 1' "$BUILD_DIR/config.h" \
+	&& tap_skip_all "needs a build without sanitizers"
+program=$BUILD_DIR/examples/guarded
+"$program" > /dev/null 2>&1 || {
+	"$program" 2>&1 | grep -q 'LimitMEMLOCK' \
+		&& tap_skip_all "nothing can be locked"
+}
+
+signs() { "$program" | grep -q '^signed with a key'; }
+# dies MISDEED WORDS: by SIGSEGV (139 of a shell), after a line with the words.
+dies() {
+	status=0
+	line=$("$program" "$1" 2>&1) || status=$?
+	echo "$status: $line"
+	test "$status" -eq 139 || return 1
+	echo "$line" | grep -q "^secmalloc: fault: SIGSEGV at 0x[0-9a-f]*: $2\$"
+}
+
+tap "it signs" signs
+tap "an overflow ends it at once, with words" \
+	dies overflow "0 bytes past the end of a guarded chunk of 32 bytes"
+tap "so does reading a closed key" \
+	dies closed "byte 0 of a guarded chunk of 32 bytes, which is closed"
+tap_done
