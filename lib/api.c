@@ -11,6 +11,7 @@
 #include "arena.h"
 #include "arena_cache.h"
 #include "audit.h"
+#include "daemon.h"
 #include "default.h"
 #include "error.h"
 #include "front.h"
@@ -36,6 +37,11 @@ int secmalloc_init(const struct secmalloc_config *config)
 void secmalloc_fini(void)
 {
 	smi_default_fini();
+}
+
+int secmalloc_daemon(int nochdir, int noclose)
+{
+	return smi_daemon(__func__, nochdir == 0, noclose == 0);
 }
 
 const char *secmalloc_error(void)

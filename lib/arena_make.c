@@ -61,10 +61,35 @@ static bool plan_layout(const struct smi_pools *pools, struct layout *layout)
 	return end <= PTRDIFF_MAX - page;
 }
 
-/* Map the metadata and set up the empty arena in it. NULL with errno. */
-static struct smi_arena *map_metadata(const struct smi_geometry *g)
+/*
+ * The metadata in a reservation of their own, opened as far as an empty arena
+ * needs them. Where children do not have the pools, they have no use for the
+ * metadata, which would take each fork its time. NULL with errno.
+ */
+static unsigned char *reserve_metadata(const struct layout *layout,
+                                       size_t page_bytes, bool in_children)
 {
-	struct smi_pools pools = {.geometry = *g};
+	unsigned char *at = smi_os_reserve(layout->total);
+	int code;
+
+	if (at == NULL)
+		return NULL;
+	if (smi_os_open(at + page_bytes, layout->open - page_bytes) == 0
+	    && (in_children
+	        || smi_os_advise(at, layout->total, SMI_ADVICE_DONTFORK) == 0
+	        || errno == ENOTSUP))
+		return at;
+	code = errno;
+	smi_os_release(at, layout->total);
+	errno = code;
+	return NULL;
+}
+
+/* Map the metadata and set up the empty arena in it. NULL with errno. */
+static struct smi_arena *map_metadata(const struct smi_geometry *g,
+                                      bool in_children)
+{
+	struct smi_pools pools = {.geometry = *g, .in_children = in_children};
 	struct layout layout;
 	struct smi_arena *arena;
 	unsigned char *at;
@@ -74,17 +99,9 @@ static struct smi_arena *map_metadata(const struct smi_geometry *g)
 		errno = ENOMEM;
 		return NULL;
 	}
-	at = smi_os_reserve(layout.total);
+	at = reserve_metadata(&layout, g->page_bytes, in_children);
 	if (at == NULL)
 		return NULL;
-	if (smi_os_open(at + g->page_bytes, layout.open - g->page_bytes)
-	    != 0) {
-		int code = errno;
-
-		smi_os_release(at, layout.total);
-		errno = code;
-		return NULL;
-	}
 	for (unsigned i = 0; i < SMI_STRIPS; i++)
 		pools.strips[i].at = at + layout.strips[i];
 	pools.table = (struct smi_pool *)(void *)(at + layout.table);
@@ -120,9 +137,9 @@ static void start_lock(pthread_mutex_t *lock)
 }
 
 /* Metadata, reservation and key page. NULL with errno. */
-static struct smi_arena *map_all(const struct smi_geometry *g)
+static struct smi_arena *map_all(const struct smi_geometry *g, bool in_children)
 {
-	struct smi_arena *arena = map_metadata(g);
+	struct smi_arena *arena = map_metadata(g, in_children);
 
 	if (arena == NULL)
 		return NULL;
@@ -155,7 +172,7 @@ static struct smi_arena *map_what_fits(const struct smi_arena_plan *plan,
 			errno = EINVAL;
 			return NULL;
 		}
-		arena = map_all(g);
+		arena = map_all(g, plan->fork == SMI_FORK_KEEP);
 		if (arena != NULL || errno != ENOMEM || !plan->max_is_default
 		    || max == least)
 			return arena;
@@ -167,7 +184,7 @@ static struct smi_arena *map_what_fits(const struct smi_arena_plan *plan,
  * So many initial pools of the default size lie side by side: each guard costs
  * two mappings, and so time here and at every fork.
  */
-#define JOINED_POOLS ((size_t)64)
+#define JOINED_POOLS ((size_t)256)
 
 /* -1 with errno: some of them were locked, or none. */
 static int lock_initial_pools(struct smi_arena *arena,

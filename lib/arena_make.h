@@ -9,6 +9,9 @@
 #include "arena_state.h"
 #include "base.h"
 
+/* What the child of a fork has: the public numbers. */
+enum smi_fork { SMI_FORK_NONE, SMI_FORK_KEEP, SMI_FORK_WIPE };
+
 /* What an arena is made from: a configuration that was checked. */
 struct smi_arena_plan {
 	size_t pool_bytes;
@@ -18,6 +21,7 @@ struct smi_arena_plan {
 	bool pool_is_default; /* less will do, where the lock limit is near */
 	bool check_whole;
 	bool no_membarrier;
+	enum smi_fork fork;
 	void (*on_fault)(const char *line);
 };
 

@@ -11,6 +11,8 @@
 struct smi_lock_shortage {
 	const char *call;
 	bool growth;         /* for one chunk of `size`, else for an init */
+	bool copy;           /* of pools_locked pools, pool_bytes in all, that
+	                        a child has; else for an init */
 	size_t size;
 	size_t pools_locked;
 	size_t pools_wanted;

@@ -14,6 +14,11 @@
 
 #define FLAGS (SECMALLOC_CHECK_WHOLE | SECMALLOC_NO_MEMBARRIER)
 
+_Static_assert((unsigned)SMI_FORK_NONE == SECMALLOC_FORK_NONE
+               && (unsigned)SMI_FORK_KEEP == SECMALLOC_FORK_KEEP
+               && (unsigned)SMI_FORK_WIPE == SECMALLOC_FORK_WIPE,
+               "the public numbers are those of enum smi_fork");
+
 /* What is of no other field's business. */
 static int check_form(const struct secmalloc_config *c, const char *call)
 {
@@ -26,6 +31,10 @@ static int check_form(const struct secmalloc_config *c, const char *call)
 		return smi_error_set(EINVAL, "%s: flags is %zu, which has bits "
 		                     "that this library does not know", call,
 		                     (size_t)c->flags);
+	if (c->fork > SECMALLOC_FORK_WIPE)
+		return smi_error_set(EINVAL, "%s: fork is %zu, and no policy "
+		                     "that this library knows", call,
+		                     (size_t)c->fork);
 	for (size_t i = 0; i < words; i++)
 		if (c->reserved[i] != 0)
 			return smi_error_set(EINVAL, "%s: reserved[%zu] is %zu "
@@ -83,6 +92,7 @@ int smi_plan_make(struct smi_arena_plan *plan,
 		.max_is_default = c->max_pools == 0,
 		.check_whole = (c->flags & SECMALLOC_CHECK_WHOLE) != 0,
 		.no_membarrier = (c->flags & SECMALLOC_NO_MEMBARRIER) != 0,
+		.fork = (enum smi_fork)c->fork,
 		.on_fault = c->on_fault,
 	};
 	if (plan->pool_is_default)

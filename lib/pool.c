@@ -17,6 +17,8 @@
 static int advise_all(struct smi_pools *pools)
 {
 	for (unsigned advice = 0; advice < SMI_ADVICES; advice++) {
+		if (advice == SMI_ADVICE_DONTFORK && pools->in_children)
+			continue;
 		if (smi_os_advise(pools->reservation,
 		                  pools->geometry.reserve_bytes,
 		                  (enum smi_advice)advice) == 0)
@@ -65,6 +67,20 @@ int smi_pools_map(struct smi_pools *pools)
 	smi_os_release(pools->reservation, g->reserve_bytes);
 	errno = code;
 	return -1;
+}
+
+int smi_pools_lock_again(const struct smi_pools *pools)
+{
+	uint32_t pool = SMI_NONE;
+
+	if (smi_os_lock(smi_pools_key_page(pools), pools->geometry.page_bytes)
+	    != 0)
+		return -1;
+	while ((pool = smi_pools_next(pools, pool)) != SMI_NONE)
+		if (smi_os_lock((void *)smi_pools_start(pools, pool),
+		                smi_pools_bytes(pools, pool)) != 0)
+			return -1;
+	return 0;
 }
 
 void smi_pools_unmap(struct smi_pools *pools)
@@ -219,10 +235,8 @@ enum smi_pool_place smi_pools_find(const struct smi_pools *pools,
 bool smi_pools_touch(const struct smi_pools *pools, uintptr_t address,
                      size_t bytes)
 {
-	uintptr_t start = (uintptr_t)pools->reservation;
-
-	return address < start + pools->geometry.reserve_bytes
-	       && bytes > (start > address ? start - address : 0);
+	return smi_range_touches((uintptr_t)pools->reservation,
+	                         pools->geometry.reserve_bytes, address, bytes);
 }
 
 uint32_t smi_pools_next(const struct smi_pools *pools, uint32_t pool)

@@ -51,6 +51,7 @@ struct smi_pools {
 	size_t count;            /* pools, in ordinary ones (P5) */
 	size_t bytes;            /* of all pools */
 	unsigned advice_missing; /* bit n: enum smi_advice n */
+	bool in_children;        /* children have a copy; the caller's */
 	struct smi_pool *table;  /* geometry.max_pools entries, the caller's */
 	struct smi_strip strips[SMI_STRIPS]; /* the caller's */
 	uint32_t strips_open;    /* strides whose parts of them are */
@@ -65,11 +66,17 @@ enum smi_pool_place {
 
 /*
  * Reserve the addresses for pools->geometry, give them their advice, and lock
- * the key page. The fields from table on were set by the caller. On failure,
- * with errno from smi_os_reserve(), smi_os_open(), smi_os_lock() or
+ * the key page. The fields from in_children on were set by the caller. On
+ * failure, with errno from smi_os_reserve(), smi_os_open(), smi_os_lock() or
  * smi_os_advise(), nothing stays mapped.
  */
 int smi_pools_map(struct smi_pools *pools);
+
+/*
+ * In a child, which has no locks: lock the key page and all pools, and let the
+ * child have pages of its own for them. -1 with errno from smi_os_lock().
+ */
+int smi_pools_lock_again(const struct smi_pools *pools);
 
 /* Wipe and unmap everything. */
 void smi_pools_unmap(struct smi_pools *pools);

@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include "child.h"
 #include "hide.h"
 #include "proc.h"
 #include "tap.h"
@@ -15,24 +16,8 @@
 #include <secmalloc.h>
 #include <signal.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 
 static char *chunk, *plain;
-
-/* The exit status of a child that does something, or 128 + its signal. */
-static int in_child(int (*act)(void))
-{
-	int status = -1;
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		alarm(30);
-		_exit(act());
-	}
-	waitpid(pid, &status, 0);
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status)
-	                           : WEXITSTATUS(status);
-}
 
 static int read_plain(void)
 {
@@ -189,37 +174,6 @@ static int nothing(void)
 	return 0;
 }
 
-static _Atomic bool stop;
-
-static void *load(void *unused)
-{
-	while (!stop) {
-		void *p = secmalloc(100), *q = secmalloc(3000);
-
-		p = secrealloc(p, 5000);
-		secfree(q);
-		secfree(p);
-	}
-	return unused;
-}
-
-static void fork_under_load(void)
-{
-	pthread_t threads[4];
-	int good = 0;
-
-	for (int i = 0; i < 4; i++)
-		pthread_create(&threads[i], NULL, load, NULL);
-	for (int i = 0; i < 200; i++)
-		good += in_child(init_and_use) == 1;
-	stop = true;
-	for (int i = 0; i < 4; i++)
-		pthread_join(threads[i], NULL);
-	tap_ok(good == 200, "200 forks under load of 4 threads: %d children "
-	       "could make an arena and use it", good);
-	tap_ok(secmalloc_audit() == 0, "and the parent's arena is sound");
-}
-
 int main(void)
 {
 	struct secmalloc_config config = {.initial_pools = 2};
@@ -258,6 +212,5 @@ int main(void)
 	grab = false;
 	tap_ok(strcmp(chunk, "locked secret") == 0 && secmalloc_audit() == 0
 	       && proc_has_flag(chunk, "lo"), "the parent is untouched");
-	fork_under_load();
 	tap_done();
 }
