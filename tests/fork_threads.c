@@ -98,6 +98,91 @@ static void *fork_often(void *unused)
 	return unused;
 }
 
+/* ---- Caches ------------------------------------------------------------- */
+
+static pthread_barrier_t meet;
+
+/* Leave a cache full, and be there with it. */
+static void *fill_a_cache(void *unused)
+{
+	void *some[30];
+
+	for (int i = 0; i < 30; i++)
+		some[i] = secmalloc(64);
+	for (int i = 0; i < 30; i++)
+		secfree(some[i]);
+	pthread_barrier_wait(&meet);
+	pthread_barrier_wait(&meet);
+	return unused;
+}
+
+static size_t cached(void)
+{
+	struct secmalloc_stats stats;
+
+	return secmalloc_stats(&stats) == 0 ? (size_t)stats.cached_bytes
+	                                    : SIZE_MAX;
+}
+
+static void *use_up(void *unused)
+{
+	while (secmalloc(64) != NULL)
+		;
+	return unused;
+}
+
+/* What the threads held that are not here is free, and those that begin here
+ * can have it; membarrier() works for them as it did in the parent. */
+static bool caches_came_back(size_t own)
+{
+	pthread_t threads[2];
+	struct secmalloc_stats stats;
+
+	if (cached() != own || secmalloc_audit() != 0)
+		return false;
+#ifdef SECMALLOC_SANITIZED
+	/* They do not let a child of several threads begin one. */
+	return true;
+#endif
+	for (int i = 0; i < 2; i++)
+		pthread_create(&threads[i], NULL, use_up, NULL);
+	for (int i = 0; i < 2; i++)
+		pthread_join(threads[i], NULL);
+	return secmalloc_stats(&stats) == 0 && stats.free_bytes < 64 * 16
+	       && secmalloc_audit() == 0;
+}
+
+static void caches_of_the_parents_threads(void)
+{
+	pthread_t thread;
+	size_t own;
+	pid_t pid;
+
+	config.fork = SECMALLOC_FORK_KEEP;
+	config.flags = 0;
+	if (secmalloc_init(&config) != 0) {
+		tap_skip("caches in a child", "4 pools cannot be locked");
+		return;
+	}
+	pthread_barrier_init(&meet, NULL, 2);
+	secfree(secmalloc(200));
+	own = cached();
+	pthread_create(&thread, NULL, fill_a_cache, NULL);
+	pthread_barrier_wait(&meet);
+	tap_ok(cached() >= own + 64 * 8, "control: a thread's cache holds %zu "
+	       "bytes, besides %zu of the one that forks", cached() - own, own);
+	pid = fork();
+	if (pid == 0) {
+		alarm(30);
+		_exit(caches_came_back(own) ? 42 : 1);
+	}
+	tap_ok(child_end(pid) == 42, "the child has its own cache, and the "
+	       "places of the other are free");
+	pthread_barrier_wait(&meet);
+	pthread_join(thread, NULL);
+	secmalloc_fini();
+}
+
 static void fork_under_load(const char *policy)
 {
 	pthread_t workers[WORKERS], forkers[FORKERS];
@@ -139,5 +224,6 @@ int main(void)
 	config.fork = SECMALLOC_FORK_KEEP;
 	config.flags = SECMALLOC_NO_MEMBARRIER;
 	fork_under_load("KEEP without membarrier");
+	caches_of_the_parents_threads();
 	tap_done();
 }
