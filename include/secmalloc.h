@@ -19,19 +19,19 @@
  *            secmalloc_error() says in words what happened and what to do.
  *            errno is untouched by success.
  *   Closed   Before secmalloc_init(), after secmalloc_fini(), in a child of
- *            fork() that has made no arena of its own, and inside on_fault,
+ *            fork() that has no arena and has made none, and inside on_fault,
  *            calls that need an arena fail with ENXIO.
  *   Threads  Every function may be called from any thread at any time, but
  *            secmalloc_fini() only when no other call is under way.
  *   Signals  Only secmalloc_wipe(), secmalloc_equal() and secmalloc_version()
  *            are async-signal-safe. A signal never makes a call fail: EINTR is
  *            not among the errors.
- *   Fork     A child has none of the parent's secrets: the pools are absent
- *            from it, and their addresses are kept inaccessible, so a stale
- *            pointer faults. secfree() of such a pointer does nothing. The
- *            child may call secmalloc_init() for an arena of its own. A child
- *            made without the fork handlers (a bare clone() or _Fork()) must
- *            not call the library before it execs.
+ *   Fork     What a child has, the field `fork` of struct secmalloc_config
+ *            says: by default nothing of the arena. secmalloc_daemon() takes it
+ *            along, whatever that says. secfree() of a pointer to an arena that
+ *            stayed in the parent does nothing. A child made without the fork
+ *            handlers (a bare clone() or _Fork(), and that of vfork()) must not
+ *            call the library before it execs.
  *   Misuse   A double free, a pointer that is no chunk, a broken canary or a
  *            write to freed memory is fatal: one line on standard error, the
  *            arena's on_fault, abort(). That line is all the library ever
@@ -107,6 +107,33 @@ extern "C" {
 #define SECMALLOC_BACKING_AUTO   2u
 
 /*
+ * Policies for struct secmalloc_config.fork: what a child of fork() has. Locks
+ * are not inherited, so a plain copy in a child could be swapped out.
+ *
+ * NONE  Nothing. The addresses of the pools are kept inaccessible, so that a
+ *       stale pointer faults. Calls that need an arena fail with ENXIO until
+ *       the child calls secmalloc_init() for one of its own.
+ * KEEP  A copy of its own of all pools, locked again before fork() returns in
+ *       the child; chunks are live in both. The parent's fork() returns when
+ *       that is done. Where the copy cannot be locked it is wiped, and the
+ *       child has nothing, as with NONE; secmalloc_error() then says why. So it
+ *       is where there are no descriptors for a pipe between the two, and when
+ *       on_fault forks.
+ * WIPE  An empty arena of its own, made as that of the parent was, its initial
+ *       pools locked before fork() returns in the child. Where the parent's
+ *       pools were, it reads zeros, and a write faults: for callers who look
+ *       whether what they keep is still there. Where the arena cannot be made,
+ *       calls fail with ENXIO, and secmalloc_error() says why.
+ *
+ * With NONE and WIPE a pointer to a chunk of the parent's is known in the child
+ * and all its children for good: secfree() of it does nothing, secrealloc()
+ * fails with ENXIO, secmalloc_owns() gives 0.
+ */
+#define SECMALLOC_FORK_NONE 0u
+#define SECMALLOC_FORK_KEEP 1u
+#define SECMALLOC_FORK_WIPE 2u
+
+/*
  * How the arena is made. Every field may be zero, so that a structure cleared
  * with memset() or "= {0}" in which only initial_pools is set is a complete
  * configuration.
@@ -133,7 +160,7 @@ struct secmalloc_config {
 	 * Bytes of a pool, a multiple of the page size. 0: 64 KiB, or 16 pages
 	 * where pages are bigger than 4 KiB; and a pool for which the lock
 	 * limit leaves less room than that is made as large as still fits. With
-	 * 0, initial pools lie side by side, up to 64 of them between two
+	 * 0, initial pools lie side by side, up to 256 of them between two
 	 * guards, which makes the call and each fork() faster; with any other
 	 * size each lies between guards of its own.
 	 */
@@ -164,6 +191,9 @@ struct secmalloc_config {
 
 	/* A SECMALLOC_BACKING_ value. */
 	unsigned backing;
+
+	/* What the child of a fork() has: a SECMALLOC_FORK_ policy. */
+	unsigned fork;
 
 	/* Room for later fields: zero. */
 	size_t reserved[7];
@@ -204,6 +234,32 @@ SECMALLOC_API int secmalloc_init(const struct secmalloc_config *config);
  * does nothing. No other call may be under way.
  */
 SECMALLOC_API void secmalloc_fini(void);
+
+/*
+ * Go into the background as daemon(3) does, and take the arena along, whatever
+ * its fork policy is. The process forks once. The child has all chunks where
+ * they were, locked; it begins a session, changes to the root directory unless
+ * nochdir is not 0, and has /dev/null for the standard streams unless noclose
+ * is not 0. When all that is done the parent wipes its copy and ends with
+ * _exit(0), and the call returns 0 in the child.
+ *
+ * If any of it fails, the child ends and is waited for, and the call returns -1
+ * in the parent, where nothing has changed. While both live, the memory is
+ * there twice.
+ *
+ * Call it before threads are begun, and while the process may lock: before the
+ * privileges go, or with a lock limit that is large enough.
+ *
+ * ENXIO           no arena: call secmalloc_init() first, or daemon(3)
+ * ENOTSUP         the process has other threads
+ * ENOMEM, EPERM   the child could not lock what the parent has locked;
+ *                 ENOMEM too if there is no memory for it
+ * EMFILE, ENFILE  no descriptors for a pipe between the two
+ * EAGAIN          there may be no more processes
+ * ECHILD          the child died, as if killed for want of memory
+ * ENOENT, ENODEV, EACCES  /dev/null cannot be opened, or is another device
+ */
+SECMALLOC_API int secmalloc_daemon(int nochdir, int noclose);
 
 /*
  * The last failure of a call of this thread, in words with the figures and the
@@ -248,7 +304,7 @@ void *seccalloc(size_t nmemb, size_t size);
  * 0; it does not free. A smaller size never fails.
  *
  * ENOMEM  as secmalloc(); the old chunk is untouched
- * ENXIO   no arena, or in a child of fork() a chunk of the parent's
+ * ENXIO   no arena, or a chunk of an arena that stayed in the parent
  *
  * Misuse is fatal, as for secfree().
  */
@@ -257,7 +313,8 @@ void *secrealloc(void *ptr, size_t size);
 
 /*
  * Wipe a chunk and give its place back. NULL does nothing, and nor does, in a
- * child of fork(), a pointer of the parent's. errno is unchanged.
+ * child of fork(), a pointer to an arena that stayed in the parent. errno is
+ * unchanged.
  *
  * Fatal: a pointer that is not the start of a live chunk (freed before, inside
  * a chunk, misaligned, of another allocator, wild), a canary after or before

@@ -13,6 +13,7 @@
 #include "arena_guarded.h"
 #include "audit.h"
 #include "crash.h"
+#include "daemon.h"
 #include "default.h"
 #include "error.h"
 #include "front.h"
@@ -42,6 +43,11 @@ void secmalloc_fini(void)
 {
 	smi_crash_unwatch();
 	smi_default_fini();
+}
+
+int secmalloc_daemon(int nochdir, int noclose)
+{
+	return smi_daemon(__func__, nochdir == 0, noclose == 0);
 }
 
 const char *secmalloc_error(void)

@@ -28,7 +28,7 @@ struct layout {
 _Static_assert(sizeof(struct smi_cache) % LINE == 0,
                "a cache shares no line with the next one");
 
-/* Where the reservations lie; of guarded cells, the pools are cells. */
+/* How the reservation is divided; of guarded cells, the pools are cells. */
 struct plans {
 	struct smi_geometry pools, cells;
 };
@@ -73,11 +73,40 @@ static bool plan_layout(const struct smi_pools *pools,
 	return end <= PTRDIFF_MAX - page;
 }
 
+/*
+ * The metadata in a reservation of their own, opened as far as an empty arena
+ * needs them. Where children do not have the pools, they have no use for the
+ * metadata, which would take each fork its time. NULL with errno.
+ */
+static unsigned char *reserve_metadata(const struct layout *layout,
+                                       size_t page_bytes, bool in_children)
+{
+	unsigned char *at = smi_os_reserve(layout->total);
+	int code;
+
+	if (at == NULL)
+		return NULL;
+	if (smi_os_open(at + page_bytes, layout->open - page_bytes) == 0
+	    && (in_children
+	        || smi_os_advise(at, layout->total, SMI_ADVICE_DONTFORK) == 0
+	        || errno == ENOTSUP))
+		return at;
+	code = errno;
+	smi_os_release(at, layout->total);
+	errno = code;
+	return NULL;
+}
+
 /* Map the metadata and set up the empty arena in it. NULL with errno. */
-static struct smi_arena *map_metadata(const struct plans *plans, bool secret)
+static struct smi_arena *map_metadata(const struct plans *plans,
+                                      const struct smi_arena_plan *plan)
 {
 	const struct smi_geometry *g = &plans->pools;
-	struct smi_pools pools = {.geometry = *g, .secret = secret};
+	struct smi_pools pools = {
+		.geometry = *g,
+		.secret = plan->secret,
+		.in_children = plan->fork == SMI_FORK_KEEP,
+	};
 	struct layout layout;
 	struct smi_arena *arena;
 	unsigned char *at;
@@ -87,17 +116,9 @@ static struct smi_arena *map_metadata(const struct plans *plans, bool secret)
 		errno = ENOMEM;
 		return NULL;
 	}
-	at = smi_os_reserve(layout.total);
+	at = reserve_metadata(&layout, g->page_bytes, pools.in_children);
 	if (at == NULL)
 		return NULL;
-	if (smi_os_open(at + g->page_bytes, layout.open - g->page_bytes)
-	    != 0) {
-		int code = errno;
-
-		smi_os_release(at, layout.total);
-		errno = code;
-		return NULL;
-	}
 	for (unsigned i = 0; i < SMI_STRIPS; i++)
 		pools.strips[i].at = at + layout.strips[i];
 	pools.table = (struct smi_pool *)(void *)(at + layout.table);
@@ -106,7 +127,8 @@ static struct smi_arena *map_metadata(const struct plans *plans, bool secret)
 	arena->metadata_bytes = layout.total;
 	arena->pools = pools;
 	arena->guarded.pools.geometry = plans->cells;
-	arena->guarded.pools.secret = secret;
+	arena->guarded.pools.secret = pools.secret;
+	arena->guarded.pools.in_children = pools.in_children;
 	arena->guarded.pools.table =
 		(struct smi_pool *)(void *)(at + layout.cell_table);
 	arena->guarded.cells = (struct smi_cell *)(void *)(at + layout.cells);
@@ -137,15 +159,17 @@ static void start_lock(pthread_mutex_t *lock)
 	pthread_mutexattr_destroy(&attributes);
 }
 
-/* The reservations and the key page. -1 with errno: none of them. */
-static int map_reservations(struct smi_arena *arena)
+/* The reservation, of which guarded cells take the end, and the key page. -1
+ * with errno: neither. */
+static int map_reservation(struct smi_arena *arena)
 {
 	struct smi_pools *pools = &arena->pools, *cells = &arena->guarded.pools;
 	int code;
 
-	if (smi_pools_map(pools) != 0)
+	if (smi_pools_map(pools, cells->geometry.reserve_bytes) != 0)
 		return -1;
-	if (smi_pools_lock_key_page(pools) == 0 && smi_pools_map(cells) == 0)
+	smi_pools_map_behind(cells, pools);
+	if (smi_pools_lock_key_page(pools) == 0)
 		return 0;
 	code = errno;
 	smi_pools_release(pools);
@@ -153,15 +177,16 @@ static int map_reservations(struct smi_arena *arena)
 	return -1;
 }
 
-/* Metadata, reservations and key page. NULL with errno. */
-static struct smi_arena *map_all(const struct plans *plans, bool secret)
+/* Metadata, reservation and key page. NULL with errno. */
+static struct smi_arena *map_all(const struct plans *plans,
+                                 const struct smi_arena_plan *plan)
 {
-	struct smi_arena *arena = map_metadata(plans, secret);
+	struct smi_arena *arena = map_metadata(plans, plan);
 
 	if (arena == NULL)
 		return NULL;
 	start_lock(&arena->lock);
-	if (map_reservations(arena) != 0) {
+	if (map_reservation(arena) != 0) {
 		int code = errno;
 
 		unmap_metadata(arena);
@@ -193,7 +218,7 @@ static struct smi_arena *map_what_fits(const struct smi_arena_plan *plan)
 			errno = EINVAL;
 			return NULL;
 		}
-		arena = map_all(&plans, plan->secret);
+		arena = map_all(&plans, plan);
 		if (arena != NULL || errno != ENOMEM || !plan->max_is_default
 		    || max == least)
 			return arena;
@@ -205,7 +230,7 @@ static struct smi_arena *map_what_fits(const struct smi_arena_plan *plan)
  * So many initial pools of the default size lie side by side: each guard costs
  * two mappings, and so time here and at every fork.
  */
-#define JOINED_POOLS ((size_t)64)
+#define JOINED_POOLS ((size_t)256)
 
 /* -1 with errno: some of them were locked, or none. */
 static int lock_initial_pools(struct smi_arena *arena,
@@ -319,7 +344,17 @@ struct smi_arena *smi_arena_create(const struct smi_arena_plan *plan,
 
 void smi_arena_destroy(struct smi_arena *arena)
 {
-	smi_guarded_end(&arena->guarded);
+	smi_guarded_wipe(&arena->guarded);
 	smi_pools_unmap(&arena->pools);
+	unmap_metadata(arena);
+}
+
+void smi_arena_abandon(struct smi_arena *arena)
+{
+	if (!arena->pools.secret) {
+		smi_arena_destroy(arena);
+		return;
+	}
+	smi_pools_release(&arena->pools);
 	unmap_metadata(arena);
 }

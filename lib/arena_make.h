@@ -9,6 +9,9 @@
 #include "arena_state.h"
 #include "base.h"
 
+/* What the child of a fork has: the public numbers. */
+enum smi_fork { SMI_FORK_NONE, SMI_FORK_KEEP, SMI_FORK_WIPE };
+
 /* What an arena is made from: a configuration that was checked. */
 struct smi_arena_plan {
 	size_t pool_bytes;
@@ -23,6 +26,7 @@ struct smi_arena_plan {
 	bool secret;          /* in memory that only this process can read */
 	bool secret_is_wish;  /* other locked memory will do, where there is
 	                         none of that */
+	enum smi_fork fork;
 	void (*on_fault)(const char *line);
 };
 
@@ -37,5 +41,9 @@ struct smi_arena *smi_arena_create(const struct smi_arena_plan *plan,
 
 /* Wipe and unmap an arena that nobody uses. */
 void smi_arena_destroy(struct smi_arena *arena);
+
+/* The same of a child's copy. What it still shares with the parent, as it does
+ * secret memory, is not wiped. */
+void smi_arena_abandon(struct smi_arena *arena);
 
 #endif /* SMI_ARENA_MAKE_H */

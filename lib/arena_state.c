@@ -70,6 +70,7 @@ size_t smi_arena_locked_bytes(const struct smi_arena *arena)
 bool smi_arena_touches(const struct smi_arena *arena, const void *at,
                        size_t bytes)
 {
-	return smi_pools_touch(&arena->pools, (uintptr_t)at, bytes)
-	       || smi_pools_touch(&arena->guarded.pools, (uintptr_t)at, bytes);
+	return smi_range_touches((uintptr_t)arena->pools.reservation,
+	                         arena->pools.mapped_bytes, (uintptr_t)at,
+	                         bytes);
 }

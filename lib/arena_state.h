@@ -45,7 +45,6 @@ struct smi_arena {
 	size_t metadata_bytes;
 	size_t initial_pools;
 	bool pool_is_default;
-	struct smi_arena *next_inherited; /* in a child: see default.c */
 	pthread_mutex_t lock;
 	struct smi_pools pools;
 	struct smi_runs runs;
@@ -74,7 +73,7 @@ bool smi_arena_owns(const struct smi_arena *arena, const void *ptr);
 /* What the arena has locked: its pools, its guarded cells and its key page. */
 size_t smi_arena_locked_bytes(const struct smi_arena *arena);
 
-/* Whether [at, at + bytes) touches its reservations; bytes > 0. */
+/* Whether [at, at + bytes) touches its reservation; bytes > 0. */
 bool smi_arena_touches(const struct smi_arena *arena, const void *at,
                        size_t bytes);
 

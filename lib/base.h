@@ -86,6 +86,13 @@ static inline unsigned smi_log2_ceil(size_t n)
 	return n == 1 ? 0 : smi_log2_floor(n - 1) + 1;
 }
 
+/* Whether [at, at + bytes) touches [start, start + length); bytes > 0. */
+static inline bool smi_range_touches(uintptr_t start, size_t length,
+                                     uintptr_t at, size_t bytes)
+{
+	return at < start + length && bytes > (start > at ? start - at : 0);
+}
+
 /* The units that `bytes` take, bytes > 0 and far below SIZE_MAX. */
 static inline size_t smi_units_for(size_t bytes)
 {

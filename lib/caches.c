@@ -18,6 +18,12 @@ void smi_caches_start(struct smi_caches *caches, const struct smi_slabs *slabs,
 	caches->attached = 0;
 }
 
+void smi_caches_renew(struct smi_caches *caches)
+{
+	if (!caches->fenced)
+		smi_os_barrier_prepare();
+}
+
 struct smi_cache *smi_caches_attach(struct smi_caches *caches)
 {
 	uint16_t i = 0;

@@ -6,12 +6,15 @@
 #include "default.h"
 
 #include "arena_cache.h"
+#include "arena_fork.h"
 #include "error.h"
 #include "fault.h"
+#include "inherited.h"
 #include "os.h"
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <string.h>
 
 static pthread_mutex_t init_lock = PTHREAD_MUTEX_INITIALIZER;
 static _Atomic(struct smi_arena *) current;
@@ -25,11 +28,25 @@ _Atomic unsigned smi_default_number;
 static unsigned last_number;
 
 /*
- * Arenas of parents. Their metadata were copied into this process, their
- * reservation was not; what is read here is where that lay. The list changes
- * only in a child that has one thread yet, so reading it needs no lock.
+ * What a child has to know of the arena that there is: it may have no copy of
+ * the metadata. The init lock guards it.
  */
-static struct smi_arena *inherited;
+static struct {
+	void *reservation;
+	size_t bytes;
+	struct smi_arena_plan plan;
+} made;
+
+/* A fork that is under way, of a child that is to have the arena. The init lock
+ * guards it. */
+static struct smi_passing passing;
+
+/* In a child, why it has no arena though it should. It changes when there is
+ * one thread, or under the init lock. */
+static struct {
+	int code;
+	char words[SMI_ERROR_BYTES];
+} lost;
 
 /* Whether what is called at fork, and at the end of threads, is in place. */
 static bool hooked, threads_hooked;
@@ -77,46 +94,125 @@ static void end_thread(void *mark)
 
 /* ---- Fork --------------------------------------------------------------- */
 
+/* Whether the child of a fork by this thread is to have the arena. */
+static bool passes_on(void)
+{
+	return made.plan.fork == SMI_FORK_KEEP || smi_thread.moves;
+}
+
 /*
- * The init lock is enough: of an arena the child reads only where it lay, which
- * does not change. on_fault may fork, to start a reporter: the thread has the
- * arena's lock then, but not this one.
+ * Of an arena that the child does not have it reads only where it lay, which
+ * does not change under the init lock.
+ *
+ * on_fault may fork, to start a reporter. The thread then has the arena's lock,
+ * for which others wait that have the init lock; so it takes none. Nobody
+ * changes what the child reads: to make an arena, or to end this one, they
+ * would need the other lock, or be the only thread.
  */
 static void before_fork(void)
 {
+	struct smi_arena *arena;
+	int code = errno;
+
+	if (smi_fault_is_dying()) {
+		smi_os_fork_begin();
+		return;
+	}
 	pthread_mutex_lock(&init_lock);
+	arena = atomic_load(&current);
+	if (arena != NULL && passes_on()) {
+		pthread_mutex_lock(&arena->lock);
+		smi_thread.holds = true;
+		smi_passing_begin(&passing, arena, smi_default_cache(),
+		                  !smi_thread.moves);
+	}
 	smi_os_fork_begin();
+	errno = code;
 }
 
 static void after_fork_in_parent(void)
 {
+	struct smi_arena *arena = atomic_load(&current);
+	int code = errno;
+
 	smi_os_fork_end();
+	if (smi_fault_is_dying())
+		return;
+	if (smi_thread.holds) {
+		smi_passing_wait(&passing, arena);
+		smi_thread.holds = false;
+		pthread_mutex_unlock(&arena->lock);
+	}
 	pthread_mutex_unlock(&init_lock);
+	errno = code;
 }
 
-/*
- * The reservation is not in the child. Nothing else may come to lie there: a
- * stale pointer has to fault, not to read what another mapping holds.
- */
+/* Make the copy in a child its own. -1 with errno and words. A thread that is
+ * dying has not brought the arena to rest. */
+static int adopt(struct smi_arena *arena, bool held)
+{
+	if (!held)
+		return smi_error_set(ENXIO, "fork: the arena was found damaged "
+		                     "in the parent, so the child's copy was "
+		                     "wiped");
+	if (smi_passing_adopt(&passing, arena, smi_default_cache()) != 0)
+		return -1;
+	pthread_mutex_unlock(&arena->lock);
+	return 0;
+}
+
+/* Note why there is no arena. */
+static void lose(void)
+{
+	lost.code = errno;
+	memcpy(lost.words, smi_error_words(), sizeof(lost.words));
+}
+
+/* Leave the arena behind: what is a copy of it is wiped, and its addresses are
+ * kept. */
+static void leave_behind(struct smi_arena *arena)
+{
+	smi_thread.arena = SMI_NO_CACHE;
+	atomic_store(&smi_default_number, SMI_NO_ARENA);
+	atomic_store(&current, NULL);
+	if (passes_on())
+		smi_arena_abandon(arena);
+	smi_inherited_add(made.reservation, made.bytes,
+	                  made.plan.fork == SMI_FORK_WIPE);
+}
+
+static int make(const struct smi_arena_plan *plan, const char *call);
+
 static void after_fork_in_child(void)
 {
 	struct smi_arena *arena = atomic_load(&current);
+	bool held = smi_thread.holds;
+	int code = errno;
 
+	smi_thread.holds = false;
 	smi_fault_forked();
 	smi_os_fork_end();
 	pthread_mutex_init(&init_lock, NULL);
-	smi_thread.arena = SMI_NO_CACHE;
-	if (arena == NULL)
-		return;
-	atomic_store(&smi_default_number, SMI_NO_ARENA);
-	atomic_store(&current, NULL);
-	arena->next_inherited = inherited;
-	inherited = arena;
-	if (smi_pools_block(&arena->pools) != 0
-	    || smi_pools_block(&arena->guarded.pools) != 0)
-		smi_fault(NULL, "fork: the addresses of the parent's pools "
-		          "could not be kept inaccessible in the child "
-		          "(errno %d)", errno);
+	if (arena != NULL && passes_on()) {
+		if (adopt(arena, held) != 0) {
+			lose();
+			leave_behind(arena);
+		}
+		if (held)
+			smi_passing_end(&passing);
+	} else if (arena != NULL) {
+		leave_behind(arena);
+		if (made.plan.fork == SMI_FORK_WIPE
+		    && make(&made.plan, "fork") != 0)
+			lose();
+	}
+	errno = code;
+}
+
+int smi_default_lost(const char **words)
+{
+	*words = lost.words;
+	return lost.code;
 }
 
 /*
@@ -133,10 +229,27 @@ __attribute__((constructor)) static void hook(void)
 
 /* ---- Making and ending -------------------------------------------------- */
 
+/* Make and publish the arena, under the init lock. */
+static int make(const struct smi_arena_plan *plan, const char *call)
+{
+	struct smi_arena *arena = smi_arena_create(plan, call);
+
+	if (arena == NULL)
+		return -1;
+	made.reservation = arena->pools.reservation;
+	made.bytes = arena->pools.mapped_bytes;
+	made.plan = *plan;
+	lost.code = 0;
+	atomic_store(&current, arena);
+	/* Should they ever come round. */
+	if (++last_number == SMI_NO_CACHE)
+		last_number = SMI_NO_ARENA + 1;
+	atomic_store(&smi_default_number, last_number);
+	return 0;
+}
+
 static int init_locked(const struct smi_arena_plan *plan, const char *call)
 {
-	struct smi_arena *arena;
-
 	if (atomic_load(&current) != NULL)
 		return smi_error_set(EALREADY, "%s: there is an arena already, "
 		                     "and it is unchanged", call);
@@ -144,15 +257,7 @@ static int init_locked(const struct smi_arena_plan *plan, const char *call)
 		return smi_error_set(ENOMEM, "%s: there was no memory for the "
 		                     "fork handlers when the library was "
 		                     "loaded", call);
-	arena = smi_arena_create(plan, call);
-	if (arena == NULL)
-		return -1;
-	atomic_store(&current, arena);
-	/* Should they ever come round. */
-	if (++last_number == SMI_NO_CACHE)
-		last_number = SMI_NO_ARENA + 1;
-	atomic_store(&smi_default_number, last_number);
-	return 0;
+	return make(plan, call);
 }
 
 int smi_default_init(const struct smi_arena_plan *plan, const char *call)
@@ -190,7 +295,8 @@ struct smi_arena *smi_default_enter_quietly(void)
 
 	if (arena == NULL || smi_fault_is_dying())
 		return NULL;
-	pthread_mutex_lock(&arena->lock);
+	if (!smi_thread.holds)
+		pthread_mutex_lock(&arena->lock);
 	if (!smi_default_has_cache())
 		attach_thread(arena);
 	return arena;
@@ -200,7 +306,9 @@ static const char *why_closed(void)
 {
 	if (smi_fault_is_dying())
 		return dying_words;
-	if (inherited != NULL)
+	if (lost.code != 0)
+		return lost.words;
+	if (smi_inherited_any())
 		return "the arena is the parent's: call secmalloc_init() in "
 		       "the child for one of its own";
 	return "there is no arena: call secmalloc_init() first";
@@ -222,21 +330,13 @@ const struct smi_arena *smi_default_peek(void)
 
 void smi_default_leave(struct smi_arena *arena)
 {
-	pthread_mutex_unlock(&arena->lock);
-}
-
-static bool touches_inherited(const void *at, size_t bytes)
-{
-	for (const struct smi_arena *a = inherited; a != NULL;
-	     a = a->next_inherited)
-		if (smi_arena_touches(a, at, bytes))
-			return true;
-	return false;
+	if (!smi_thread.holds)
+		pthread_mutex_unlock(&arena->lock);
 }
 
 bool smi_default_is_inherited(const void *ptr)
 {
-	return touches_inherited(ptr, 1);
+	return smi_inherited_touches(ptr, 1);
 }
 
 bool smi_default_touches(const void *at, size_t bytes)
@@ -244,5 +344,5 @@ bool smi_default_touches(const void *at, size_t bytes)
 	const struct smi_arena *arena = smi_default_peek();
 
 	return (arena != NULL && smi_arena_touches(arena, at, bytes))
-	       || touches_inherited(at, bytes);
+	       || smi_inherited_touches(at, bytes);
 }

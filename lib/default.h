@@ -37,6 +37,8 @@ struct smi_thread {
 	unsigned arena;          /* the number of the arena that it is of, or
 	                            SMI_NO_CACHE */
 	bool ended;              /* its destructors run: no cache any more */
+	bool moves;              /* it forks, and the arena goes with it */
+	bool holds;              /* it forks, and has the arena's lock */
 };
 extern _Thread_local struct smi_thread smi_thread SMI_TLS_MODEL;
 
@@ -80,6 +82,10 @@ struct smi_arena *smi_default_enter_quietly(void);
 const struct smi_arena *smi_default_peek(void);
 
 void smi_default_leave(struct smi_arena *arena);
+
+/* In a child: the errno for which it has not got the arena that it should have,
+ * and the words; or 0. */
+int smi_default_lost(const char **words);
 
 /* Whether ptr is of an arena that was left behind in a parent. */
 bool smi_default_is_inherited(const void *ptr);

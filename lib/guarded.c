@@ -246,9 +246,9 @@ void smi_guarded_give(struct smi_guarded *guarded, uint32_t cell)
 	set_free(guarded, cell, size);
 }
 
-/* ---- The end, and audits ------------------------------------------------- */
+/* ---- The end, forks, and audits ------------------------------------------ */
 
-void smi_guarded_end(struct smi_guarded *guarded)
+void smi_guarded_wipe(struct smi_guarded *guarded)
 {
 	for (uint32_t i = smi_pools_next(&guarded->pools, SMI_NONE);
 	     i != SMI_NONE; i = smi_pools_next(&guarded->pools, i))
@@ -256,7 +256,19 @@ void smi_guarded_end(struct smi_guarded *guarded)
 		    && smi_guarded_force(guarded, i, SMI_READWRITE) == 0)
 			smi_wipe(cell_start(guarded, i),
 			         cell_bytes(guarded, i));
-	smi_pools_release(&guarded->pools);
+}
+
+int smi_guarded_own(struct smi_guarded *guarded)
+{
+	for (uint32_t i = smi_pools_next(&guarded->pools, SMI_NONE);
+	     i != SMI_NONE; i = smi_pools_next(&guarded->pools, i))
+		if (smi_guarded_force(guarded, i, SMI_READWRITE) != 0
+		    || smi_pools_own_one(&guarded->pools, i) != 0
+		    || smi_guarded_force(guarded, i,
+		                         smi_cell_wanted(&guarded->cells[i]))
+		               != 0)
+			return -1;
+	return 0;
 }
 
 /* G1 for a list: its cells are free, and of its kind. Returns how many. */

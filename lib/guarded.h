@@ -62,8 +62,11 @@ size_t smi_guarded_cell_bytes(size_t size, size_t page_bytes);
 void smi_guarded_start(struct smi_guarded *guarded,
                        const struct smi_canary_key *key);
 
-/* Wipe and unmap everything. */
-void smi_guarded_end(struct smi_guarded *guarded);
+/* Wipe all that is not free, before smi_pools_release(). */
+void smi_guarded_wipe(struct smi_guarded *guarded);
+
+/* smi_pools_own_all() for cells, whatever their access. */
+int smi_guarded_own(struct smi_guarded *guarded);
 
 /* Lock a further cell, of so many bytes; it is free. False with errno as
  * smi_pools_lock(). */

@@ -49,9 +49,10 @@ static bool add_secret_remedy(struct smi_text *text, size_t wanted, int code)
 }
 
 static void add_remedy(struct smi_text *text,
-                       const struct smi_lock_limits *limits, size_t wanted,
-                       int code)
+                       const struct smi_lock_limits *limits,
+                       const struct smi_lock_shortage *s, int code)
 {
+	size_t wanted = s->bytes_wanted;
 	size_t kib = wanted / 1024 + (wanted % 1024 != 0);
 
 	if (add_secret_remedy(text, wanted, code))
@@ -62,11 +63,11 @@ static void add_remedy(struct smi_text *text,
 		             "@memlock madvise, and for secret memory "
 		             "memfd_secret ftruncate mremap)");
 	else if (limit_binds(limits, wanted))
-		smi_text_add(text, "call it while still root of the machine, "
-		             "or give "
-		             "LimitMEMLOCK=%zu (systemd), memlock %zu "
+		smi_text_add(text, "%s while still root of the machine, or "
+		             "give LimitMEMLOCK=%zu (systemd), memlock %zu "
 		             "(limits.conf) or --ulimit memlock=%zu "
-		             "(container)", wanted, kib, wanted);
+		             "(container)", s->copy ? "fork" : "call it",
+		             wanted, kib, wanted);
 	else if (!limits->privileged && limits->soft != SIZE_MAX)
 		smi_text_add(text, "the limit also counts what the process "
 		             "has locked elsewhere: raise it, or free memory "
@@ -90,6 +91,10 @@ void smi_limits_explain(const struct smi_lock_shortage *s)
 		smi_text_add(text, "no room for %zu bytes in %zu %s, and one "
 		             "more of %zu bytes could not be locked", s->size,
 		             s->pools_locked, s->what, s->pool_bytes);
+	else if (s->copy)
+		smi_text_add(text, "the child's copy of %zu pools (%zu bytes) "
+		             "could not be locked and was wiped",
+		             s->pools_locked, s->pool_bytes);
 	else
 		smi_text_add(text, "%zu of %zu %s of %zu bytes were locked",
 		             s->pools_locked, s->pools_wanted, s->what,
@@ -101,6 +106,6 @@ void smi_limits_explain(const struct smi_lock_shortage *s)
 	smi_text_add(text, "%s: ", limits.privileged
 	                                   ? "present"
 	                                   : "absent or of a user namespace");
-	add_remedy(text, &limits, s->bytes_wanted, code);
+	add_remedy(text, &limits, s, code);
 	errno = code;
 }

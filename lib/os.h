@@ -1,9 +1,9 @@
 /*
  * os.h - all that the library asks of the kernel
  *
- * One file per platform implements it. Addresses and lengths are whole pages,
- * unless a call says otherwise. A function that returns int gives 0, or -1 with
- * errno; no call fails with EINTR, and none is a cancellation point.
+ * The files of one platform implement it. Addresses and lengths are whole
+ * pages, unless a call says otherwise. A function that returns int gives 0, or
+ * -1 with errno; no call fails with EINTR, and none is a cancellation point.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -17,7 +17,8 @@ enum smi_advice {
 	SMI_ADVICE_DONTFORK,    /* not in children */
 	SMI_ADVICE_UNMERGEABLE, /* not shared with equal pages */
 	SMI_ADVICE_NOHUGEPAGE,  /* no huge pages, which blur locks and guards */
-	SMI_ADVICES
+	SMI_ADVICES,                   /* so many are given to reservations */
+	SMI_ADVICE_DOFORK = SMI_ADVICES /* in children again */
 };
 
 /* What may be locked, in bytes; SIZE_MAX is no limit. */
@@ -49,12 +50,15 @@ void smi_os_close(void *at, size_t bytes);
 /*
  * Replace a part of a reservation by zeroed memory that only this process can
  * read, and not even root through the kernel. It is locked and there by its
- * nature, in no core dump and in no child. On failure nothing has changed:
- * ENOTSUP (the kernel has none), EPERM (no right to lock, or a filter), ENOMEM
- * (limit, memory, mappings), EMFILE and ENFILE (it takes a descriptor for a
- * moment), EFBIG (the limit on the size of files).
+ * nature, and in no core dump. A child does not have it, or with `in_children`
+ * shares it, and is to make a copy of its own: the same with the bytes that are
+ * there. On failure nothing has changed: ENOTSUP (the kernel has none), EPERM
+ * (no right to lock, or a filter), ENOMEM (limit, memory, mappings), EMFILE and
+ * ENFILE (it takes a descriptor for a moment), EFBIG (the limit on the size of
+ * files).
  */
-int smi_os_open_secret(void *at, size_t bytes);
+int smi_os_open_secret(void *at, size_t bytes, bool in_children);
+int smi_os_copy_secret(void *at, size_t bytes, bool in_children);
 
 /* Call these round every fork(), the second in both processes: else the child
  * shares secret memory that is just being made. */
@@ -78,9 +82,10 @@ void smi_os_lock_limits(struct smi_lock_limits *limits);
 
 /*
  * Make addresses at which nothing is mapped inaccessible, so that nothing will
- * be. EEXIST if something is.
+ * be; or, with `zeros`, let them read as zero and not be written to. Parts can
+ * be opened. EEXIST if something is mapped there; ENOMEM.
  */
-int smi_os_block(void *at, size_t bytes);
+int smi_os_block(void *at, size_t bytes, bool zeros);
 
 /* Have these called round every fork() from now on. ENOMEM. */
 int smi_os_at_fork(void (*prepare)(void), void (*parent)(void),
@@ -102,6 +107,42 @@ int smi_os_mark_thread(void *mark);
  */
 int smi_os_barrier_prepare(void);
 int smi_os_barrier(void);
+
+/* ---- Processes (os_*_process.c) ----------------------------------------- */
+
+/*
+ * A gate, at which a parent waits for its child: both have the ends after a
+ * fork, and each makes one of the calls that follow, which close them. A child
+ * that dies opens it too. EMFILE, ENFILE, ENOMEM, or what a filter of system
+ * calls answers.
+ */
+#define SMI_GATE_MOST_BYTES ((size_t)1024)
+int smi_os_gate_make(int ends[2]);
+/* In the child: leave a message of that many bytes at most, at least one. */
+void smi_os_gate_open(int ends[2], const void *message, size_t bytes);
+/* In the parent: false if the child died without a message of that length. */
+bool smi_os_gate_wait(int ends[2], void *message, size_t bytes);
+/* There is no child. */
+void smi_os_gate_drop(int ends[2]);
+
+/* Threads of this process, or 0 if the system does not say. */
+size_t smi_os_threads(void);
+
+/* The child's id in the parent, 0 in the child, -1: EAGAIN, ENOMEM, ENOSYS. */
+int smi_os_fork(void);
+
+/* Wait until a child has ended. */
+void smi_os_reap(int child);
+
+/* End the process, without its exit handlers. */
+_Noreturn void smi_os_exit(int status);
+
+/*
+ * Leave the session; then, if asked to, go to the root directory and let the
+ * standard streams be /dev/null. -1 with errno, and *step says what failed.
+ */
+int smi_os_leave_session(bool change_directory, bool close_streams,
+                         const char **step);
 
 /* Wait a little for another thread, longer after the first few times. */
 void smi_os_pause(unsigned times);

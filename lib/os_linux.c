@@ -101,11 +101,12 @@ int smi_os_unlock(const void *at, size_t bytes)
 
 int smi_os_advise(const void *at, size_t bytes, enum smi_advice advice)
 {
-	static const int madvice[SMI_ADVICES] = {
+	static const int madvice[] = {
 		[SMI_ADVICE_DONTDUMP] = MADV_DONTDUMP,
 		[SMI_ADVICE_DONTFORK] = MADV_DONTFORK,
 		[SMI_ADVICE_UNMERGEABLE] = MADV_UNMERGEABLE,
 		[SMI_ADVICE_NOHUGEPAGE] = MADV_NOHUGEPAGE,
+		[SMI_ADVICE_DOFORK] = MADV_DOFORK,
 	};
 
 	if (madvise((void *)(uintptr_t)at, bytes, madvice[advice]) == 0)
@@ -197,9 +198,9 @@ void smi_os_lock_limits(struct smi_lock_limits *limits)
 	                     && is_initial_user_namespace();
 }
 
-int smi_os_block(void *at, size_t bytes)
+int smi_os_block(void *at, size_t bytes, bool zeros)
 {
-	void *got = mmap(at, bytes, PROT_NONE,
+	void *got = mmap(at, bytes, zeros ? PROT_READ : PROT_NONE,
 	                 RESERVE_FLAGS | MAP_FIXED_NOREPLACE, -1, 0);
 
 	if (got == at)

@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -24,8 +25,8 @@
 #endif
 
 /*
- * Held while there is a descriptor, or a mapping that a child would inherit:
- * the child would not have a copy, but the memory itself.
+ * Held while there is a descriptor, or a mapping that is not yet where it
+ * belongs: a child would not have a copy of it, but the memory itself.
  */
 static pthread_mutex_t forks = PTHREAD_MUTEX_INITIALIZER;
 
@@ -82,8 +83,7 @@ static int open_file(size_t bytes)
 	return -1;
 }
 
-/* Secret memory at any address, which a child does not inherit, or NULL. Its
- * pages are not there yet. */
+/* Secret memory at any address, or NULL. Its pages are not there yet. */
 static void *map_secret(size_t bytes)
 {
 	int fd = open_file(bytes), code;
@@ -95,28 +95,8 @@ static void *map_secret(size_t bytes)
 	code = errno;
 	/* Who has the descriptor has the memory. */
 	close(fd);
-	if (at != MAP_FAILED && madvise(at, bytes, MADV_DONTFORK) == 0)
-		return at;
-	if (at != MAP_FAILED) {
-		code = errno;
-		munmap(at, bytes);
-	}
 	errno = code;
-	return NULL;
-}
-
-/* The same apart from any fork, and with the thread's end put off. */
-static void *map_between_forks(size_t bytes)
-{
-	void *at;
-	int state;
-
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	pthread_mutex_lock(&forks);
-	at = map_secret(bytes);
-	pthread_mutex_unlock(&forks);
-	pthread_setcancelstate(state, NULL);
-	return at;
+	return at != MAP_FAILED ? at : NULL;
 }
 
 /* MAP_POPULATE and mlock() do nothing here. */
@@ -131,23 +111,52 @@ static void touch(volatile unsigned char *at, size_t bytes)
 /*
  * It is made elsewhere and moved when nothing can fail any more: where a
  * mapping is refused after the one that was there is gone, another thread's
- * could come to lie in the hole.
+ * could come to lie in the hole. `from` is what to copy, or NULL.
  */
-int smi_os_open_secret(void *at, size_t bytes)
+static int open_secret(void *at, size_t bytes, bool in_children,
+                       const void *from)
 {
-	void *made = map_between_forks(bytes);
+	void *made = map_secret(bytes);
 	int code;
 
-	if (made == NULL) {
-		errno = documented(errno);
+	if (made == NULL)
 		return -1;
+	if (in_children || madvise(made, bytes, MADV_DONTFORK) == 0) {
+		touch(made, bytes);
+		if (from != NULL)
+			memcpy(made, from, bytes);
+		if (mremap(made, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED,
+		           at) == at)
+			return 0;
 	}
-	touch(made, bytes);
-	if (mremap(made, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, at)
-	    == at)
-		return 0;
-	code = documented(errno);
+	code = errno;
 	munmap(made, bytes);
 	errno = code;
 	return -1;
+}
+
+/* The same apart from any fork, and with the thread's end put off. */
+static int open_between_forks(void *at, size_t bytes, bool in_children,
+                              const void *from)
+{
+	int state, result;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	pthread_mutex_lock(&forks);
+	result = open_secret(at, bytes, in_children, from);
+	if (result != 0)
+		errno = documented(errno);
+	pthread_mutex_unlock(&forks);
+	pthread_setcancelstate(state, NULL);
+	return result;
+}
+
+int smi_os_open_secret(void *at, size_t bytes, bool in_children)
+{
+	return open_between_forks(at, bytes, in_children, NULL);
+}
+
+int smi_os_copy_secret(void *at, size_t bytes, bool in_children)
+{
+	return open_between_forks(at, bytes, in_children, at);
 }

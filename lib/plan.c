@@ -16,6 +16,11 @@
 #define FLAGS (SECMALLOC_CHECK_WHOLE | SECMALLOC_NO_MEMBARRIER \
                | SECMALLOC_EXPLAIN_FAULTS)
 
+_Static_assert((unsigned)SMI_FORK_NONE == SECMALLOC_FORK_NONE
+               && (unsigned)SMI_FORK_KEEP == SECMALLOC_FORK_KEEP
+               && (unsigned)SMI_FORK_WIPE == SECMALLOC_FORK_WIPE,
+               "the public numbers are those of enum smi_fork");
+
 /* What is of no other field's business. */
 static int check_form(const struct secmalloc_config *c, const char *call)
 {
@@ -32,6 +37,10 @@ static int check_form(const struct secmalloc_config *c, const char *call)
 		return smi_error_set(EINVAL, "%s: backing is %zu, and must be "
 		                     "0 (LOCKED), 1 (SECRET) or 2 (AUTO)",
 		                     call, (size_t)c->backing);
+	if (c->fork > SECMALLOC_FORK_WIPE)
+		return smi_error_set(EINVAL, "%s: fork is %zu, and no policy "
+		                     "that this library knows", call,
+		                     (size_t)c->fork);
 	for (size_t i = 0; i < words; i++)
 		if (c->reserved[i] != 0)
 			return smi_error_set(EINVAL, "%s: reserved[%zu] is %zu "
@@ -116,6 +125,7 @@ int smi_plan_make(struct smi_arena_plan *plan,
 		.no_membarrier = (c->flags & SECMALLOC_NO_MEMBARRIER) != 0,
 		.secret = c->backing != SECMALLOC_BACKING_LOCKED,
 		.secret_is_wish = c->backing == SECMALLOC_BACKING_AUTO,
+		.fork = (enum smi_fork)c->fork,
 		.on_fault = c->on_fault,
 	};
 	if (plan->pool_is_default)

@@ -17,8 +17,9 @@
 static int advise_all(struct smi_pools *pools)
 {
 	for (unsigned advice = 0; advice < SMI_ADVICES; advice++) {
-		if (smi_os_advise(pools->reservation,
-		                  pools->geometry.reserve_bytes,
+		if (advice == SMI_ADVICE_DONTFORK && pools->in_children)
+			continue;
+		if (smi_os_advise(pools->reservation, pools->mapped_bytes,
 		                  (enum smi_advice)advice) == 0)
 			continue;
 		if (errno != ENOTSUP)
@@ -34,7 +35,7 @@ static int open_locked(const struct smi_pools *pools, void *at, size_t bytes)
 	int code;
 
 	if (pools->secret)
-		return smi_os_open_secret(at, bytes);
+		return smi_os_open_secret(at, bytes, pools->in_children);
 	if (smi_os_open(at, bytes) == 0 && smi_os_lock(at, bytes) == 0)
 		return 0;
 	code = errno;
@@ -43,23 +44,36 @@ static int open_locked(const struct smi_pools *pools, void *at, size_t bytes)
 	return -1;
 }
 
-int smi_pools_map(struct smi_pools *pools)
+static void start(struct smi_pools *pools, void *reservation)
 {
 	const struct smi_geometry *g = &pools->geometry;
-	int code;
 
+	pools->reservation = reservation;
+	pools->base = smi_round_up((uintptr_t)reservation,
+	                           smi_geometry_stride(g));
+	pools->start = pools->base + smi_geometry_pool_offset(g, 0);
 	pools->used = 0;
 	pools->strips_open = 0;
 	atomic_init(&pools->span, 0);
 	pools->count = 0;
 	pools->bytes = 0;
 	pools->advice_missing = 0;
-	pools->reservation = smi_os_reserve(g->reserve_bytes);
-	if (pools->reservation == NULL)
+}
+
+int smi_pools_map(struct smi_pools *pools, size_t more)
+{
+	void *reservation;
+	int code;
+
+	if (smi_add_overflows(pools->geometry.reserve_bytes, more,
+	                      &pools->mapped_bytes)) {
+		errno = ENOMEM;
 		return -1;
-	pools->base = smi_round_up((uintptr_t)pools->reservation,
-	                           smi_geometry_stride(g));
-	pools->start = pools->base + smi_geometry_pool_offset(g, 0);
+	}
+	reservation = smi_os_reserve(pools->mapped_bytes);
+	if (reservation == NULL)
+		return -1;
+	start(pools, reservation);
 	if (advise_all(pools) == 0)
 		return 0;
 	code = errno;
@@ -68,20 +82,51 @@ int smi_pools_map(struct smi_pools *pools)
 	return -1;
 }
 
+void smi_pools_map_behind(struct smi_pools *pools,
+                          const struct smi_pools *first)
+{
+	pools->mapped_bytes = 0;
+	start(pools, (unsigned char *)first->reservation
+	             + first->geometry.reserve_bytes);
+}
+
 int smi_pools_lock_key_page(struct smi_pools *pools)
 {
 	return open_locked(pools, smi_pools_key_page(pools),
 	                   pools->geometry.page_bytes);
 }
 
-void smi_pools_release(struct smi_pools *pools)
+static int own(const struct smi_pools *pools, void *at, size_t bytes)
 {
-	smi_os_release(pools->reservation, pools->geometry.reserve_bytes);
+	return pools->secret ? smi_os_copy_secret(at, bytes, pools->in_children)
+	                     : smi_os_lock(at, bytes);
 }
 
-int smi_pools_block(const struct smi_pools *pools)
+int smi_pools_own_key_page(const struct smi_pools *pools)
 {
-	return smi_os_block(pools->reservation, pools->geometry.reserve_bytes);
+	return own(pools, smi_pools_key_page(pools),
+	           pools->geometry.page_bytes);
+}
+
+int smi_pools_own_one(const struct smi_pools *pools, uint32_t pool)
+{
+	return own(pools, (void *)smi_pools_start(pools, pool),
+	           smi_pools_bytes(pools, pool));
+}
+
+int smi_pools_own_all(const struct smi_pools *pools)
+{
+	uint32_t pool = SMI_NONE;
+
+	while ((pool = smi_pools_next(pools, pool)) != SMI_NONE)
+		if (smi_pools_own_one(pools, pool) != 0)
+			return -1;
+	return 0;
+}
+
+void smi_pools_release(struct smi_pools *pools)
+{
+	smi_os_release(pools->reservation, pools->mapped_bytes);
 }
 
 void smi_pools_unmap(struct smi_pools *pools)
@@ -235,10 +280,8 @@ enum smi_pool_place smi_pools_find(const struct smi_pools *pools,
 bool smi_pools_touch(const struct smi_pools *pools, uintptr_t address,
                      size_t bytes)
 {
-	uintptr_t start = (uintptr_t)pools->reservation;
-
-	return address < start + pools->geometry.reserve_bytes
-	       && bytes > (start > address ? start - address : 0);
+	return smi_range_touches((uintptr_t)pools->reservation,
+	                         pools->geometry.reserve_bytes, address, bytes);
 }
 
 uint32_t smi_pools_next(const struct smi_pools *pools, uint32_t pool)

@@ -40,7 +40,8 @@ struct smi_strip {
 
 struct smi_pools {
 	struct smi_geometry geometry;
-	void *reservation;       /* geometry.reserve_bytes */
+	void *reservation;       /* geometry.reserve_bytes of it */
+	size_t mapped_bytes;     /* from there on; 0: they are another's */
 	uintptr_t base;          /* in it, aligned to the stride */
 	uintptr_t start;         /* of the first pool */
 	/* The bytes from there on in which pools lie. The one field that is
@@ -53,6 +54,7 @@ struct smi_pools {
 	unsigned advice_missing; /* bit n: enum smi_advice n */
 	bool secret;             /* locked memory is such that only this
 	                            process can read it; the caller's */
+	bool in_children;        /* children have a copy; the caller's */
 	struct smi_pool *table;  /* geometry.max_pools entries, the caller's */
 	struct smi_strip strips[SMI_STRIPS]; /* the caller's */
 	uint32_t strips_open;    /* strides whose parts of them are */
@@ -66,25 +68,35 @@ enum smi_pool_place {
 };
 
 /*
- * Reserve the addresses for pools->geometry and give them their advice. The
- * fields from secret on were set by the caller. On failure, with errno from
- * smi_os_reserve() or smi_os_advise(), nothing stays mapped.
+ * Reserve the addresses for pools->geometry, and `more` bytes for others behind
+ * them, and give all of it its advice. The fields from secret on were set by the
+ * caller. On failure, with errno from smi_os_reserve() or smi_os_advise(),
+ * nothing stays mapped.
  */
-int smi_pools_map(struct smi_pools *pools);
+int smi_pools_map(struct smi_pools *pools, size_t more);
 
-/* Unmap everything; or wipe it first, the key page too, if all that is locked
- * can be written. */
+/* Begin in what is reserved behind the pools of another. */
+void smi_pools_map_behind(struct smi_pools *pools,
+                          const struct smi_pools *first);
+
+/* Unmap all that smi_pools_map() has mapped; or wipe the pools and the key page
+ * first, which can be written. */
 void smi_pools_release(struct smi_pools *pools);
 void smi_pools_unmap(struct smi_pools *pools);
 
-/* In a child, where it is not mapped: keep its addresses inaccessible. -1 with
- * errno as smi_os_block(). */
-int smi_pools_block(const struct smi_pools *pools);
-
-/* The page that only the library's secrets live in, and locking it: -1 with
- * errno as smi_pools_map(). */
+/* The page that only the library's secrets live in, and locking it. -1 with
+ * errno as smi_os_open(), smi_os_lock() or smi_os_open_secret(). */
 void *smi_pools_key_page(const struct smi_pools *pools);
 int smi_pools_lock_key_page(struct smi_pools *pools);
+
+/*
+ * In a child, which has no locks, and which may share its pages with the parent:
+ * let it have pages of its own, with the same bytes, locked; the key page, a
+ * pool that can be written, and all of them. -1 with errno as above.
+ */
+int smi_pools_own_key_page(const struct smi_pools *pools);
+int smi_pools_own_one(const struct smi_pools *pools, uint32_t pool);
+int smi_pools_own_all(const struct smi_pools *pools);
 
 /*
  * Lock a further pool, of `bytes` or, if the lock limit leaves less room, of as

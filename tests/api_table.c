@@ -56,6 +56,7 @@ static void every_call_is_closed(void)
 	FAILS(secmalloc_usable_size(text), 0, ENXIO, "usable_size: ");
 	FAILS(secmalloc_stats(&stats), -1, ENXIO, "secmalloc_stats: ");
 	FAILS(secmalloc_audit(), -1, ENXIO, "secmalloc_audit: ");
+	FAILS(secmalloc_daemon(0, 0), -1, ENXIO, "secmalloc_daemon: ");
 	ck_assert_int_eq(secmalloc_owns(text), 0);
 	errno = 77;
 	secfree(NULL);
@@ -123,6 +124,8 @@ START_TEST(a_bad_field_is_named_with_its_value)
 	FAILS(secmalloc_init(&config), -1, EINVAL, "flags is 6");
 	config = (struct secmalloc_config){.backing = 3};
 	FAILS(secmalloc_init(&config), -1, EINVAL, "backing is 3");
+	config = (struct secmalloc_config){.fork = 3};
+	FAILS(secmalloc_init(&config), -1, EINVAL, "fork is 3");
 	config = (struct secmalloc_config){.pool_size = page + 1};
 	snprintf(want, sizeof(want), "pool_size is %zu", page + 1);
 	FAILS(secmalloc_init(&config), -1, EINVAL, want);

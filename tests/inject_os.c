@@ -12,75 +12,13 @@
 
 #include "backing.h"
 #include "hide.h"
+#include "inject.h"
 #include "proc.h"
 #include "tap.h"
 
 #include <errno.h>
 #include <secmalloc.h>
-#include <stdarg.h>
 #include <sys/mman.h>
-
-/* The call that is to fail, counted from 1; 0: none. */
-static int fail_at, calls, fail_with;
-static const char *failed;
-
-static bool fails_now(const char *name)
-{
-	if (fail_at == 0 || ++calls != fail_at)
-		return false;
-	failed = name;
-	errno = fail_with;
-	return true;
-}
-
-#define WRAP(type, name, parameters, arguments, result)                       \
-	type __real_##name parameters;                                        \
-	type __wrap_##name parameters;                                        \
-	type __wrap_##name parameters                                         \
-	{                                                                     \
-		return fails_now(#name) ? (result) : __real_##name arguments; \
-	}
-
-WRAP(void *, mmap, (void *at, size_t n, int prot, int flags, int fd, off_t off),
-     (at, n, prot, flags, fd, off), MAP_FAILED)
-WRAP(int, mprotect, (void *at, size_t n, int prot), (at, n, prot), -1)
-WRAP(int, mlock, (const void *at, size_t n), (at, n), -1)
-WRAP(ssize_t, getrandom, (void *at, size_t n, unsigned flags), (at, n, flags),
-     -1)
-
-WRAP(void *, mremap, (void *at, size_t n, size_t to, int flags, void *new),
-     (at, n, to, flags, new), MAP_FAILED)
-WRAP(int, ftruncate, (int fd, off_t n), (fd, n), -1)
-
-long __real_syscall(long number, ...);
-long __wrap_syscall(long number, ...);
-long __wrap_syscall(long number, ...)
-{
-	long arg[3];
-	va_list list;
-
-	va_start(list, number);
-	for (int i = 0; i < 3; i++)
-		arg[i] = va_arg(list, long);
-	va_end(list);
-	if (number == SYS_memfd_secret && fails_now("memfd_secret"))
-		return -1;
-	return __real_syscall(number, arg[0], arg[1], arg[2]);
-}
-
-/* Advice that the kernel does not know, or that fails. */
-static int unknown_advice = -1;
-
-int __real_madvise(void *at, size_t n, int advice);
-int __wrap_madvise(void *at, size_t n, int advice);
-int __wrap_madvise(void *at, size_t n, int advice)
-{
-	if (advice == unknown_advice) {
-		errno = EINVAL;
-		return -1;
-	}
-	return fails_now("madvise") ? -1 : __real_madvise(at, n, advice);
-}
 
 /* What is left in locked memory when it is unmapped. */
 static uintptr_t watched, watched_key, watched_cell;

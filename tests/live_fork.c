@@ -1,12 +1,14 @@
 /*
  * The child of a fork under the policy NONE: the pools are not there, a stale
  * pointer faults, every call is closed, and an arena of its own can be made.
+ * What is forked in order to exec costs nothing, and nothing is left of it.
  *
  * SPDX-License-Identifier: ISC
  */
 #include "config.h"
 
 #include "backing.h"
+#include "child.h"
 #include "hide.h"
 #include "proc.h"
 #include "tap.h"
@@ -14,26 +16,12 @@
 #include <errno.h>
 #include <pthread.h>
 #include <secmalloc.h>
+#include <fcntl.h>
 #include <signal.h>
+#include <spawn.h>
 #include <sys/mman.h>
-#include <sys/wait.h>
 
 static char *chunk, *plain;
-
-/* The exit status of a child that does something, or 128 + its signal. */
-static int in_child(int (*act)(void))
-{
-	int status = -1;
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		alarm(30);
-		_exit(act());
-	}
-	waitpid(pid, &status, 0);
-	return WIFSIGNALED(status) ? 128 + WTERMSIG(status)
-	                           : WEXITSTATUS(status);
-}
 
 static int read_plain(void)
 {
@@ -185,47 +173,121 @@ static void hook_first(void)
 __attribute__((section(".preinit_array"), used)) static void (*first)(void)
 	= hook_first;
 
+/* ---- Mappings, which are what a fork costs ------------------------------ */
+
+static size_t mappings_before;
+
+static int has_one_mapping_more(void)
+{
+	return proc_mappings() == mappings_before + 1;
+}
+
+static void children_have_no_metadata(void)
+{
+	struct secmalloc_config config = {.initial_pools = 1};
+
+	proc_mappings(); /* stdio has its buffers from now on */
+	mappings_before = proc_mappings();
+	secmalloc_init(&config);
+	secfree(secmalloc(100));
+	tap_ok(in_child(has_one_mapping_more) == 1,
+	       "a child has one mapping of the arena: an empty one");
+	secmalloc_fini();
+	config.initial_pools = 1024;
+	if (secmalloc_init(&config) != 0) {
+		tap_skip("64 MiB are few mappings", "they cannot be locked");
+		return;
+	}
+	tap_ok(proc_mappings() - mappings_before <= 20,
+	       "64 MiB are %zu mappings, which a fork looks at",
+	       proc_mappings() - mappings_before);
+	secmalloc_fini();
+}
+
+/* ---- To exec ------------------------------------------------------------ */
+
+/* The new program: nothing is locked, no descriptor came along. */
+static int look(void)
+{
+	int count = 0;
+
+	for (int fd = 3; fd < 64; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count == atoi(getenv("DESCRIPTORS"))
+	                       && proc_status_kb("VmLck") == 0
+	               ? 42
+	               : 1;
+}
+
+static char *look_args[] = {(char *)"live_fork", (char *)"look", NULL};
+static const char self[] = "/proc/self/exe";
+
+static int exec_look(void)
+{
+	execv(self, look_args);
+	return 2;
+}
+
+static int vfork_look(void)
+{
+	pid_t pid = vfork();
+
+	if (pid == 0) {
+		execv(self, look_args);
+		_exit(2);
+	}
+	return child_end(pid);
+}
+
+static int spawn_look(void)
+{
+	extern char **environ;
+	pid_t pid;
+
+	return posix_spawn(&pid, self, NULL, NULL, look_args, environ) != 0
+	               ? 3
+	               : child_end(pid);
+}
+
+static void exec_leaves_no_trace(unsigned policy, const char *name)
+{
+	struct secmalloc_config config = {.initial_pools = 2, .fork = policy};
+	size_t mappings;
+	long locked;
+	char text[20];
+	int count = 0, ends[3];
+
+	for (int fd = 3; fd < 64; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	snprintf(text, sizeof(text), "%d", count);
+	setenv("DESCRIPTORS", text, 1);
+	secmalloc_init(&config);
+	secfree(secmalloc(1));
+	mappings = proc_mappings();
+	locked = proc_status_kb("VmLck");
+	ends[0] = in_child(exec_look);
+	ends[1] = vfork_look();
+	ends[2] = spawn_look();
+	tap_ok(ends[0] == 42 && ends[1] == 42 && ends[2] == 42
+	       && proc_mappings() == mappings && locked == 2 * 64 + 4
+	       && proc_status_kb("VmLck") == locked && secmalloc_audit() == 0,
+	       "%s: fork and exec (%d), vfork (%d) and posix_spawn (%d) leave "
+	       "no trace", name, ends[0], ends[1], ends[2]);
+	secmalloc_fini();
+}
+
 static int nothing(void)
 {
 	return 0;
 }
 
-static _Atomic bool stop;
-
-static void *load(void *unused)
-{
-	while (!stop) {
-		void *p = secmalloc(100), *q = secmalloc(3000);
-
-		p = secrealloc(p, 5000);
-		secfree(q);
-		secfree(p);
-	}
-	return unused;
-}
-
-static void fork_under_load(void)
-{
-	pthread_t threads[4];
-	int good = 0;
-
-	for (int i = 0; i < 4; i++)
-		pthread_create(&threads[i], NULL, load, NULL);
-	for (int i = 0; i < 200; i++)
-		good += in_child(init_and_use) == 1;
-	stop = true;
-	for (int i = 0; i < 4; i++)
-		pthread_join(threads[i], NULL);
-	tap_ok(good == 200, "200 forks under load of 4 threads: %d children "
-	       "could make an arena and use it", good);
-	tap_ok(secmalloc_audit() == 0, "and the parent's arena is sound");
-}
-
-int main(void)
+int main(int argc, char **argv)
 {
 	struct secmalloc_config config = {.initial_pools = 2};
 
 	tap_needs_plain_build();
+	if (argc > 1 && strcmp(argv[1], "look") == 0)
+		return look();
 	pthread_atfork(make_while_forking, NULL, NULL);
 	make_in_fork = true;
 	tap_ok(in_child(init_and_use) == 1 && !make_in_fork,
@@ -259,6 +321,12 @@ int main(void)
 	grab = false;
 	tap_ok(strcmp(chunk, "locked secret") == 0 && secmalloc_audit() == 0
 	       && proc_has_flag(chunk, "lo"), "the parent is untouched");
-	fork_under_load();
+	secmalloc_fini();
+	children_have_no_metadata();
+	if (sysconf(_SC_PAGESIZE) == 4096) {
+		exec_leaves_no_trace(SECMALLOC_FORK_NONE, "NONE");
+		exec_leaves_no_trace(SECMALLOC_FORK_KEEP, "KEEP");
+		exec_leaves_no_trace(SECMALLOC_FORK_WIPE, "WIPE");
+	}
 	tap_done();
 }

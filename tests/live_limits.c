@@ -253,7 +253,7 @@ static bool larger_than_a_pool(void)
 	return stats.pools == 6 && secmalloc_audit() == 0;
 }
 
-/* Initial pools of the default size lie side by side, 64 between two guards;
+/* Initial pools of the default size lie side by side, 256 between two guards;
  * others are as they were asked for. */
 static bool initial_pools_are_joined(void)
 {
@@ -282,8 +282,8 @@ static bool initial_pools_are_joined(void)
 	apart = proc_mappings() - without;
 	tap_note("%zu mappings, and %zu with a guard after each", joined,
 	         apart);
-	/* Two ranges, each with its guard, instead of 100. */
-	return apart - joined == 2 * (100 - 2);
+	/* One range with its guard, instead of 100. */
+	return apart - joined == 2 * (100 - 1);
 }
 
 /* A range that is too large takes what is left, if that is enough. */

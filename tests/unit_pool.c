@@ -29,7 +29,7 @@ static void start(void)
 		pools.strips[i].at = smi_os_reserve((STRIDES + 1) * page);
 		ck_assert_ptr_nonnull(pools.strips[i].at);
 	}
-	ck_assert_int_eq(smi_pools_map(&pools), 0);
+	ck_assert_int_eq(smi_pools_map(&pools, 0), 0);
 	ck_assert_int_eq(smi_pools_lock_key_page(&pools), 0);
 }
 

@@ -1,0 +1,57 @@
+/*
+ * child.h - what is done in a child, and as whom
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef TESTS_CHILD_H
+#define TESTS_CHILD_H
+
+#include <grp.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define NOBODY 65534
+#define KIB ((size_t)1024)
+
+/* What waitpid() says of a child: its exit status, or 128 + its signal. */
+static inline int child_end(pid_t pid)
+{
+	int status = -1;
+
+	waitpid(pid, &status, 0);
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status)
+	                           : WEXITSTATUS(status);
+}
+
+/* The end of a child that does something. */
+static inline int in_child(int (*act)(void))
+{
+	pid_t pid;
+
+	fflush(stdout);
+	pid = fork();
+	if (pid == 0) {
+		alarm(60);
+		_exit(act());
+	}
+	return child_end(pid);
+}
+
+/* May the process lock so much from now on, without a privilege? The hard limit
+ * of one that is ordinary already may be lower. */
+static inline bool child_be_ordinary(size_t lock_limit)
+{
+	struct rlimit limit = {lock_limit, lock_limit};
+
+	return setrlimit(RLIMIT_MEMLOCK, &limit) == 0
+	       && (geteuid() != 0
+	           || (setgroups(0, NULL) == 0
+	               && setresgid(NOBODY, NOBODY, NOBODY) == 0
+	               && setresuid(NOBODY, NOBODY, NOBODY) == 0));
+}
+
+#endif /* TESTS_CHILD_H */

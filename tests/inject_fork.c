@@ -1,0 +1,195 @@
+/*
+ * Each call that the library makes to the kernel for a fork fails once, in
+ * turn, in the child or in the parent: the child then has what it should, or
+ * nothing and words, or it dies; the parent is untouched.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "child.h"
+#include "hide.h"
+#include "inject.h"
+#include "proc.h"
+#include "tap.h"
+
+#include <secmalloc.h>
+#include <signal.h>
+#include <sys/prctl.h>
+
+WRAP(int, pipe2, (int ends[2], int flags), (ends, flags), -1)
+WRAP(pid_t, fork, (void), (), -1)
+WRAP(pid_t, setsid, (void), (), -1)
+WRAP(int, chdir, (const char *path), (path), -1)
+WRAP(int, dup2, (int from, int to), (from, to), -1)
+
+#define LOCKED_KB 132
+
+static struct secmalloc_config config = {
+	.initial_pools = 2, .max_pools = 2, .pool_size = 65536,
+};
+static char *chunk;
+
+/* How children ended. */
+enum { HAS_ALL = 1, HAS_NOTHING, IS_WRONG };
+
+static void start(void)
+{
+	if (secmalloc_init(&config) != 0)
+		tap_skip_all("2 pools cannot be locked");
+	chunk = hide(secstrdup("a secret"));
+}
+
+static bool is_untouched(void)
+{
+	char *more = secmalloc(3000);
+
+	secfree(more);
+	return more != NULL && strcmp(chunk, "a secret") == 0
+	       && proc_has_flag(chunk, "lo")
+	       && proc_status_kb("VmLck") == LOCKED_KB
+	       && secmalloc_audit() == 0;
+}
+
+static int is_closed(void)
+{
+	if (secmalloc(1) != NULL || errno != ENXIO
+	    || strstr(secmalloc_error(), "secmalloc: fork: ") == NULL
+	    || proc_has_flag(chunk, "wr") || proc_status_kb("VmLck") != 0)
+		return IS_WRONG;
+	secfree(chunk);
+	return HAS_NOTHING;
+}
+
+static int judge_keep(void)
+{
+	return secmalloc_owns(chunk) ? is_untouched() ? HAS_ALL : IS_WRONG
+	                             : is_closed();
+}
+
+static int judge_wipe(void)
+{
+	char *own = secmalloc(10);
+
+	if (own == NULL)
+		return chunk[0] == '\0' ? is_closed() : IS_WRONG;
+	return chunk[0] == '\0' && proc_has_flag(own, "lo")
+	                       && proc_status_kb("VmLck") == LOCKED_KB
+	               ? HAS_ALL
+	               : IS_WRONG;
+}
+
+static int judge_none(void)
+{
+	return secmalloc(1) == NULL && errno == ENXIO
+	                       && !proc_has_flag(chunk, "rd")
+	               ? HAS_ALL
+	               : IS_WRONG;
+}
+
+static int (*const judges[])(void) = {judge_none, judge_keep, judge_wipe};
+
+/* Fork with each call failing, in the children or in the parent. */
+static void fork_with_failures(unsigned policy, const char *name, bool children,
+                               int least)
+{
+	int *shared = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+	                   MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	int ends[200] = {0}, tries = 0, end = HAS_ALL;
+	bool good = true, reached;
+
+	config.fork = policy;
+	start();
+	fail_in = children ? -getpid() : getpid();
+	fail_with = ENOMEM;
+	do {
+		pid_t pid;
+
+		calls = 0;
+		failed = NULL;
+		*shared = 0;
+		fail_at = ++tries;
+		pid = __real_fork();
+		if (pid == 0) {
+			fail_at = 0;
+			*shared = failed != NULL;
+			_exit(judges[policy]());
+		}
+		fail_at = 0;
+		end = child_end(pid);
+		ends[end]++;
+		/* One that dies in a handler says nothing. */
+		reached = children ? *shared != 0 || end > 127
+		                   : failed != NULL;
+		good = good && is_untouched()
+		       && (end == HAS_ALL || end == HAS_NOTHING
+		           || end == 128 + SIGABRT);
+	} while (reached && tries < 100);
+	tap_ok(good && end == HAS_ALL && tries > least,
+	       "%s: of %d children in which a call fails %d have nothing and "
+	       "%d die; %s", name, tries - 1, ends[HAS_NOTHING],
+	       ends[128 + SIGABRT], "the parent is untouched");
+	secmalloc_fini();
+	munmap(shared, 4096);
+}
+
+/* ---- The daemon --------------------------------------------------------- */
+
+static int attempt;
+static bool fail_children;
+
+/* 0 to the test, from its parent, if there is a daemon. */
+static int go_into_the_background(void)
+{
+	start();
+	fail_in = fail_children ? -getpid() : getpid();
+	fail_at = attempt;
+	calls = 0;
+	failed = NULL;
+	errno = 0;
+	if (secmalloc_daemon(0, 0) == 0)
+		_exit(is_untouched() ? 0 : 5);
+	fail_at = 0;
+	/* ENOSYS: there were no random bytes. */
+	if ((errno != ENOMEM && errno != ENOSYS) || secmalloc_error()[0] == '\0'
+	    || waitpid(-1, NULL, 0) != -1 || errno != ECHILD)
+		return IS_WRONG;
+	/* Nothing is left of it: children have nothing, and it works. */
+	return is_untouched() && in_child(judge_none) == HAS_ALL ? HAS_NOTHING
+	                                                         : IS_WRONG;
+}
+
+static void daemon_with_failures(const char *where, int least)
+{
+	int end, orphan = 0, refused = 0;
+
+	config.fork = SECMALLOC_FORK_NONE;
+	for (attempt = 1; attempt < 100; attempt++) {
+		end = in_child(go_into_the_background);
+		if (end != HAS_NOTHING)
+			break;
+		refused++;
+	}
+	waitpid(-1, &orphan, 0);
+	tap_ok(end == 0 && orphan == 0 && refused >= least,
+	       "secmalloc_daemon fails whole if any of %d calls %s does (%d)",
+	       refused, where, end);
+}
+
+int main(void)
+{
+	tap_needs_plain_build();
+	if (sysconf(_SC_PAGESIZE) != 4096)
+		tap_skip_all("the figures are those of pages of 4 KiB");
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	tap_note("fatal lines are expected here");
+	fork_with_failures(SECMALLOC_FORK_NONE, "NONE", true, 1);
+	fork_with_failures(SECMALLOC_FORK_KEEP, "KEEP", true, 3);
+	fork_with_failures(SECMALLOC_FORK_WIPE, "WIPE", true, 10);
+	fork_with_failures(SECMALLOC_FORK_KEEP, "KEEP, and the parent", false,
+	                   1);
+	daemon_with_failures("in the parent", 3);
+	fail_children = true;
+	daemon_with_failures("in the child", 11);
+	tap_done();
+}

@@ -1,0 +1,400 @@
+/*
+ * secmalloc_daemon(): the chunks are in the child, locked, whatever the policy;
+ * or the call fails in the parent, which is untouched.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "child.h"
+#include "hide.h"
+#include "proc.h"
+#include "tap.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <secmalloc.h>
+#include <signal.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+
+#define POOLS 4
+#define LOCKED_KB (POOLS * 64 + 4)
+
+static struct secmalloc_config config = {
+	.initial_pools = POOLS, .max_pools = POOLS,
+};
+static char *chunk;
+
+/* What a daemon found out, in memory that it shares with the test. */
+static struct {
+	volatile bool done;
+	int result;
+	pid_t pid, session, group;
+	long locked_kb;
+	bool is_whole, has_flags, is_sound, own_child_has_it;
+	char directory[300], streams[3][100];
+	int descriptors;
+} *found;
+
+static bool start(void)
+{
+	if (secmalloc_init(&config) != 0)
+		return false;
+	chunk = hide(secstrdup("the daemon's secret"));
+	return true;
+}
+
+static bool is_whole(void)
+{
+	return strcmp(chunk, "the daemon's secret") == 0;
+}
+
+static bool is_untouched(void)
+{
+	return is_whole() && proc_has_flag(chunk, "lo")
+	       && proc_status_kb("VmLck") == LOCKED_KB
+	       && secmalloc_audit() == 0;
+}
+
+static int read_stale(void)
+{
+	return is_whole() ? 42 : 1;
+}
+
+/* The descriptors that are open. */
+static int count_descriptors(void)
+{
+	int count = 0;
+
+	for (int fd = 0; fd < 64; fd++)
+		count += fcntl(fd, F_GETFD) >= 0;
+	return count;
+}
+
+static void look(int result)
+{
+	static const char *const names[] = {
+		"/proc/self/fd/0", "/proc/self/fd/1", "/proc/self/fd/2"
+	};
+
+	found->result = result;
+	found->pid = getpid();
+	found->session = getsid(0);
+	found->group = getpgrp();
+	found->descriptors = count_descriptors();
+	found->locked_kb = proc_status_kb("VmLck");
+	found->is_whole = is_whole();
+	found->has_flags = proc_has_flag(chunk, "lo")
+	                   && proc_has_flag(chunk, "dd");
+	found->is_sound = secmalloc_audit() == 0;
+	found->own_child_has_it = in_child(read_stale) == 42;
+	if (getcwd(found->directory, sizeof(found->directory)) == NULL)
+		found->directory[0] = '\0';
+	for (int i = 0; i < 3; i++)
+		if (readlink(names[i], found->streams[i],
+		             sizeof(found->streams[i]) - 1) < 0)
+			found->streams[i][0] = '\0';
+	found->done = true;
+}
+
+/* ---- A daemon ----------------------------------------------------------- */
+
+static int no_directory, no_streams;
+
+static int launch(void)
+{
+	int result;
+
+	if (!start())
+		return 77;
+	result = secmalloc_daemon(no_directory, no_streams);
+	if (result != 0) {
+		tap_note("%s", secmalloc_error());
+		return 2;
+	}
+	look(result);
+	_exit(9);
+}
+
+/* The launcher's end. Orphans come to the test, which waits for them too. */
+static int launched(int (*act)(void))
+{
+	int end;
+
+	memset(found, 0, sizeof(*found));
+	end = in_child(act);
+	while (waitpid(-1, NULL, 0) > 0)
+		;
+	return end;
+}
+
+static bool all_null(void)
+{
+	for (int i = 0; i < 3; i++)
+		if (strcmp(found->streams[i], "/dev/null") != 0)
+			return false;
+	return true;
+}
+
+static bool is_at_home(void)
+{
+	return found->done && found->result == 0 && found->is_whole
+	       && found->has_flags && found->is_sound
+	       && found->locked_kb == LOCKED_KB
+	       && found->pid == found->session && found->pid == found->group;
+}
+
+static int launch_plainly(void)
+{
+	if (!start())
+		return 77;
+	if (daemon(1, 1) != 0)
+		return 2;
+	found->locked_kb = proc_status_kb("VmLck");
+	found->done = true;
+	found->is_whole = is_whole();
+	_exit(9);
+}
+
+static void every_policy(void)
+{
+	static const char *const names[] = {"NONE", "KEEP", "WIPE"};
+
+	launched(launch_plainly);
+	tap_ok(found->done && found->locked_kb == 0 && !found->is_whole,
+	       "control: after daemon(3) with NONE there is nothing");
+	for (unsigned i = 0; i < 3; i++) {
+		int end;
+
+		config.fork = i;
+		end = launched(launch);
+		tap_ok(end == 0 && is_at_home()
+		       && found->own_child_has_it == (i == SECMALLOC_FORK_KEEP),
+		       "%s: the chunks are in the daemon, locked, and its own "
+		       "children are treated as before (%d, VmLck %ld)",
+		       names[i], end, found->locked_kb);
+	}
+	config.fork = SECMALLOC_FORK_NONE;
+}
+
+static int without_streams(void)
+{
+	for (int fd = 0; fd < 64; fd++)
+		close(fd);
+	return launch();
+}
+
+static void as_daemon_does(void)
+{
+	char here[300];
+	bool same;
+	int before = count_descriptors();
+
+	launched(launch);
+	tap_ok(is_at_home() && strcmp(found->directory, "/") == 0 && all_null()
+	       && found->descriptors == before,
+	       "a session of its own, /, /dev/null, no descriptor too many");
+	no_directory = no_streams = 1;
+	launched(launch);
+	same = getcwd(here, sizeof(here)) != NULL
+	       && strcmp(here, found->directory) == 0;
+	tap_ok(is_at_home() && same && !all_null(),
+	       "nochdir and noclose leave directory and streams");
+	no_directory = no_streams = 0;
+	launched(without_streams);
+	tap_ok(is_at_home() && all_null() && found->descriptors == 3,
+	       "a process without open streams has them after it");
+}
+
+/* ---- It fails ----------------------------------------------------------- */
+
+/* The call fails with an errno and words, and nothing has changed. */
+static bool fails(int code, const char *words)
+{
+	int result;
+
+	errno = 0;
+	result = secmalloc_daemon(0, 0);
+	if (result == -1 && errno == code
+	    && strncmp(secmalloc_error(), "secmalloc_daemon: ", 18) == 0
+	    && strstr(secmalloc_error(), words) != NULL
+	    && waitpid(-1, NULL, 0) == -1 && errno == ECHILD)
+		return true;
+	tap_note("%d, errno %d: %s", result, errno, secmalloc_error());
+	return false;
+}
+
+static bool parent_goes_on(void)
+{
+	char *more = secmalloc(5000);
+
+	secfree(more);
+	return more != NULL && is_untouched()
+	       && (config.fork == SECMALLOC_FORK_NONE
+	                   ? in_child(read_stale) == 128 + SIGSEGV
+	                   : in_child(read_stale) == 1);
+}
+
+static int within_the_limit(void)
+{
+	if (!child_be_ordinary(LOCKED_KB * KIB))
+		return 77;
+	return launch();
+}
+
+static int beyond_the_limit(void)
+{
+	if (!start() || !child_be_ordinary(100 * KIB))
+		return 77;
+	return fails(ENOMEM, "LimitMEMLOCK=266240") && parent_goes_on();
+}
+
+static int wipe_beyond_the_limit(void)
+{
+	config.fork = SECMALLOC_FORK_WIPE;
+	return beyond_the_limit();
+}
+
+static int without_a_right(void)
+{
+	if (!start() || !child_be_ordinary(0))
+		return 77;
+	return fails(EPERM, "fork while still root") && parent_goes_on()
+	       && fails(EPERM, "RLIMIT_MEMLOCK is 0") && parent_goes_on();
+}
+
+static int without_an_arena(void)
+{
+	return fails(ENXIO, "secmalloc_init()") && start()
+	       && (secmalloc_fini(), true)
+	       && fails(ENXIO, "secmalloc_init()");
+}
+
+static int child_of_none(void)
+{
+	return fails(ENXIO, "the arena is the parent's");
+}
+
+static int in_a_forked_child(void)
+{
+	return start() ? in_child(child_of_none) : 77;
+}
+
+static void *wait_there(void *lock)
+{
+	pthread_mutex_lock(lock);
+	return NULL;
+}
+
+static int with_another_thread(void)
+{
+	pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+	pthread_t thread;
+	bool good;
+
+	if (!start())
+		return 77;
+	pthread_mutex_lock(&lock);
+	pthread_create(&thread, NULL, wait_there, &lock);
+	good = fails(ENOTSUP, "has 2 threads");
+	pthread_mutex_unlock(&lock);
+	pthread_join(thread, NULL);
+	return good && parent_goes_on();
+}
+
+static int without_descriptors(void)
+{
+	struct rlimit none, all;
+	bool good;
+
+	if (!start())
+		return 77;
+	getrlimit(RLIMIT_NOFILE, &all);
+	none = all;
+	none.rlim_cur = 0;
+	setrlimit(RLIMIT_NOFILE, &none);
+	good = fails(EMFILE, "no pipe");
+	setrlimit(RLIMIT_NOFILE, &all);
+	return good && parent_goes_on();
+}
+
+static int without_processes(void)
+{
+	struct rlimit none = {0, 0};
+
+	if (!start() || !child_be_ordinary(LOCKED_KB * KIB)
+	    || setrlimit(RLIMIT_NPROC, &none) != 0)
+		return 77;
+	return fails(EAGAIN, "fork() failed") && is_untouched();
+}
+
+/* The child is killed while the parent waits for it. */
+static bool die_in_child;
+static void die(void)
+{
+	if (die_in_child)
+		raise(SIGKILL);
+}
+
+static int child_dies(void)
+{
+	if (!start())
+		return 77;
+	die_in_child = true;
+	if (!fails(ECHILD, "died"))
+		return 2;
+	die_in_child = false;
+	return parent_goes_on();
+}
+
+static void try(const char *what, int (*act)(void))
+{
+	int end = launched(act);
+
+	if (end == 77)
+		tap_skip(what, "the limit cannot be set, or is too low");
+	else
+		tap_ok(end == 1, "%s (%d)", what, end);
+}
+
+int main(void)
+{
+	int end;
+
+	tap_needs_plain_build();
+	if (sysconf(_SC_PAGESIZE) != 4096)
+		tap_skip_all("the figures are those of pages of 4 KiB");
+	if (!start())
+		tap_skip_all("4 pools cannot be locked");
+	secmalloc_fini();
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	pthread_atfork(NULL, NULL, die);
+	found = mmap(NULL, sizeof(*found), PROT_READ | PROT_WRITE,
+	             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	every_policy();
+	as_daemon_does();
+	end = launched(within_the_limit);
+	if (end == 77)
+		tap_skip("an ordinary user", "the limit is too low");
+	else
+		tap_ok(end == 0 && is_at_home(), "an ordinary user, with a "
+		       "limit that is just enough");
+	if (geteuid() == 0) {
+		try("beyond the limit it fails, and the parent is untouched",
+		    beyond_the_limit);
+		try("the same with WIPE", wipe_beyond_the_limit);
+		try("with no right to lock, twice", without_a_right);
+	} else {
+		tap_skip("beyond the limit", "needs root, to lock more first");
+	}
+	config.fork = SECMALLOC_FORK_NONE;
+	try("without an arena", without_an_arena);
+	try("in a child that has none", in_a_forked_child);
+	try("with another thread", with_another_thread);
+	try("without a descriptor", without_descriptors);
+	try("without a process", without_processes);
+	try("when the child is killed", child_dies);
+	tap_done();
+}

@@ -1,0 +1,391 @@
+/*
+ * The child of a fork under the policy KEEP: it has a copy of its own, locked,
+ * or nothing at all and words that say so; the parent is untouched.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "child.h"
+#include "hide.h"
+#include "pattern.h"
+#include "proc.h"
+#include "tap.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <secmalloc.h>
+#include <signal.h>
+#include <sys/mman.h>
+
+#define POOLS 4
+#define LOCKED_KB (POOLS * 64 + 4)
+
+static const struct secmalloc_config keep = {
+	.initial_pools = POOLS, .max_pools = POOLS, .fork = SECMALLOC_FORK_KEEP,
+};
+static unsigned char *chunk, *big;
+static uint64_t seed;
+
+static bool start(void)
+{
+	if (secmalloc_init(&keep) != 0)
+		return false;
+	chunk = hide(secmalloc(PATTERN_BYTES));
+	big = hide(secmalloc(100000));
+	pattern_put(chunk, seed);
+	pattern_put(big + 99000, seed);
+	return true;
+}
+
+static bool is_whole(const unsigned char *bytes)
+{
+	return pattern_count(bytes, PATTERN_BYTES, seed) == 1;
+}
+
+/* Whether it is as it was, and locked. */
+static bool is_untouched(void)
+{
+	return is_whole(chunk) && is_whole(big + 99000)
+	       && proc_has_flag(chunk, "lo") && proc_has_flag(big, "lo")
+	       && proc_status_kb("VmLck") == LOCKED_KB
+	       && secmalloc_audit() == 0;
+}
+
+/* The pattern in all that this process can read and write. */
+static size_t count_everywhere(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	unsigned long start, end;
+	size_t count = 0;
+	char line[512], access[5];
+
+	while (maps != NULL && fgets(line, sizeof(line), maps) != NULL)
+		if (sscanf(line, "%lx-%lx %4s", &start, &end, access) == 3
+		    && access[0] == 'r' && access[1] == 'w'
+		    && strstr(line, "[stack]") == NULL)
+			count += pattern_count((unsigned char *)start,
+			                       end - start, seed);
+	if (maps != NULL)
+		fclose(maps);
+	return count;
+}
+
+/* ---- A child that may lock --------------------------------------------- */
+
+static int has_plain_copy(void)
+{
+	return proc_status_kb("VmLck") == 0 && !proc_has_flag(big, "lo")
+	       && is_whole(big) ? 1 : 0;
+}
+
+/* What becomes of memory that was simply locked. */
+static void lock_is_not_inherited(void)
+{
+	big = mmap(NULL, 65536, PROT_READ | PROT_WRITE,
+	           MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	pattern_put(big, seed);
+	if (mlock(big, 65536) != 0)
+		tap_skip_all("64 KiB cannot be locked");
+	tap_ok(proc_has_flag(big, "lo") && in_child(has_plain_copy) == 1,
+	       "control: a child has what was locked, and not the lock");
+	munmap(big, 65536);
+}
+
+static int nothing_but_look(void)
+{
+	return is_untouched() ? 1 : 0;
+}
+
+static int has_a_copy(void)
+{
+	struct secmalloc_stats stats;
+	void *more;
+
+	if (!is_untouched() || !proc_has_flag(chunk, "dd")
+	    || secmalloc_stats(&stats) != 0 || stats.chunks != 2
+	    || stats.locked_bytes != LOCKED_KB * KIB
+	    || count_everywhere() != 2)
+		return 2;
+	more = secmalloc(3000);
+	if (more == NULL || !proc_has_flag(more, "lo")
+	    || !secmalloc_owns(chunk) || in_child(nothing_but_look) != 1)
+		return 3;
+	chunk[0] ^= 1;
+	secfree(chunk);
+	big = secrealloc(big, 5000);
+	if (big == NULL || secmalloc_owns(chunk) || secmalloc_audit() != 0)
+		return 4;
+	secmalloc_fini();
+	return secmalloc(1) == NULL && errno == ENXIO
+	       && proc_status_kb("VmLck") == 0
+	       && strstr(secmalloc_error(), "secmalloc_init() first") != NULL;
+}
+
+static void copies_are_locked(void)
+{
+	if (!start()) {
+		tap_skip("the copy of a child", "%d pools cannot be locked",
+		         POOLS);
+		return;
+	}
+	tap_ok(in_child(has_a_copy) == 1,
+	       "a child has a locked copy, and so has a child of it");
+	tap_ok(is_untouched(), "the parent is untouched");
+	secmalloc_fini();
+}
+
+/* With a limit of the very bytes that it takes. */
+static int within_the_limit(void)
+{
+	if (!child_be_ordinary(LOCKED_KB * KIB) || !start())
+		return 77;
+	return in_child(has_a_copy) == 1 && is_untouched();
+}
+
+/* ---- A child that may not ---------------------------------------------- */
+
+static const char *const *wanted;
+
+static int read_stale(void)
+{
+	return ((volatile unsigned char *)big)[99000];
+}
+
+static int has_nothing(void)
+{
+	struct proc_mapping mapping;
+	void *got = secmalloc(1);
+
+	if (got != NULL || errno != ENXIO)
+		return 2;
+	for (const char *const *word = wanted; *word != NULL; word++)
+		if (strstr(secmalloc_error(), *word) == NULL) {
+			tap_note("no '%s' in: %s", *word, secmalloc_error());
+			return 3;
+		}
+	secfree(chunk);
+	if (secrealloc(chunk, 9) != NULL || errno != ENXIO
+	    || secmalloc_audit() == 0 || secmalloc_owns(chunk)
+	    || proc_status_kb("VmLck") != 0)
+		return 4;
+	if (!proc_mapping_of(big, &mapping)
+	    || strcmp(mapping.access, "---p") != 0 || count_everywhere() != 0)
+		return 5;
+	return in_child(read_stale) == 128 + SIGSEGV;
+}
+
+/* One of its own is small enough. */
+static int makes_its_own(void)
+{
+	struct secmalloc_config config = {.initial_pools = 1,
+	                                  .pool_size = 8 * KIB};
+	char *own;
+
+	if (has_nothing() != 1 || secmalloc_init(&config) != 0)
+		return 2;
+	own = secmalloc(10);
+	secfree(chunk);
+	return own != NULL && proc_has_flag(own, "lo")
+	       && secmalloc_audit() == 0 && secrealloc(chunk, 1) == NULL;
+}
+
+static int beyond_the_limit(void)
+{
+	static const char *const words[] = {
+		"secmalloc: fork: the child's copy of 4 pools (262144 bytes) "
+		"could not be locked and was wiped, 266240 bytes are wanted",
+		"RLIMIT_MEMLOCK is 131072 soft", "fork while still root",
+		"LimitMEMLOCK=266240", NULL
+	};
+
+	wanted = words;
+	if (!start() || !child_be_ordinary(128 * KIB))
+		return 77;
+	return in_child(makes_its_own) == 1 && is_untouched();
+}
+
+static int without_a_right(void)
+{
+	static const char *const words[] = {
+		"could not be locked and was wiped", "RLIMIT_MEMLOCK is 0 soft",
+		NULL
+	};
+
+	wanted = words;
+	if (!start() || !child_be_ordinary(0))
+		return 77;
+	return in_child(has_nothing) == 1 && is_untouched();
+}
+
+static int without_descriptors(void)
+{
+	static const char *const words[] = {
+		"fork: no pipe to the child", "errno 24", NULL
+	};
+	struct rlimit none = {4, 0}, all;
+	int result;
+
+	wanted = words;
+	getrlimit(RLIMIT_NOFILE, &all);
+	none.rlim_max = all.rlim_max;
+	if (!start())
+		return 77;
+	/* /proc is read with the fourth. */
+	while (dup(0) >= 0 && dup(0) < 3)
+		;
+	setrlimit(RLIMIT_NOFILE, &none);
+	for (int fd = 4; fd < 20; fd++)
+		close(fd);
+	close(3);
+	result = in_child(has_nothing);
+	setrlimit(RLIMIT_NOFILE, &all);
+	return result == 1 && is_untouched();
+}
+
+/* ---- Calls of other handlers, and of on_fault --------------------------- */
+
+static bool call_in_handlers, refused;
+
+static void use(void)
+{
+	void *small, *large;
+
+	if (!call_in_handlers)
+		return;
+	small = secmalloc(700);
+	large = secmalloc(20000);
+	refused |= small == NULL || large == NULL;
+	secfree(large);
+	secfree(small);
+}
+
+static void hook_first(void)
+{
+	pthread_atfork(use, use, NULL);
+}
+__attribute__((section(".preinit_array"), used)) static void (*first)(void)
+	= hook_first;
+
+static int handlers_may_call(void)
+{
+	int end;
+
+	if (!start())
+		return 77;
+	call_in_handlers = true;
+	end = in_child(nothing_but_look);
+	call_in_handlers = false;
+	return end == 1 && !refused && is_untouched();
+}
+
+static _Atomic int reported = -1;
+
+static void report(const char *line)
+{
+	(void)line;
+	reported = in_child(has_nothing);
+	_exit(reported);
+}
+
+static void *fork_on_and_on(void *unused)
+{
+	while (reported < 0)
+		in_child(nothing_but_look);
+	return unused;
+}
+
+/* The thread that dies has the arena's lock, and another one wants it, with the
+ * lock that goes before it. */
+static int on_fault_may_fork(void)
+{
+	static const char *const words[] = {
+		"fork: the arena was found damaged in the parent", NULL
+	};
+	struct secmalloc_config config = keep;
+	pthread_t thread;
+
+	wanted = words;
+	config.on_fault = report;
+	if (secmalloc_init(&config) != 0)
+		return 77;
+	chunk = hide(secmalloc(10));
+	big = hide(secmalloc(100000));
+	pattern_put(big, seed);
+	pthread_create(&thread, NULL, fork_on_and_on, NULL);
+	usleep(20000);
+	chunk[10] ^= 1;
+	secfree(chunk);
+	return 4;
+}
+
+/* ---- What the copy does differently ------------------------------------- */
+
+/* Where a new class's chunks come to lie, for the parent to read. */
+static uintptr_t *order;
+
+static int take_some(void)
+{
+	for (int i = 0; i < 16; i++)
+		order[i] = (uintptr_t)secmalloc(200);
+	return 1;
+}
+
+static void random_differs(void)
+{
+	uintptr_t seen[16];
+	bool served;
+
+	order = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
+	             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+	if (!start()) {
+		tap_skip("random order", "%d pools cannot be locked", POOLS);
+		return;
+	}
+	served = in_child(take_some) == 1 && order[0] != 0;
+	memcpy(seen, order, sizeof(seen));
+	served = served && in_child(take_some) == 1 && order[15] != 0;
+	tap_ok(served && memcmp(seen, order, sizeof(seen)) != 0,
+	       "two children take slots in different orders");
+	memcpy(seen, order, sizeof(seen));
+	take_some();
+	tap_ok(memcmp(seen, order, sizeof(seen)) != 0, "and so do they and "
+	       "the parent");
+	secmalloc_fini();
+}
+
+static void try(const char *what, int (*act)(void))
+{
+	int end = in_child(act);
+
+	if (end == 77)
+		tap_skip(what, "the limit cannot be set, or is too low");
+	else
+		tap_ok(end == 1, "%s (%d)", what, end);
+}
+
+int main(void)
+{
+	tap_needs_plain_build();
+	if (sysconf(_SC_PAGESIZE) != 4096)
+		tap_skip_all("the figures are those of pages of 4 KiB");
+	seed = (uint64_t)getpid() << 32 | (uint64_t)time(NULL);
+	lock_is_not_inherited();
+	copies_are_locked();
+	try("an ordinary user's child, with a limit that is just enough",
+	    within_the_limit);
+	if (geteuid() == 0) {
+		try("beyond the limit: wiped, inaccessible, closed with words; "
+		    "and the parent is untouched", beyond_the_limit);
+		try("with no right to lock: the same", without_a_right);
+	} else {
+		tap_skip("beyond the limit", "needs root, to lock more first");
+	}
+	try("without a descriptor for the pipe: the same", without_descriptors);
+	try("handlers that were there before may call", handlers_may_call);
+	tap_note("a fatal line is expected here");
+	try("on_fault may fork, while others do; its child has nothing",
+	    on_fault_may_fork);
+	random_differs();
+	tap_done();
+}
