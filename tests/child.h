@@ -6,6 +6,8 @@
 #ifndef TESTS_CHILD_H
 #define TESTS_CHILD_H
 
+#include "tap.h"
+
 #include <grp.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -52,6 +54,18 @@ static inline bool child_be_ordinary(size_t lock_limit)
 	           || (setgroups(0, NULL) == 0
 	               && setresgid(NOBODY, NOBODY, NOBODY) == 0
 	               && setresuid(NOBODY, NOBODY, NOBODY) == 0));
+}
+
+/* The result of a case that is 1 in a child if all is well, and 77 if it cannot
+ * be tried. */
+static inline void child_try(const char *what, int (*act)(void))
+{
+	int end = in_child(act);
+
+	if (end == 77)
+		tap_skip(what, "the limit cannot be set, or is too low");
+	else
+		tap_ok(end == 1, "%s (%d)", what, end);
 }
 
 #endif /* TESTS_CHILD_H */
