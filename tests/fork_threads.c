@@ -7,6 +7,7 @@
  */
 #include "config.h"
 
+#include "backing.h"
 #include "child.h"
 #include "hide.h"
 #include "tap.h"

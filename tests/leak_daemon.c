@@ -12,6 +12,7 @@
  */
 #include "config.h"
 
+#include "backing.h"
 #include "child.h"
 #include "hide.h"
 #include "proc.h"

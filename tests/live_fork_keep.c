@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include "backing.h"
 #include "child.h"
 #include "hide.h"
 #include "pattern.h"
