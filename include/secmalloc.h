@@ -79,6 +79,22 @@ extern "C" {
 #define SECMALLOC_NO_MEMBARRIER 0x2u
 
 /*
+ * A flag of struct secmalloc_config: keep the process from being dumped, and
+ * from being traced by others of its user. At the end of secmalloc_init() it
+ * sets PR_SET_DUMPABLE to 0, and RLIMIT_CORE, soft and hard, to 1: to the
+ * kernel that is too little for a core file, and says that no program which
+ * core_pattern pipes dumps to is to be started, which 0 does not say. A hard
+ * limit that is 0 already and cannot be raised is left, if core_pattern is not
+ * a pipe; if it is, the call fails. Children inherit the limit.
+ *
+ * A change of uid or gid sets the first to fs.suid_dumpable, which is mostly 0
+ * but may be 1 or 2, and execve() sets it to 1. So call prctl() again after the
+ * last change of them; secmalloc_verify() tells if that is needed.
+ * secmalloc_fini() undoes none of it.
+ */
+#define SECMALLOC_NODUMP 0x4u
+
+/*
  * How the arena is made. Every field may be zero, so that a structure cleared
  * with memset() or "= {0}" in which only initial_pools is set is a complete
  * configuration.
@@ -111,7 +127,8 @@ struct secmalloc_config {
 	 */
 	size_t pool_size;
 
-	/* SECMALLOC_CHECK_WHOLE, SECMALLOC_NO_MEMBARRIER, both, or 0. */
+	/* SECMALLOC_CHECK_WHOLE, SECMALLOC_NO_MEMBARRIER and SECMALLOC_NODUMP,
+	 * added up as wanted, or 0. */
 	unsigned flags;
 
 	/* The layout of this structure: 0. */
@@ -134,12 +151,13 @@ struct secmalloc_config {
  * read only during the call.
  *
  * Either everything that was asked for is locked, or the call fails as a whole
- * and nothing stays mapped. Limits, credentials and signal handlers are never
- * changed.
+ * and nothing stays mapped. Credentials and signal handlers are never changed,
+ * and limits only by SECMALLOC_NODUMP.
  *
  * EINVAL    a field of config is out of range; secmalloc_error() names it
  * EPERM     the process has no right to lock memory: RLIMIT_MEMLOCK is 0 and
- *           CAP_IPC_LOCK is absent
+ *           CAP_IPC_LOCK is absent; or SECMALLOC_NODUMP could not be done, and
+ *           dumpability and limits are what they were
  * ENOMEM    the lock limit, the address space or the memory is too small
  * EALREADY  there is an arena; it is unchanged. A library that finds this
  *           simply uses the arena that is there
@@ -318,6 +336,62 @@ SECMALLOC_API int secmalloc_stats(struct secmalloc_stats *stats);
  * ENXIO    no arena
  */
 SECMALLOC_API int secmalloc_audit(void);
+
+/* What secmalloc_verify() checks. */
+
+/* The pools and the canary key's page are locked and in memory. */
+#define SECMALLOC_VERIFY_LOCKED 0x1u
+
+/* They are left out of core dumps and of children, and are not merged with
+ * equal pages (SECMALLOC_ADVICE_DONTDUMP, _DONTFORK, _UNMERGEABLE). */
+#define SECMALLOC_VERIFY_ADVICE 0x2u
+
+/*
+ * Of each thread, the real, effective, saved and file system uid are one, and
+ * it is not 0; likewise the gid; group 0 is not among the supplementary groups;
+ * and neither CAP_SETUID nor CAP_SETGID is there to change that.
+ */
+#define SECMALLOC_VERIFY_IDS 0x4u
+
+/*
+ * No thread has a capability that is permitted, effective, inheritable or
+ * ambient. The bounding set is not looked at, as it gives nothing to a process
+ * that does not execute a privileged program.
+ */
+#define SECMALLOC_VERIFY_CAPABILITIES 0x8u
+
+/* PR_GET_DUMPABLE is 0: no core dump is made of the process, and others of its
+ * user cannot trace it. */
+#define SECMALLOC_VERIFY_DUMPABLE 0x10u
+
+/*
+ * RLIMIT_CORE stops core dumps: it is 1, or 0 where core_pattern is a file, and
+ * so is the hard limit, to which any process of the same user may raise it.
+ * Where core_pattern is a socket no limit does, and PR_GET_DUMPABLE must be 0.
+ */
+#define SECMALLOC_VERIFY_CORE 0x20u
+
+/*
+ * Have the kernel say whether the daemon and its arena are as they should be
+ * once privileges are given up: a daemon calls it then, and stops if it fails.
+ * `checks` is the sum of the bits above that are wanted, or 0 for all. 0: all
+ * is as it should be. Otherwise secmalloc_error() names what is not, each with
+ * its remedy; if that is too much for it, those that come first and how many
+ * more there are.
+ *
+ * It reads the smaps, task and core_pattern files of /proc, so the time that it
+ * takes grows with all memory of the process and with its threads. Threads that
+ * need the arena's lock wait for it. What it says is so at that moment: call it
+ * again after anything that may have changed it.
+ *
+ * EPERM    a check failed
+ * ENOTSUP  none failed, but one could not be made: there is no /proc, or it
+ *          cannot be read, or the kernel does not tell
+ * EINVAL   checks has unknown bits
+ * ENXIO    no arena, and SECMALLOC_VERIFY_LOCKED or _ADVICE were asked for; the
+ *          others need none
+ */
+SECMALLOC_API int secmalloc_verify(unsigned checks);
 
 /* ---- Memory that the caller owns ---------------------------------------- */
 

@@ -16,6 +16,7 @@
 #include "front.h"
 #include "os.h"
 #include "plan.h"
+#include "verify.h"
 #include "wipe.h"
 
 #include <errno.h>
@@ -213,6 +214,19 @@ int secmalloc_audit(void)
 	smi_error_set(EBADMSG, "%s: ", __func__);
 	smi_finding_words(&finding, smi_error_more());
 	return -1;
+}
+
+_Static_assert(SECMALLOC_VERIFY_LOCKED == SMI_VERIFY_LOCKED
+               && SECMALLOC_VERIFY_ADVICE == SMI_VERIFY_ADVICE
+               && SECMALLOC_VERIFY_IDS == SMI_VERIFY_IDS
+               && SECMALLOC_VERIFY_CAPABILITIES == SMI_VERIFY_CAPABILITIES
+               && SECMALLOC_VERIFY_DUMPABLE == SMI_VERIFY_DUMPABLE
+               && SECMALLOC_VERIFY_CORE == SMI_VERIFY_CORE,
+               "the public bits are those of verify.h");
+
+int secmalloc_verify(unsigned checks)
+{
+	return smi_verify(checks, __func__);
 }
 
 /* ---- Memory that the caller owns ---------------------------------------- */

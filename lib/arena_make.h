@@ -18,6 +18,7 @@ struct smi_arena_plan {
 	bool pool_is_default; /* less will do, where the lock limit is near */
 	bool check_whole;
 	bool no_membarrier;
+	bool no_dump;
 	void (*on_fault)(const char *line);
 };
 

@@ -43,6 +43,7 @@ struct smi_arena {
 	size_t metadata_bytes;
 	size_t initial_pools;
 	bool pool_is_default;
+	bool no_dump;         /* the process was made undumpable */
 	struct smi_arena *next_inherited; /* in a child: see default.c */
 	pthread_mutex_t lock;
 	struct smi_pools pools;

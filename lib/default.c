@@ -8,6 +8,7 @@
 #include "arena_cache.h"
 #include "error.h"
 #include "fault.h"
+#include "nodump.h"
 #include "os.h"
 
 #include <errno.h>
@@ -144,6 +145,13 @@ static int init_locked(const struct smi_arena_plan *plan, const char *call)
 	arena = smi_arena_create(plan, call);
 	if (arena == NULL)
 		return -1;
+	if (plan->no_dump && smi_nodump(call) != 0) {
+		int code = errno;
+
+		smi_arena_destroy(arena);
+		errno = code;
+		return -1;
+	}
 	atomic_store(&current, arena);
 	/* Should they ever come round. */
 	if (++last_number == SMI_NO_CACHE)

@@ -12,7 +12,8 @@
 #include <errno.h>
 #include <secmalloc.h>
 
-#define FLAGS (SECMALLOC_CHECK_WHOLE | SECMALLOC_NO_MEMBARRIER)
+#define FLAGS (SECMALLOC_CHECK_WHOLE | SECMALLOC_NO_MEMBARRIER \
+               | SECMALLOC_NODUMP)
 
 /* What is of no other field's business. */
 static int check_form(const struct secmalloc_config *c, const char *call)
@@ -83,6 +84,7 @@ int smi_plan_make(struct smi_arena_plan *plan,
 		.max_is_default = c->max_pools == 0,
 		.check_whole = (c->flags & SECMALLOC_CHECK_WHOLE) != 0,
 		.no_membarrier = (c->flags & SECMALLOC_NO_MEMBARRIER) != 0,
+		.no_dump = (c->flags & SECMALLOC_NODUMP) != 0,
 		.on_fault = c->on_fault,
 	};
 	if (plan->pool_is_default)

@@ -43,7 +43,8 @@ is_25_lines() {
 	test "$lines" -le 25
 }
 manual_is_there() {
-	for page in secmalloc.3 secmalloc_init.3 secmalloc_stats.3 secmalloc.7
+	for page in secmalloc.3 secmalloc_init.3 secmalloc_stats.3 \
+		secmalloc_verify.3 secmalloc.7
 	do
 		find "$prefix" -name "$page*" | grep -q . || return 1
 	done

@@ -42,6 +42,7 @@ munmap
 nanosleep
 open
 pause
+prctl
 pthread_key_create
 pthread_mutex_destroy
 pthread_mutex_init
@@ -55,8 +56,10 @@ pthread_setspecific
 pthread_sigmask
 read
 sched_yield
+setrlimit
 sigaddset
 sigemptyset
+strcmp
 strlen
 syscall
 sysconf
