@@ -141,8 +141,26 @@ struct secmalloc_config {
 	 */
 	void (*on_fault)(const char *line);
 
+	/*
+	 * Called when locked memory runs low: once the bytes of the pools that
+	 * no chunk's place and no thread's cache has are fewer than low_bytes,
+	 * with how many they are then. It is called once for each time that
+	 * they fall below, but not again before an eighth of the pools' bytes
+	 * more than low_bytes have been free, or all of them: so much the
+	 * caches may take and give back in a moment.
+	 *
+	 * The thread whose call found it calls on_low at the end of that call,
+	 * without any lock, and with errno and secmalloc_error() put back
+	 * after it. on_low may call the library, but for secmalloc_fini(), and
+	 * has to return; what it takes itself does not call it again. Two
+	 * threads may be in it at once, for two falls in a row. Both fields are
+	 * set, or neither.
+	 */
+	size_t low_bytes;
+	void (*on_low)(size_t free_bytes);
+
 	/* Room for later fields: zero. */
-	size_t reserved[10];
+	size_t reserved[8];
 };
 
 /*
@@ -316,7 +334,8 @@ struct secmalloc_stats {
 	uint64_t frees;            /* chunks freed since then, or moved from */
 	uint64_t failures;         /* allocations refused for want of room */
 	uint64_t advice_missing;   /* SECMALLOC_ADVICE_ bits */
-	uint64_t reserved[18];     /* zero */
+	uint64_t low_crossings;    /* how often on_low was called */
+	uint64_t reserved[17];     /* zero */
 };
 
 /*

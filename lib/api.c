@@ -194,6 +194,7 @@ int secmalloc_stats(struct secmalloc_stats *stats)
 		.frees = counts.frees,
 		.failures = counts.failures,
 		.advice_missing = arena->pools.advice_missing,
+		.low_crossings = arena->low_crossings,
 	};
 	smi_default_leave(arena);
 	return 0;

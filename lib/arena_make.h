@@ -20,6 +20,8 @@ struct smi_arena_plan {
 	bool no_membarrier;
 	bool no_dump;
 	void (*on_fault)(const char *line);
+	size_t low_bytes;     /* 0: there is no on_low */
+	void (*on_low)(size_t free_bytes);
 };
 
 /*

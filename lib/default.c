@@ -70,6 +70,7 @@ static void end_thread(void *mark)
 
 		pthread_mutex_lock(&arena->lock);
 		smi_arena_detach(arena, cache);
+		smi_arena_runs_low(arena, false);
 		pthread_mutex_unlock(&arena->lock);
 	}
 	smi_thread.arena = SMI_NO_CACHE;
@@ -220,9 +221,33 @@ struct smi_arena *smi_default_enter(const char *call)
 	return arena;
 }
 
+/* What the caller of the library sees of its own call is not on_low's. */
+static SMI_APART void call_on_low(void (*on_low)(size_t), size_t bytes)
+{
+	char words[SMI_ERROR_BYTES];
+	int code = errno;
+
+	smi_error_save(words);
+	smi_thread.in_on_low = true;
+	on_low(bytes);
+	smi_thread.in_on_low = false;
+	smi_error_restore(words);
+	errno = code;
+}
+
 void smi_default_leave(struct smi_arena *arena)
 {
+	void (*on_low)(size_t) = NULL;
+	size_t spare = 0;
+
+	if (arena->on_low != NULL
+	    && smi_arena_runs_low(arena, !smi_thread.in_on_low)) {
+		on_low = arena->on_low;
+		spare = smi_arena_spare_bytes(arena);
+	}
 	pthread_mutex_unlock(&arena->lock);
+	if (on_low != NULL)
+		call_on_low(on_low, spare);
 }
 
 static bool touches_inherited(const void *at, size_t bytes)

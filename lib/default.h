@@ -37,6 +37,7 @@ struct smi_thread {
 	unsigned arena;          /* the number of the arena that it is of, or
 	                            SMI_NO_CACHE */
 	bool ended;              /* its destructors run: no cache any more */
+	bool in_on_low;          /* it does not call that again meanwhile */
 };
 extern _Thread_local struct smi_thread smi_thread SMI_TLS_MODEL;
 
@@ -76,6 +77,7 @@ struct smi_arena *smi_default_enter(const char *call);
 /* The same without words or errno, for calls that cannot fail. */
 struct smi_arena *smi_default_enter_quietly(void);
 
+/* It calls on_low if the arena has run low. */
 void smi_default_leave(struct smi_arena *arena);
 
 /* Whether ptr is of an arena that was left behind in a parent. */

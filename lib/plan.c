@@ -35,6 +35,15 @@ static int check_form(const struct secmalloc_config *c, const char *call)
 	return 0;
 }
 
+static int check_low(const struct secmalloc_config *c, const char *call)
+{
+	if ((c->low_bytes == 0) == (c->on_low == NULL))
+		return 0;
+	return smi_error_set(EINVAL, "%s: low_bytes is %zu and on_low is %s: "
+	                     "set both, or neither", call, c->low_bytes,
+	                     c->on_low == NULL ? "NULL" : "set");
+}
+
 static int check_sizes(const struct smi_arena_plan *plan, const char *call)
 {
 	size_t page_bytes = smi_os_page_bytes();
@@ -74,7 +83,7 @@ int smi_plan_make(struct smi_arena_plan *plan,
 	const struct secmalloc_config *c = config != NULL ? config : &defaults;
 	size_t page_bytes = smi_os_page_bytes();
 
-	if (check_form(c, call) != 0)
+	if (check_form(c, call) != 0 || check_low(c, call) != 0)
 		return -1;
 	*plan = (struct smi_arena_plan){
 		.pool_bytes = c->pool_size,
@@ -86,6 +95,8 @@ int smi_plan_make(struct smi_arena_plan *plan,
 		.no_membarrier = (c->flags & SECMALLOC_NO_MEMBARRIER) != 0,
 		.no_dump = (c->flags & SECMALLOC_NODUMP) != 0,
 		.on_fault = c->on_fault,
+		.low_bytes = c->low_bytes,
+		.on_low = c->on_low,
 	};
 	if (plan->pool_is_default)
 		plan->pool_bytes = smi_geometry_default_pool(page_bytes);

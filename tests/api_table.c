@@ -103,6 +103,11 @@ END_TEST
 
 /* ---- Configuration ------------------------------------------------------ */
 
+static void ignore_low(size_t free_bytes)
+{
+	(void)free_bytes;
+}
+
 START_TEST(a_bad_field_is_named_with_its_value)
 {
 	struct secmalloc_config config = {0};
@@ -120,6 +125,12 @@ START_TEST(a_bad_field_is_named_with_its_value)
 	FAILS(secmalloc_init(&config), -1, EINVAL, "version is 1");
 	config = (struct secmalloc_config){.flags = 10};
 	FAILS(secmalloc_init(&config), -1, EINVAL, "flags is 10");
+	config = (struct secmalloc_config){.low_bytes = 7};
+	FAILS(secmalloc_init(&config), -1, EINVAL,
+	      "low_bytes is 7 and on_low is NULL: set both");
+	config = (struct secmalloc_config){.on_low = ignore_low};
+	FAILS(secmalloc_init(&config), -1, EINVAL,
+	      "low_bytes is 0 and on_low is set: set both");
 	config = (struct secmalloc_config){.pool_size = page + 1};
 	snprintf(want, sizeof(want), "pool_size is %zu", page + 1);
 	FAILS(secmalloc_init(&config), -1, EINVAL, want);
@@ -165,7 +176,8 @@ START_TEST(the_configuration_is_kept)
 	ck_assert_uint_eq(stats.pool_bytes, 8 * page);
 	ck_assert_uint_eq(stats.locked_bytes, 9 * page);
 	ck_assert_uint_eq(stats.free_bytes, 8 * page);
-	for (size_t i = 0; i < 18; i++)
+	ck_assert_uint_eq(stats.low_crossings, 0);
+	for (size_t i = 0; i < 17; i++)
 		ck_assert_uint_eq(stats.reserved[i], 0);
 	end();
 }

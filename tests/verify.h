@@ -1,49 +1,17 @@
 /*
- * verify.h - cases of secmalloc_verify(), each in a process of its own
+ * verify.h - what secmalloc_verify() says
  *
  * SPDX-License-Identifier: ISC
  */
 #ifndef TESTS_VERIFY_H
 #define TESTS_VERIFY_H
 
-#include "tap.h"
+#include "case.h"
 
 #include <errno.h>
 #include <grp.h>
-#include <secmalloc.h>
-#include <string.h>
-#include <sys/wait.h>
 
 #define NOBODY 65534
-#define CASE_SKIPPED 77
-
-/* A case that cannot be had here ends with this. */
-static inline _Noreturn void case_skip(void)
-{
-	_exit(CASE_SKIPPED);
-}
-
-/* Run a case in a child; it says whether all was as it should be. */
-static inline void try_case(const char *what, bool (*run)(void))
-{
-	int status = -1;
-	pid_t child;
-
-	fflush(stdout);
-	child = fork();
-	if (child == 0) {
-		bool good = run();
-
-		fflush(stdout);
-		_exit(good ? 0 : 1);
-	}
-	waitpid(child, &status, 0);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == CASE_SKIPPED)
-		tap_skip(what, "not possible here");
-	else
-		tap_ok(status == 0, "%s", what);
-}
-
 /* Whether it fails with an errno, and words that have `part` in them. */
 static inline bool fails(unsigned checks, int code, const char *part)
 {
@@ -63,11 +31,6 @@ static inline bool fails(unsigned checks, int code, const char *part)
 static inline bool finds(unsigned checks, const char *part)
 {
 	return fails(checks, EPERM, part);
-}
-
-static inline bool says(const char *part)
-{
-	return strstr(secmalloc_error(), part) != NULL;
 }
 
 /* Whether it succeeds, and leaves errno alone. */
