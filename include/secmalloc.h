@@ -79,6 +79,22 @@ extern "C" {
 #define SECMALLOC_NO_MEMBARRIER 0x2u
 
 /*
+ * A flag of struct secmalloc_config: keep the process from being dumped, and
+ * from being traced by others of its user. At the end of secmalloc_init() it
+ * sets PR_SET_DUMPABLE to 0, and RLIMIT_CORE, soft and hard, to 1: to the
+ * kernel that is too little for a core file, and says that no program which
+ * core_pattern pipes dumps to is to be started, which 0 does not say. A hard
+ * limit that is 0 already and cannot be raised is left, if core_pattern is not
+ * a pipe; if it is, the call fails. Children inherit the limit.
+ *
+ * A change of uid or gid sets the first to fs.suid_dumpable, which is mostly 0
+ * but may be 1 or 2, and execve() sets it to 1. So call prctl() again after the
+ * last change of them; secmalloc_verify() tells if that is needed.
+ * secmalloc_fini() undoes none of it.
+ */
+#define SECMALLOC_NODUMP 0x4u
+
+/*
  * A flag of struct secmalloc_config: from secmalloc_init() on, have a fault
  * that hits the library's addresses explained by a line on standard error, in
  * the words of secmalloc_explain(). It installs handlers for SIGSEGV and
@@ -195,8 +211,26 @@ struct secmalloc_config {
 	/* What the child of a fork() has: a SECMALLOC_FORK_ policy. */
 	unsigned fork;
 
+	/*
+	 * Called when locked memory runs low: once the bytes of the pools that
+	 * no chunk's place and no thread's cache has are fewer than low_bytes,
+	 * with how many they are then. It is called once for each time that
+	 * they fall below, but not again before an eighth of the pools' bytes
+	 * more than low_bytes have been free, or all of them: so much the
+	 * caches may take and give back in a moment.
+	 *
+	 * The thread whose call found it calls on_low at the end of that call,
+	 * without any lock, and with errno and secmalloc_error() put back
+	 * after it. on_low may call the library, but for secmalloc_fini(), and
+	 * has to return; what it takes itself does not call it again. Two
+	 * threads may be in it at once, for two falls in a row. Both fields are
+	 * set, or neither.
+	 */
+	size_t low_bytes;
+	void (*on_low)(size_t free_bytes);
+
 	/* Room for later fields: zero. */
-	size_t reserved[7];
+	size_t reserved[5];
 };
 
 /*
@@ -205,12 +239,14 @@ struct secmalloc_config {
  * read only during the call.
  *
  * Either everything that was asked for is locked, or the call fails as a whole
- * and nothing stays mapped. Limits, credentials and signal handlers are never
- * changed.
+ * and nothing stays mapped. Credentials and signal handlers are never changed,
+ * and limits only by SECMALLOC_NODUMP.
  *
  * EINVAL    a field of config is out of range; secmalloc_error() names it
  * EPERM     the process has no right to lock memory: RLIMIT_MEMLOCK is 0 and
- *           CAP_IPC_LOCK is absent; or a filter of system calls refuses one
+ *           CAP_IPC_LOCK is absent; or a filter of system calls refuses one;
+ *           or SECMALLOC_NODUMP could not be done, and dumpability and
+ *           limits are what they were
  * ENOMEM    the lock limit, the address space or the memory is too small
  * EALREADY  there is an arena; it is unchanged. A library that finds this
  *           simply uses the arena that is there
@@ -469,7 +505,8 @@ struct secmalloc_stats {
 	uint64_t guarded_free;     /* more that can be had without locking */
 	uint64_t guarded_bytes;    /* locked for guarded chunks, free or not */
 	uint64_t backing;          /* SECMALLOC_BACKING_LOCKED, or _SECRET */
-	uint64_t reserved[14];     /* zero */
+	uint64_t low_crossings;    /* how often on_low was called */
+	uint64_t reserved[13];     /* zero */
 };
 
 /*
@@ -504,6 +541,64 @@ SECMALLOC_API int secmalloc_audit(void);
  * EINVAL  buf is NULL or n is 0
  */
 SECMALLOC_API int secmalloc_explain(const void *addr, char *buf, size_t n);
+
+/* What secmalloc_verify() checks. */
+
+/* The pools, the guarded chunks and the page of the canary key are locked and
+ * in memory. */
+#define SECMALLOC_VERIFY_LOCKED 0x1u
+
+/* They are left out of core dumps and, but with SECMALLOC_FORK_KEEP, of
+ * children, and are not merged with equal pages (SECMALLOC_ADVICE_DONTDUMP,
+ * _DONTFORK, _UNMERGEABLE). */
+#define SECMALLOC_VERIFY_ADVICE 0x2u
+
+/*
+ * Of each thread, the real, effective, saved and file system uid are one, and
+ * it is not 0; likewise the gid; group 0 is not among the supplementary groups;
+ * and neither CAP_SETUID nor CAP_SETGID is there to change that.
+ */
+#define SECMALLOC_VERIFY_IDS 0x4u
+
+/*
+ * No thread has a capability that is permitted, effective, inheritable or
+ * ambient. The bounding set is not looked at, as it gives nothing to a process
+ * that does not execute a privileged program.
+ */
+#define SECMALLOC_VERIFY_CAPABILITIES 0x8u
+
+/* PR_GET_DUMPABLE is 0: no core dump is made of the process, and others of its
+ * user cannot trace it. */
+#define SECMALLOC_VERIFY_DUMPABLE 0x10u
+
+/*
+ * RLIMIT_CORE stops core dumps: it is 1, or 0 where core_pattern is a file, and
+ * so is the hard limit, to which any process of the same user may raise it.
+ * Where core_pattern is a socket no limit does, and PR_GET_DUMPABLE must be 0.
+ */
+#define SECMALLOC_VERIFY_CORE 0x20u
+
+/*
+ * Have the kernel say whether the daemon and its arena are as they should be
+ * once privileges are given up: a daemon calls it then, and stops if it fails.
+ * `checks` is the sum of the bits above that are wanted, or 0 for all. 0: all
+ * is as it should be. Otherwise secmalloc_error() names what is not, each with
+ * its remedy; if that is too much for it, those that come first and how many
+ * more there are.
+ *
+ * It reads the smaps, task and core_pattern files of /proc, so the time that it
+ * takes grows with all memory of the process and with its threads. Threads that
+ * need the arena's lock wait for it. What it says is so at that moment: call it
+ * again after anything that may have changed it.
+ *
+ * EPERM    a check failed
+ * ENOTSUP  none failed, but one could not be made: there is no /proc, or it
+ *          cannot be read, or the kernel does not tell
+ * EINVAL   checks has unknown bits
+ * ENXIO    no arena, and SECMALLOC_VERIFY_LOCKED or _ADVICE were asked for; the
+ *          others need none
+ */
+SECMALLOC_API int secmalloc_verify(unsigned checks);
 
 /* ---- Memory that the caller owns ---------------------------------------- */
 

@@ -19,6 +19,7 @@
 #include "front.h"
 #include "os.h"
 #include "plan.h"
+#include "verify.h"
 #include "wipe.h"
 
 #include <errno.h>
@@ -266,6 +267,7 @@ int secmalloc_stats(struct secmalloc_stats *stats)
 		.guarded_bytes = arena->guarded.pools.bytes,
 		.backing = arena->pools.secret ? SECMALLOC_BACKING_SECRET
 		                               : SECMALLOC_BACKING_LOCKED,
+		.low_crossings = arena->low_crossings,
 	};
 	smi_default_leave(arena);
 	return 0;
@@ -299,6 +301,19 @@ int secmalloc_explain(const void *addr, char *buf, size_t n)
 	if (!smi_crash_explain(addr, &text))
 		smi_text_add(&text, "not of this library");
 	return 0;
+}
+
+_Static_assert(SECMALLOC_VERIFY_LOCKED == SMI_VERIFY_LOCKED
+               && SECMALLOC_VERIFY_ADVICE == SMI_VERIFY_ADVICE
+               && SECMALLOC_VERIFY_IDS == SMI_VERIFY_IDS
+               && SECMALLOC_VERIFY_CAPABILITIES == SMI_VERIFY_CAPABILITIES
+               && SECMALLOC_VERIFY_DUMPABLE == SMI_VERIFY_DUMPABLE
+               && SECMALLOC_VERIFY_CORE == SMI_VERIFY_CORE,
+               "the public bits are those of verify.h");
+
+int secmalloc_verify(unsigned checks)
+{
+	return smi_verify(checks, __func__);
 }
 
 /* ---- Memory that the caller owns ---------------------------------------- */

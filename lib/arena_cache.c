@@ -7,8 +7,6 @@
 
 #include "spot.h"
 
-/* What all caches together may hold is so small a part of the pools. */
-#define CACHES_PART ((size_t)8)
 #define CACHE_MOST_BYTES ((size_t)256 * 1024)
 
 /* Take a counter of a cache that is the calling thread's, or stopped. */
@@ -48,7 +46,7 @@ static void restart(struct smi_arena *arena, struct smi_cache *cache,
 void smi_arena_tend(struct smi_arena *arena, struct smi_cache *cache,
                     const char *call)
 {
-	size_t share = arena->pools.bytes / CACHES_PART
+	size_t share = arena->pools.bytes / SMI_CACHES_PART
 	               / arena->caches.attached;
 
 	cache->share = share < CACHE_MOST_BYTES ? share : CACHE_MOST_BYTES;

@@ -301,6 +301,9 @@ static struct smi_arena *create(const struct smi_arena_plan *plan,
 	arena->on_fault = plan->on_fault;
 	arena->initial_pools = plan->initial_pools;
 	arena->pool_is_default = plan->pool_is_default;
+	arena->no_dump = plan->no_dump;
+	arena->low_bytes = plan->low_bytes;
+	arena->on_low = plan->on_low;
 	secrets = smi_pools_key_page(&arena->pools);
 	smi_runs_start(&arena->runs, &arena->pools);
 	smi_slabs_start(&arena->slabs, &arena->runs, secrets,

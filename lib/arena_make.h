@@ -27,7 +27,10 @@ struct smi_arena_plan {
 	bool secret_is_wish;  /* other locked memory will do, where there is
 	                         none of that */
 	enum smi_fork fork;
+	bool no_dump;
 	void (*on_fault)(const char *line);
+	size_t low_bytes;     /* 0: there is no on_low */
+	void (*on_low)(size_t free_bytes);
 };
 
 /*

@@ -61,6 +61,36 @@ bool smi_arena_owns(const struct smi_arena *arena, const void *ptr)
 	       || finding.kind == SMI_INNER;
 }
 
+size_t smi_arena_spare_bytes(const struct smi_arena *arena)
+{
+	return arena->pools.bytes - arena->slabs.taken_bytes;
+}
+
+/* From so many spare bytes on a fall below low_bytes is a new one. */
+static size_t high_bytes(const struct smi_arena *arena)
+{
+	size_t all = arena->pools.bytes, low = arena->low_bytes;
+
+	if (low >= all)
+		return low;
+	return all - low < all / SMI_CACHES_PART ? all
+	                                         : low + all / SMI_CACHES_PART;
+}
+
+bool smi_arena_runs_low(struct smi_arena *arena, bool may_call)
+{
+	size_t spare = smi_arena_spare_bytes(arena);
+
+	if (arena->is_low && spare >= high_bytes(arena))
+		arena->is_low = false;
+	if (arena->is_low || !may_call || spare >= arena->low_bytes
+	    || arena->pools.bytes == 0)
+		return false;
+	arena->is_low = true;
+	arena->low_crossings++;
+	return true;
+}
+
 size_t smi_arena_locked_bytes(const struct smi_arena *arena)
 {
 	return arena->pools.bytes + arena->guarded.pools.bytes

@@ -45,6 +45,11 @@ struct smi_arena {
 	size_t metadata_bytes;
 	size_t initial_pools;
 	bool pool_is_default;
+	bool no_dump;         /* the process was made undumpable */
+	size_t low_bytes;     /* 0: there is no on_low */
+	void (*on_low)(size_t free_bytes);
+	bool is_low;          /* it was called, and will not yet be again */
+	uint64_t low_crossings;
 	pthread_mutex_t lock;
 	struct smi_pools pools;
 	struct smi_runs runs;
@@ -69,6 +74,15 @@ bool smi_arena_size(const struct smi_arena *arena, const void *ptr,
 
 /* Whether ptr is inside a live chunk, or at the start of one. */
 bool smi_arena_owns(const struct smi_arena *arena, const void *ptr);
+
+/* What is in no chunk's place and in no cache. */
+size_t smi_arena_spare_bytes(const struct smi_arena *arena);
+
+/*
+ * Whether on_low is to be called, which then counts as done. If `may_call` is
+ * false it only looks whether there is so much again that it may be later.
+ */
+bool smi_arena_runs_low(struct smi_arena *arena, bool may_call);
 
 /* What the arena has locked: its pools, its guarded cells and its key page. */
 size_t smi_arena_locked_bytes(const struct smi_arena *arena);

@@ -20,6 +20,9 @@
 
 #define SMI_CACHES 128u
 
+/* What all caches together may hold is so small a part of the pools. */
+#define SMI_CACHES_PART ((size_t)8)
+
 struct smi_caches {
 	struct smi_cache *all; /* SMI_CACHES, set by the caller */
 	const struct smi_slabs *slabs;

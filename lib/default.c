@@ -10,6 +10,7 @@
 #include "error.h"
 #include "fault.h"
 #include "inherited.h"
+#include "nodump.h"
 #include "os.h"
 
 #include <errno.h>
@@ -86,6 +87,7 @@ static void end_thread(void *mark)
 
 		pthread_mutex_lock(&arena->lock);
 		smi_arena_detach(arena, cache);
+		smi_arena_runs_low(arena, false);
 		pthread_mutex_unlock(&arena->lock);
 	}
 	smi_thread.arena = SMI_NO_CACHE;
@@ -236,6 +238,13 @@ static int make(const struct smi_arena_plan *plan, const char *call)
 
 	if (arena == NULL)
 		return -1;
+	if (plan->no_dump && smi_nodump(call) != 0) {
+		int code = errno;
+
+		smi_arena_destroy(arena);
+		errno = code;
+		return -1;
+	}
 	made.reservation = arena->pools.reservation;
 	made.bytes = arena->pools.mapped_bytes;
 	made.plan = *plan;
@@ -328,10 +337,34 @@ const struct smi_arena *smi_default_peek(void)
 	return atomic_load_explicit(&current, memory_order_acquire);
 }
 
+/* What the caller of the library sees of its own call is not on_low's. */
+static SMI_APART void call_on_low(void (*on_low)(size_t), size_t bytes)
+{
+	char words[SMI_ERROR_BYTES];
+	int code = errno;
+
+	smi_error_save(words);
+	smi_thread.in_on_low = true;
+	on_low(bytes);
+	smi_thread.in_on_low = false;
+	smi_error_restore(words);
+	errno = code;
+}
+
 void smi_default_leave(struct smi_arena *arena)
 {
+	void (*on_low)(size_t) = NULL;
+	size_t spare = 0;
+
+	if (arena->on_low != NULL && !smi_thread.holds
+	    && smi_arena_runs_low(arena, !smi_thread.in_on_low)) {
+		on_low = arena->on_low;
+		spare = smi_arena_spare_bytes(arena);
+	}
 	if (!smi_thread.holds)
 		pthread_mutex_unlock(&arena->lock);
+	if (on_low != NULL)
+		call_on_low(on_low, spare);
 }
 
 bool smi_default_is_inherited(const void *ptr)

@@ -39,6 +39,7 @@ struct smi_thread {
 	bool ended;              /* its destructors run: no cache any more */
 	bool moves;              /* it forks, and the arena goes with it */
 	bool holds;              /* it forks, and has the arena's lock */
+	bool in_on_low;          /* it does not call that again meanwhile */
 };
 extern _Thread_local struct smi_thread smi_thread SMI_TLS_MODEL;
 
@@ -81,6 +82,7 @@ struct smi_arena *smi_default_enter_quietly(void);
 /* The arena as it is, without its lock, or NULL; for signal handlers. */
 const struct smi_arena *smi_default_peek(void);
 
+/* It calls on_low if the arena has run low. */
 void smi_default_leave(struct smi_arena *arena);
 
 /* In a child: the errno for which it has not got the arena that it should have,

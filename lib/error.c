@@ -6,6 +6,7 @@
 #include "error.h"
 
 #include <errno.h>
+#include <string.h>
 
 static _Thread_local char words[SMI_ERROR_BYTES];
 static _Thread_local struct smi_text text;
@@ -30,6 +31,16 @@ int smi_error_set(int code, const char *format, ...)
 struct smi_text *smi_error_more(void)
 {
 	return &text;
+}
+
+void smi_error_save(char *copy)
+{
+	memcpy(copy, words, sizeof(words));
+}
+
+void smi_error_restore(const char *copy)
+{
+	smi_text_add(smi_error_begin(), "%s", copy);
 }
 
 const char *smi_error_words(void)

@@ -24,6 +24,10 @@ struct smi_text *smi_error_begin(void);
 /* The thread's words, to be added to. */
 struct smi_text *smi_error_more(void);
 
+/* Copy the words, SMI_ERROR_BYTES of them, and set them back. */
+void smi_error_save(char *copy);
+void smi_error_restore(const char *copy);
+
 /* The thread's last words, "" if there are none. */
 const char *smi_error_words(void);
 

@@ -80,6 +80,20 @@ int smi_os_entropy(void *to, size_t bytes);
 
 void smi_os_lock_limits(struct smi_lock_limits *limits);
 
+/* The bytes that a core dump may have, SIZE_MAX is no limit. */
+struct smi_core_limits {
+	size_t soft, hard;
+};
+void smi_os_core_limits(struct smi_core_limits *limits);
+
+/* Set both to `bytes`. EPERM: the hard limit is lower. */
+int smi_os_limit_cores(size_t bytes);
+
+/* Whether the process may be dumped and traced: 0 no, 1 yes, 2 dumps go to
+ * root. -1 with errno. */
+int smi_os_dumpable(void);
+int smi_os_set_dumpable(bool dumpable);
+
 /*
  * Make addresses at which nothing is mapped inaccessible, so that nothing will
  * be; or, with `zeros`, let them read as zero and not be written to. Parts can

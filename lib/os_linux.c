@@ -15,6 +15,7 @@
 #include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
@@ -196,6 +197,32 @@ void smi_os_lock_limits(struct smi_lock_limits *limits)
 	limits->hard = limit_bytes(memlock.rlim_max);
 	limits->privileged = has_cap_ipc_lock()
 	                     && is_initial_user_namespace();
+}
+
+void smi_os_core_limits(struct smi_core_limits *limits)
+{
+	struct rlimit core = {RLIM_INFINITY, RLIM_INFINITY};
+
+	getrlimit(RLIMIT_CORE, &core);
+	limits->soft = limit_bytes(core.rlim_cur);
+	limits->hard = limit_bytes(core.rlim_max);
+}
+
+int smi_os_limit_cores(size_t bytes)
+{
+	struct rlimit core = {bytes, bytes};
+
+	return setrlimit(RLIMIT_CORE, &core);
+}
+
+int smi_os_dumpable(void)
+{
+	return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
+}
+
+int smi_os_set_dumpable(bool dumpable)
+{
+	return prctl(PR_SET_DUMPABLE, dumpable ? 1L : 0L, 0, 0, 0);
 }
 
 int smi_os_block(void *at, size_t bytes, bool zeros)

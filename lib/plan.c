@@ -14,7 +14,7 @@
 #include <secmalloc.h>
 
 #define FLAGS (SECMALLOC_CHECK_WHOLE | SECMALLOC_NO_MEMBARRIER \
-               | SECMALLOC_EXPLAIN_FAULTS)
+               | SECMALLOC_NODUMP | SECMALLOC_EXPLAIN_FAULTS)
 
 _Static_assert((unsigned)SMI_FORK_NONE == SECMALLOC_FORK_NONE
                && (unsigned)SMI_FORK_KEEP == SECMALLOC_FORK_KEEP
@@ -47,6 +47,15 @@ static int check_form(const struct secmalloc_config *c, const char *call)
 			                     "and must be 0", call, i,
 			                     c->reserved[i]);
 	return 0;
+}
+
+static int check_low(const struct secmalloc_config *c, const char *call)
+{
+	if ((c->low_bytes == 0) == (c->on_low == NULL))
+		return 0;
+	return smi_error_set(EINVAL, "%s: low_bytes is %zu and on_low is %s: "
+	                     "set both, or neither", call, c->low_bytes,
+	                     c->on_low == NULL ? "NULL" : "set");
 }
 
 static int check_sizes(const struct smi_arena_plan *plan, const char *call)
@@ -110,7 +119,7 @@ int smi_plan_make(struct smi_arena_plan *plan,
 	const struct secmalloc_config *c = config != NULL ? config : &defaults;
 	size_t page_bytes = smi_os_page_bytes();
 
-	if (check_form(c, call) != 0)
+	if (check_form(c, call) != 0 || check_low(c, call) != 0)
 		return -1;
 	*plan = (struct smi_arena_plan){
 		.pool_bytes = c->pool_size,
@@ -126,7 +135,10 @@ int smi_plan_make(struct smi_arena_plan *plan,
 		.secret = c->backing != SECMALLOC_BACKING_LOCKED,
 		.secret_is_wish = c->backing == SECMALLOC_BACKING_AUTO,
 		.fork = (enum smi_fork)c->fork,
+		.no_dump = (c->flags & SECMALLOC_NODUMP) != 0,
 		.on_fault = c->on_fault,
+		.low_bytes = c->low_bytes,
+		.on_low = c->on_low,
 	};
 	if (plan->pool_is_default)
 		plan->pool_bytes = smi_geometry_default_pool(page_bytes);

@@ -105,6 +105,11 @@ END_TEST
 
 /* ---- Configuration ------------------------------------------------------ */
 
+static void ignore_low(size_t free_bytes)
+{
+	(void)free_bytes;
+}
+
 START_TEST(a_bad_field_is_named_with_its_value)
 {
 	struct secmalloc_config config = {0};
@@ -120,12 +125,18 @@ START_TEST(a_bad_field_is_named_with_its_value)
 	}
 	config = (struct secmalloc_config){.version = 1};
 	FAILS(secmalloc_init(&config), -1, EINVAL, "version is 1");
-	config = (struct secmalloc_config){.flags = 6};
-	FAILS(secmalloc_init(&config), -1, EINVAL, "flags is 6");
+	config = (struct secmalloc_config){.flags = 18};
+	FAILS(secmalloc_init(&config), -1, EINVAL, "flags is 18");
 	config = (struct secmalloc_config){.backing = 3};
 	FAILS(secmalloc_init(&config), -1, EINVAL, "backing is 3");
 	config = (struct secmalloc_config){.fork = 3};
 	FAILS(secmalloc_init(&config), -1, EINVAL, "fork is 3");
+	config = (struct secmalloc_config){.low_bytes = 7};
+	FAILS(secmalloc_init(&config), -1, EINVAL,
+	      "low_bytes is 7 and on_low is NULL: set both");
+	config = (struct secmalloc_config){.on_low = ignore_low};
+	FAILS(secmalloc_init(&config), -1, EINVAL,
+	      "low_bytes is 0 and on_low is set: set both");
 	config = (struct secmalloc_config){.pool_size = page + 1};
 	snprintf(want, sizeof(want), "pool_size is %zu", page + 1);
 	FAILS(secmalloc_init(&config), -1, EINVAL, want);
@@ -171,6 +182,7 @@ START_TEST(the_configuration_is_kept)
 	ck_assert_uint_eq(stats.pool_bytes, 8 * page);
 	ck_assert_uint_eq(stats.locked_bytes, 9 * page);
 	ck_assert_uint_eq(stats.free_bytes, 8 * page);
+	ck_assert_uint_eq(stats.low_crossings, 0);
 	ck_assert_uint_eq(stats.backing, backing_is_secret()
 	                                         ? SECMALLOC_BACKING_SECRET
 	                                         : SECMALLOC_BACKING_LOCKED);

@@ -47,7 +47,7 @@ skip() {
 	echo "ok $tests - $1 # SKIP $2"
 }
 is_root() { [ "$(id -u)" -eq 0 ]; }
-# With sanitizers nothing is locked, so no limit binds.
+# With sanitizers nothing is locked.
 is_sanitized() { grep -q 'SECMALLOC_SANITIZED 1' "${bin%/*}/config.h"; }
 
 # ---- Running keyd -------------------------------------------------------
@@ -344,22 +344,24 @@ test_exhaustion() {
 	if [ "$(getconf PAGESIZE)" -ne 4096 ]; then
 		skip "a full arena" "the figures are for pages of 4 KiB"
 		return
-	elif is_sanitized; then
-		skip "a full arena" "sanitizers"
-		return
 	elif ! (ulimit -l 260) 2> /dev/null; then
 		skip "a full arena" "the lock limit is too low"
 		return
 	fi
 	start privileged 260 --key "$key" --socket "$sock" --timeout 1
 	client --misbehave stall --clients 12
-	! has_line "no room for a message" && good_client
+	! has_line "no room for a message" &&
+		! has_line "locked memory runs low" && good_client
 	result $? "4 pools hold the longest message of each of 12 clients"
 	stop
 	start privileged 68 --key "$key" --socket "$sock" --pools 1 --timeout 1
 	client --misbehave stall --clients 12
 	has_line "no room for a message: secmalloc: no room for 16000 bytes"
 	result $? "1 pool does not: a line with the library's words"
+	[ "$(grep -n 'locked memory runs low' "$log" | head -n 1 | cut -d : \
+		-f 1)" -lt "$(grep -n 'no room for a message' "$log" |
+		head -n 1 | cut -d : -f 1)" ]
+	result $? "... after a line that warned of it"
 	good_client --count 20
 	result $? "... and keyd goes on"
 	stop
@@ -388,15 +390,29 @@ test_drop() {
 	[ -z "$(status CapEff | tr -d 0)" ] && [ -z "$(status CapPrm |
 		tr -d 0)" ]
 	result $? "after the drop there are no capabilities"
+	has_line "keyd: verified: "
+	result $? "... as it has had verified before it serves"
+	limits=$(awk '/^Max core file size/ { print $5, $6 }' \
+		"/proc/$pid/limits")
+	[ "$limits" = "1 1" ] || [ "$limits" = "0 0" ]
+	result $? "the core limit is 1, or as low"
 	good_client --count 100 --clients 4
 	find_key "$pid"
-	found=$?
-	if is_sanitized; then
-		skip "the key is found, and in locked memory only" "sanitizers"
-	else
-		result "$found" "the key is found, and in locked memory only"
-	fi
+	result $? "the key is found, and in locked memory only"
 	stop
+
+	if [ "$groups" = groups ]; then
+		: > "$log"
+		timeout 10 setpriv --securebits=+no_setuid_fixup "$bin/keyd" \
+			--key "$key" --socket "$sock" 2> "$log"
+		[ $? -eq 1 ] && has_line "keyd: secmalloc_verify: " &&
+			has_line " are still permitted: drop them" &&
+			! has_line "keyd: ready"
+		result $? "capabilities that stay: its line, and the end"
+		rm -f "$sock"
+	else
+		skip "capabilities that stay" "no setpriv"
+	fi
 
 	mkfifo "$dir/wait"
 	# shellcheck disable=SC2016 # the inner shell's arguments
@@ -423,15 +439,13 @@ test_unprivileged() {
 	start unprivileged "" --key "$dir/theirs" --socket "$dir/run/user" &&
 		has_line "keyd: not root: running as UID "
 	result $? "not root: it runs, and says so"
+	has_line "keyd: verified: "
+	result $? "... and is verified"
 	timeout 20 "$bin/keyd-client" --socket "$dir/run/user" \
 		--pubkey "$pub" --count 20 > /dev/null
 	result $? "... and signs"
 	stop && [ ! -e "$dir/run/user" ]
 	result $? "... and removes its socket"
-	if is_sanitized; then
-		skip "not root, no right to lock" "sanitizers"
-		return
-	fi
 	if start unprivileged 0 --key "$dir/theirs" --socket "$dir/run/user"
 	then
 		stop
@@ -454,6 +468,14 @@ test_options
 test_key_files
 test_unreadable_key
 test_key_contents
+if is_sanitized; then
+	! start privileged "" --key "$key" --socket "$sock" &&
+		has_line "secmalloc_verify: the key page is not locked"
+	result $? "nothing is locked with sanitizers: its line, and the end"
+	skip "all that keyd does" "it does not serve when nothing is locked"
+	echo "1..$tests"
+	exit 0
+fi
 test_signing
 test_socket
 test_bad_clients
@@ -463,6 +485,9 @@ if is_root; then
 else
 	for what in "after the drop Uid, Gid and Groups are the user's" \
 		"after the drop there are no capabilities" \
+		"... as it has had verified before it serves" \
+		"the core limit is 1, or as low" \
+		"capabilities that stay: its line, and the end" \
 		"the key is found, and in locked memory only" \
 		"find-key finds a key in ordinary memory" \
 		"find-key says so if there is no key"; do

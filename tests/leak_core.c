@@ -6,6 +6,7 @@
 #include "config.h"
 
 #include "backing.h"
+#include "core_pattern.h"
 #include "hide.h"
 #include "pattern.h"
 #include "tap.h"
@@ -18,35 +19,18 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 
-#define CORE_PATTERN "/proc/sys/kernel/core_pattern"
 #define COPIES 50
 
 static char directory[] = "/tmp/secmalloc-core-XXXXXX";
-static char old_pattern[256];
-
-static bool write_pattern(const char *pattern)
-{
-	int fd = open(CORE_PATTERN, O_WRONLY);
-	bool ok = fd >= 0 && write(fd, pattern, strlen(pattern)) > 0;
-
-	if (fd >= 0)
-		close(fd);
-	return ok;
-}
 
 static bool redirect_cores(void)
 {
-	int fd = open(CORE_PATTERN, O_RDONLY);
 	char pattern[300];
-	ssize_t n = fd < 0 ? -1
-	                   : read(fd, old_pattern, sizeof(old_pattern) - 1);
 
-	if (fd >= 0)
-		close(fd);
-	if (n <= 0 || mkdtemp(directory) == NULL)
+	if (!core_pattern_take() || mkdtemp(directory) == NULL)
 		return false;
 	snprintf(pattern, sizeof(pattern), "%s/core", directory);
-	return write_pattern(pattern);
+	return core_pattern_set(pattern);
 }
 
 /* Die with the pattern in the arena and another in ordinary memory. */
@@ -111,7 +95,7 @@ int main(void)
 	if (pid == 0)
 		crash(secret, control);
 	waitpid(pid, &status, 0);
-	write_pattern(old_pattern);
+	core_pattern_put_back();
 	size = map_core(&data);
 	rmdir(directory);
 

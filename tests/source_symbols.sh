@@ -51,6 +51,7 @@ nanosleep
 open
 pause
 pipe2
+prctl
 pthread_key_create
 pthread_mutex_destroy
 pthread_mutex_init
@@ -67,8 +68,10 @@ read
 sched_yield
 sigaction
 setsid
+setrlimit
 sigaddset
 sigemptyset
+strcmp
 strlen
 syscall
 sysconf

@@ -1,0 +1,18 @@
+/*
+ * nodump.h - the one thing that changes the process: what SECMALLOC_NODUMP does
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef SMI_NODUMP_H
+#define SMI_NODUMP_H
+
+#include "base.h"
+
+/*
+ * Make the process undumpable, and its core limit one that stops dumps wherever
+ * they go: 1, soft and hard. A hard limit of 0 that cannot be raised stays,
+ * unless core_pattern is a pipe. -1 with EPERM and words: nothing changed.
+ */
+int smi_nodump(const char *call);
+
+#endif /* SMI_NODUMP_H */

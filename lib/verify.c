@@ -1,0 +1,61 @@
+/*
+ * verify.c - whether what was promised still holds, as the kernel sees it
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "verify.h"
+
+#include "default.h"
+#include "error.h"
+#include "verify_pools.h"
+#include "verify_process.h"
+
+#include <errno.h>
+
+static void verify_process(unsigned checks, bool no_dump,
+                           struct smi_verdict *verdict)
+{
+	bool ids = (checks & SMI_VERIFY_IDS) != 0;
+	bool capabilities = (checks & SMI_VERIFY_CAPABILITIES) != 0;
+
+	if (ids || capabilities)
+		smi_verify_threads(ids, capabilities, verdict);
+	if ((checks & SMI_VERIFY_DUMPABLE) != 0)
+		smi_verify_dumpable(no_dump, verdict);
+	if ((checks & SMI_VERIFY_CORE) != 0)
+		smi_verify_core_limit(verdict);
+}
+
+int smi_verify(unsigned checks, const char *call)
+{
+	struct smi_verdict verdict;
+	struct smi_arena *arena;
+	bool no_dump = false;
+	int code = errno;
+
+	if ((checks & ~SMI_VERIFY_ALL) != 0)
+		return smi_error_set(EINVAL, "%s: checks is %zu, which has "
+		                     "bits that this library does not know",
+		                     call, (size_t)checks);
+	if (checks == 0)
+		checks = SMI_VERIFY_ALL;
+	arena = (checks & SMI_VERIFY_POOLS) != 0 ? smi_default_enter(call)
+	                                         : smi_default_enter_quietly();
+	if (arena == NULL && (checks & SMI_VERIFY_POOLS) != 0)
+		return -1;
+	smi_verdict_start(&verdict, call);
+	if (arena != NULL) {
+		no_dump = arena->no_dump;
+		if ((checks & SMI_VERIFY_POOLS) != 0)
+			smi_verify_pools(arena,
+			                 (checks & SMI_VERIFY_LOCKED) != 0,
+			                 (checks & SMI_VERIFY_ADVICE) != 0,
+			                 &verdict);
+		smi_default_leave(arena);
+	}
+	verify_process(checks, no_dump, &verdict);
+	if (smi_verdict_give(&verdict) != 0)
+		return -1;
+	errno = code;
+	return 0;
+}

@@ -1,0 +1,30 @@
+/*
+ * verify.h - whether what was promised still holds, as the kernel sees it
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef SMI_VERIFY_H
+#define SMI_VERIFY_H
+
+#include "base.h"
+
+/* What can be checked. */
+#define SMI_VERIFY_LOCKED       0x1u
+#define SMI_VERIFY_ADVICE       0x2u
+#define SMI_VERIFY_IDS          0x4u
+#define SMI_VERIFY_CAPABILITIES 0x8u
+#define SMI_VERIFY_DUMPABLE     0x10u
+#define SMI_VERIFY_CORE         0x20u
+#define SMI_VERIFY_ALL          0x3fu
+
+/* Those that look at the arena. */
+#define SMI_VERIFY_POOLS (SMI_VERIFY_LOCKED | SMI_VERIFY_ADVICE)
+
+/*
+ * Make the checks that are asked for, 0 is all of them. 0, or -1 with words:
+ * EPERM (one failed), ENOTSUP (one could not be made), ENXIO (no arena), EINVAL
+ * (unknown bits).
+ */
+int smi_verify(unsigned checks, const char *call);
+
+#endif /* SMI_VERIFY_H */

@@ -1,0 +1,333 @@
+/*
+ * secmalloc_verify() when the kernel does not answer, or answers in pieces, or
+ * what no kernel here does: a check that cannot be made never passes. And
+ * SECMALLOC_NODUMP when it cannot be had: all stays as it was.
+ *
+ * The program holds the library's objects, and the linker sends their calls
+ * through the wrappers here (--wrap).
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "verify.h"
+
+#include <fcntl.h>
+#include <stdarg.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+/* The call that is to fail, counted from 1; 0: none. `only`: of this name. */
+static int fail_at, calls, fail_with;
+static const char *failed, *only;
+
+static bool fails_now(const char *name)
+{
+	if (fail_at == 0 || (only != NULL && strcmp(name, only) != 0)
+	    || ++calls != fail_at)
+		return false;
+	failed = name;
+	errno = fail_with;
+	return true;
+}
+
+/* A file that is to be read in the place of another. */
+static const char *instead_of, *instead;
+
+int __real_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...);
+int __wrap_open(const char *path, int flags, ...)
+{
+	if (instead_of != NULL && strcmp(path, instead_of) == 0)
+		path = instead;
+	return fails_now("open") ? -1 : __real_open(path, flags);
+}
+
+/* So many bytes at most are read at a time. */
+static size_t read_most = SIZE_MAX;
+
+ssize_t __real_read(int fd, void *to, size_t bytes);
+ssize_t __wrap_read(int fd, void *to, size_t bytes);
+ssize_t __wrap_read(int fd, void *to, size_t bytes)
+{
+	if (fails_now("read"))
+		return -1;
+	return __real_read(fd, to, bytes < read_most ? bytes : read_most);
+}
+
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, ...);
+long __wrap_syscall(long number, ...)
+{
+	long a[3];
+	va_list list;
+
+	va_start(list, number);
+	for (int i = 0; i < 3; i++)
+		a[i] = va_arg(list, long);
+	va_end(list);
+	return fails_now("syscall") ? -1
+	                            : __real_syscall(number, a[0], a[1], a[2]);
+}
+
+int __real_prctl(int option, ...);
+int __wrap_prctl(int option, ...);
+int __wrap_prctl(int option, ...)
+{
+	va_list list;
+	long value;
+
+	va_start(list, option);
+	value = va_arg(list, long);
+	va_end(list);
+	return fails_now("prctl") ? -1 : __real_prctl(option, value, 0, 0, 0);
+}
+
+int __real_setrlimit(__rlimit_resource_t resource, const struct rlimit *limit);
+int __wrap_setrlimit(__rlimit_resource_t resource, const struct rlimit *limit);
+int __wrap_setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
+{
+	return fails_now("setrlimit") ? -1 : __real_setrlimit(resource, limit);
+}
+
+/* ---- A process in which all checks pass --------------------------------- */
+
+static bool drop(void)
+{
+	static const struct secmalloc_config config = {
+		.initial_pools = 2, .flags = SECMALLOC_NODUMP,
+	};
+
+	if ((geteuid() == 0 && !become_nobody())
+	    || secmalloc_init(&config) != 0)
+		case_skip();
+	return passes(0);
+}
+
+static int next_descriptor(void)
+{
+	int fd = dup(0);
+
+	close(fd);
+	return fd;
+}
+
+/* Any call of those that verify makes fails once. */
+static bool each_call_fails(int code)
+{
+	int tries = 0, descriptor = next_descriptor();
+
+	if (!drop())
+		return false;
+	fail_with = code;
+	for (fail_at = 1;; fail_at++, tries++) {
+		calls = 0;
+		failed = NULL;
+		if (secmalloc_verify(0) == 0)
+			break;
+		if (errno != ENOTSUP || strlen(secmalloc_error()) < 40
+		    || next_descriptor() != descriptor) {
+			tap_note("%s, call %d: errno %d, '%s'", failed, fail_at,
+			         errno, secmalloc_error());
+			return false;
+		}
+	}
+	fail_at = 0;
+	tap_note("%d calls", tries);
+	return failed == NULL && tries >= 10;
+}
+
+static bool calls_fail(void)
+{
+	return each_call_fails(EIO);
+}
+
+static bool calls_are_refused(void)
+{
+	return each_call_fails(EACCES);
+}
+
+/* As if the thread had ended: but there must be one. */
+static bool files_are_missing(void)
+{
+	return each_call_fails(ENOENT);
+}
+
+static bool signals_are_no_failure(void)
+{
+	if (!drop())
+		return false;
+	fail_with = EINTR;
+	for (fail_at = 1; fail_at < 1000; fail_at++) {
+		calls = 0;
+		failed = NULL;
+		if (!passes(SECMALLOC_VERIFY_LOCKED | SECMALLOC_VERIFY_CORE))
+			return false;
+		if (failed == NULL)
+			break;
+	}
+	return fail_at > 3;
+}
+
+static bool reads_are_short(void)
+{
+	if (!drop())
+		return false;
+	for (read_most = 1; read_most < 50; read_most++)
+		if (!passes(0))
+			return false;
+	read_most = 1;
+	return munlockall() == 0
+	       && finds(0, ": the key page is not locked: munlock")
+	       && says("; pool 0 is not locked: ") && !says("uid");
+}
+
+/* ---- What no kernel says here ------------------------------------------- */
+
+static char path[] = "/tmp/secmalloc-inject-XXXXXX";
+
+static bool verify_with(const char *file, const char *text, unsigned checks,
+                        int code, const char *words)
+{
+	FILE *to = fopen(path, "w");
+	bool good;
+
+	if (to == NULL || fputs(text, to) < 0 || fclose(to) != 0)
+		return false;
+	instead_of = file;
+	instead = path;
+	good = code == 0 ? passes(checks) : fails(checks, code, words);
+	instead_of = NULL;
+	return good;
+}
+
+/* All of smaps, with one piece of each mapping changed. */
+static char *smaps_with(const char *from, const char *to)
+{
+	static char text[1 << 20], changed[1 << 20];
+	FILE *file = fopen("/proc/self/smaps", "r");
+	char *at = changed, *next, *rest = text;
+
+	text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+	fclose(file);
+	while ((next = strstr(rest, from)) != NULL) {
+		at += sprintf(at, "%.*s%s", (int)(next - rest), rest, to);
+		rest = next + strlen(from);
+	}
+	strcpy(at, rest);
+	return changed;
+}
+
+static bool smaps_differ(void)
+{
+	static const char smaps[] = "/proc/self/smaps";
+	const unsigned locked = SECMALLOC_VERIFY_LOCKED;
+
+	if (!drop())
+		return false;
+	return verify_with(smaps, smaps_with("Rss:", "Rss:"), locked, 0,
+	                   NULL)
+	       && verify_with(smaps, smaps_with("VmFlags:", "Flags:"), locked,
+	                      ENOTSUP, "smaps, which tells what of the pools "
+	                      "is locked, cannot be read (errno 95)")
+	       && verify_with(smaps, "", locked, EPERM,
+	                      "the key page is not mapped")
+	       && munlockall() == 0
+	       && verify_with(smaps, smaps_with("\nSwap:       ",
+	                                        "\nSwap:  8    "),
+	                      locked, EPERM, "remove that call; 8192 bytes of "
+	                      "it are in swap space: replace its secrets");
+}
+
+static bool status_differs(void)
+{
+	static const char head[] = "Name:\tUid:\nState:\tS (sleeping)\n"
+				   "Uid:\t1\t1\t1\t1\nGid:\t1\t1\t1\t1\n"
+				   "CapInh:\t0000000000000000\n";
+	const unsigned caps = SECMALLOC_VERIFY_CAPABILITIES;
+	char file[64], text[512];
+
+	if (!drop())
+		return false;
+	snprintf(file, sizeof(file), "/proc/self/task/%d/status", getpid());
+	snprintf(text, sizeof(text), "%sGroups:\t1 2\n", head);
+	if (!verify_with(file, text, caps, ENOTSUP, "(errno 95)"))
+		return false;
+	strcat(text, "CapPrm:\t0000000000000000\n");
+	if (!verify_with(file, text, caps | SECMALLOC_VERIFY_IDS, 0, NULL))
+		return false;
+	snprintf(text, sizeof(text), "%sGroups:\nCapPrm:\t8000000000000001\n",
+	         head);
+	return verify_with(file, text, caps, EPERM,
+	                   ": capabilities cap_chown, 63 are still permitted");
+}
+
+static bool patterns_differ(void)
+{
+	static const char file[] = "/proc/sys/kernel/core_pattern";
+	const unsigned core = SECMALLOC_VERIFY_CORE;
+
+	return drop() && verify_with(file, "|/bin/x %p\n", core, 0, NULL)
+	       && verify_with(file, "\n", core, 0, NULL)
+	       && verify_with(file, "@/run/x\n", core, 0, NULL)
+	       && setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}) == 0
+	       && verify_with(file, "|/bin/x\n", core, EPERM, "is a pipe");
+}
+
+/* ---- The flag ----------------------------------------------------------- */
+
+static bool nodump_fails_at(const char *name, int number)
+{
+	struct secmalloc_config config = {.flags = SECMALLOC_NODUMP};
+	struct rlimit core;
+	int result;
+
+	only = name;
+	fail_at = number;
+	fail_with = ENOSYS;
+	calls = 0;
+	result = secmalloc_init(&config);
+	fail_at = 0;
+	getrlimit(RLIMIT_CORE, &core);
+	if (result == -1 && errno == EPERM && says("(errno 38)")
+	    && says("SECMALLOC_NODUMP out") && core.rlim_cur == 4096
+	    && core.rlim_max == 4096 && prctl(PR_GET_DUMPABLE) == 1
+	    && secmalloc_audit() == -1 && errno == ENXIO)
+		return true;
+	tap_note("%s: %d, '%s'", name, result, secmalloc_error());
+	return false;
+}
+
+static bool nodump_fails(void)
+{
+	struct rlimit core = {4096, 4096};
+
+	if (setrlimit(RLIMIT_CORE, &core) != 0)
+		case_skip();
+	/* The first prctl() asks what it was. */
+	return nodump_fails_at("setrlimit", 1) && nodump_fails_at("prctl", 2);
+}
+
+int main(void)
+{
+	int fd = mkstemp(path);
+
+	tap_needs_plain_build();
+	if (secmalloc_init(NULL) != 0 || fd < 0 || fchmod(fd, 0666) != 0)
+		tap_skip_all("nothing can be locked");
+	secmalloc_fini();
+	try_case("each call fails once: no check passes", calls_fail);
+	try_case("each is refused once", calls_are_refused);
+	try_case("each file is missing once", files_are_missing);
+	try_case("a signal at each is no failure", signals_are_no_failure);
+	try_case("files are read in small pieces", reads_are_short);
+	try_case("smaps: without flags, empty, in swap", smaps_differ);
+	try_case("status: without capabilities, and with a new one",
+	         status_differs);
+	try_case("core_pattern: pipe, socket, none", patterns_differ);
+	try_case("a flag that cannot be had changes nothing", nodump_fails);
+	unlink(path);
+	tap_done();
+}

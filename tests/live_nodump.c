@@ -1,0 +1,288 @@
+/*
+ * SECMALLOC_NODUMP, and what secmalloc_verify() says of dumps: what the flag
+ * sets, what it leaves when it fails, what undoes it, and that it stops a dump.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "core_pattern.h"
+#include "proc.h"
+#include "verify.h"
+
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+#define DUMPABLE SECMALLOC_VERIFY_DUMPABLE
+#define CORE SECMALLOC_VERIFY_CORE
+
+static const struct secmalloc_config nodump = {.flags = SECMALLOC_NODUMP};
+static const char *program;
+
+static bool limit(rlim_t soft, rlim_t hard)
+{
+	struct rlimit core = {soft, hard};
+
+	return setrlimit(RLIMIT_CORE, &core) == 0;
+}
+
+/* What the flag changes is so. */
+static bool is(int dumpable, rlim_t soft, rlim_t hard)
+{
+	struct rlimit core;
+
+	getrlimit(RLIMIT_CORE, &core);
+	if (prctl(PR_GET_DUMPABLE) == dumpable && core.rlim_cur == soft
+	    && core.rlim_max == hard)
+		return true;
+	tap_note("dumpable %d, core limit %ju and %ju",
+	         prctl(PR_GET_DUMPABLE), (uintmax_t)core.rlim_cur,
+	         (uintmax_t)core.rlim_max);
+	return false;
+}
+
+/* ---- The flag ----------------------------------------------------------- */
+
+static bool sets_and_keeps(void)
+{
+	if (!limit(40000, 50000))
+		case_skip();
+	if (secmalloc_init(NULL) != 0 || !is(1, 40000, 50000))
+		return false;
+	secmalloc_fini();
+	if (secmalloc_init(&nodump) != 0 || !is(0, 1, 1)
+	    || !passes(DUMPABLE | CORE))
+		return false;
+	secmalloc_fini();
+	return is(0, 1, 1) && passes(DUMPABLE | CORE)
+	       && secmalloc_init(&nodump) == 0 && is(0, 1, 1);
+}
+
+static bool is_left_by_failure(void)
+{
+	struct secmalloc_config bad = nodump;
+
+	if (!limit(40000, 50000))
+		case_skip();
+	bad.pool_size = 1;
+	if (secmalloc_init(&bad) == 0 || !is(1, 40000, 50000))
+		return false;
+	bad.pool_size = 0;
+	bad.initial_pools = SIZE_MAX / 1048576;
+	return secmalloc_init(&bad) == -1 && is(1, 40000, 50000)
+	       && secmalloc_init(NULL) == 0 && secmalloc_init(&nodump) == -1
+	       && errno == EALREADY && is(1, 40000, 50000);
+}
+
+/* A hard limit of 0 is not for the ordinary user to raise. */
+static bool start_at_0(void)
+{
+	if (!limit(0, 0) || (geteuid() == 0 && !become_nobody())
+	    || prctl(PR_SET_DUMPABLE, 1) != 0)
+		case_skip();
+	return is(1, 0, 0);
+}
+
+static bool keeps_0_for_a_file(void)
+{
+	return start_at_0() && secmalloc_init(&nodump) == 0 && is(0, 0, 0)
+	       && passes(DUMPABLE | CORE);
+}
+
+static bool fails_at_0_for_a_pipe(void)
+{
+	long locked = proc_status_kb("VmLck");
+
+	return start_at_0() && secmalloc_init(&nodump) == -1 && errno == EPERM
+	       && says("secmalloc_init: the hard limit of RLIMIT_CORE is 0 and "
+	               "cannot be raised to 1") && says("LimitCORE=1")
+	       && is(1, 0, 0) && secmalloc_audit() == -1 && errno == ENXIO
+	       && proc_status_kb("VmLck") == locked
+	       && secmalloc_init(NULL) == 0;
+}
+
+/* ---- Verifying ---------------------------------------------------------- */
+
+static bool dumpable_is_found(void)
+{
+	return finds(DUMPABLE, ": the process is dumpable (1): call "
+	             "prctl(PR_SET_DUMPABLE, 0)")
+	       && prctl(PR_SET_DUMPABLE, 0) == 0 && passes(DUMPABLE);
+}
+
+static bool undone_is_found(void)
+{
+	return secmalloc_init(&nodump) == 0 && passes(DUMPABLE)
+	       && prctl(PR_SET_DUMPABLE, 1) == 0
+	       && finds(DUMPABLE, ": the process is dumpable again (1)");
+}
+
+/* A daemon where fs.suid_dumpable is 2. */
+static bool undone_by_setresuid(void)
+{
+	return secmalloc_init(&nodump) == 0 && passes(DUMPABLE)
+	       && become_nobody()
+	       && finds(DUMPABLE, "dumpable again (2), as setresuid makes it "
+	                "where fs.suid_dumpable is not 0")
+	       && prctl(PR_SET_DUMPABLE, 0) == 0 && passes(DUMPABLE | CORE);
+}
+
+static bool undone_by_exec(void)
+{
+	if (secmalloc_init(&nodump) != 0 || !is(0, 1, 1))
+		return false;
+	execl(program, program, "executed", (char *)NULL);
+	return false;
+}
+
+static bool after_exec(void)
+{
+	return is(1, 1, 1) && passes(CORE)
+	       && finds(DUMPABLE, "the process is dumpable (1)");
+}
+
+static bool limits_for_a_file(void)
+{
+	const char *hard = ", but the hard limit, to which any process of the "
+			   "same user may raise it, is ";
+	struct rlimit all;
+
+	getrlimit(RLIMIT_CORE, &all);
+	if (all.rlim_max != RLIM_INFINITY)
+		case_skip();
+	return limit(RLIM_INFINITY, RLIM_INFINITY)
+	       && finds(CORE, ": RLIMIT_CORE is unlimited: set it to 0, or to "
+	                "1, which")
+	       && limit(0, RLIM_INFINITY)
+	       && finds(CORE, ": RLIMIT_CORE is 0, but the hard")
+	       && says("is unlimited: lower that too")
+	       && limit(1, 4096) && finds(CORE, hard) && says("is 4096: lower")
+	       && limit(4096, 4096) && finds(CORE, ": RLIMIT_CORE is 4096: set")
+	       && limit(1, 1) && passes(CORE) && limit(0, 1) && passes(CORE)
+	       && limit(0, 0) && passes(CORE);
+}
+
+static bool limits_for_a_pipe(void)
+{
+	if (!limit(0, 4096))
+		case_skip();
+	return finds(CORE, ": RLIMIT_CORE is 0 but core_pattern is a pipe: set "
+	             "it to 1")
+	       && limit(4096, 4096)
+	       && finds(CORE, "RLIMIT_CORE is 4096 but core_pattern is a pipe")
+	       && limit(1, 4096) && finds(CORE, "hard limit") && limit(1, 1)
+	       && passes(CORE) && limit(0, 1)
+	       && finds(CORE, "RLIMIT_CORE is 0 but");
+}
+
+static bool limits_for_a_socket(void)
+{
+	return limit(1, 1)
+	       && finds(CORE, ": core_pattern is a socket, to which dumps go "
+	                "whatever RLIMIT_CORE is")
+	       && prctl(PR_SET_DUMPABLE, 0) == 0 && passes(CORE);
+}
+
+/* ---- A dump ------------------------------------------------------------- */
+
+static char directory[] = "/tmp/secmalloc-nodump-XXXXXX";
+
+/* Whether the kernel starts the program of the pipe for a process that dies. */
+static bool is_dumped(bool use_flag)
+{
+	char mark[64];
+	bool dumped;
+	pid_t child = fork();
+
+	if (child == 0) {
+		if (use_flag ? secmalloc_init(&nodump) != 0 : !limit(0, 4096))
+			_exit(1);
+		/* So that it is the limit that counts. */
+		prctl(PR_SET_DUMPABLE, 1);
+		raise(SIGABRT);
+	}
+	/* Who dies waits for the program, if there is one. */
+	waitpid(child, NULL, 0);
+	snprintf(mark, sizeof(mark), "%s/dumped", directory);
+	for (int i = 0; i < 20 && !use_flag && access(mark, F_OK) != 0; i++)
+		usleep(100000);
+	dumped = access(mark, F_OK) == 0;
+	rmdir(mark);
+	return dumped;
+}
+
+static void try_dump(void)
+{
+	const char *what = "a pipe gets no dump";
+	char pattern[128];
+
+	if (mkdtemp(directory) == NULL)
+		return;
+	snprintf(pattern, sizeof(pattern), "|/bin/mkdir %s/dumped", directory);
+	if (!core_pattern_set(pattern) || !is_dumped(false)) {
+		tap_skip(what, "RLIMIT_CORE 0 gives none either");
+	} else {
+		tap_ok(true, "control: RLIMIT_CORE 0 does not stop a pipe");
+		tap_ok(!is_dumped(true), "%s", what);
+	}
+	rmdir(directory);
+}
+
+/* ---- All ---------------------------------------------------------------- */
+
+static void with_patterns(void)
+{
+	if (geteuid() != 0 || !core_pattern_take()) {
+		tap_skip("pipes and sockets", "need root");
+		return;
+	}
+	core_pattern_set("core");
+	try_case("file: a hard limit of 0 stays", keeps_0_for_a_file);
+	try_case("file: the limits that it takes", limits_for_a_file);
+	core_pattern_set("|/bin/false");
+	try_case("pipe: a hard limit of 0 fails, and changes nothing",
+	         fails_at_0_for_a_pipe);
+	try_case("pipe: the limits that it takes", limits_for_a_pipe);
+	try_case("pipe: what is set", sets_and_keeps);
+	try_dump();
+	if (core_pattern_set("@/run/none"))
+		try_case("socket: no limit will do", limits_for_a_socket);
+	else
+		tap_skip("socket: no limit will do", "an older kernel");
+	core_pattern_put_back();
+}
+
+static void with_suid_dumpable(void)
+{
+	int fd = open("/proc/sys/fs/suid_dumpable", O_RDWR | O_CLOEXEC);
+	char before;
+
+	/* 2 is refused where core_pattern could put the file anywhere. */
+	if (geteuid() != 0 || fd < 0 || flock(fd, LOCK_EX) != 0
+	    || pread(fd, &before, 1, 0) != 1 || pwrite(fd, "2", 1, 0) != 1) {
+		tap_skip("setresuid undoes it", "needs root");
+		return;
+	}
+	try_case("setresuid undoes it, with fs.suid_dumpable",
+	         undone_by_setresuid);
+	pwrite(fd, &before, 1, 0);
+	close(fd);
+}
+
+int main(int argc, char **argv)
+{
+	program = argv[0];
+	if (argc > 1)
+		_exit(after_exec() ? 0 : 1);
+	tap_needs_plain_build();
+	try_case("what the flag sets, and fini leaves", sets_and_keeps);
+	try_case("an init that fails sets nothing", is_left_by_failure);
+	try_case("a dumpable process is found", dumpable_is_found);
+	try_case("one that has become so again is, too", undone_is_found);
+	try_case("exec undoes it", undone_by_exec);
+	with_patterns();
+	with_suid_dumpable();
+	tap_done();
+}

@@ -1,0 +1,376 @@
+/*
+ * secmalloc_verify() of the process: privileges that can be had again are
+ * found, in whichever thread; and a process that gave all up passes.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "verify.h"
+
+#include <limits.h>
+#include <linux/capability.h>
+#include <pthread.h>
+#include <sys/fsuid.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+
+#define IDS SECMALLOC_VERIFY_IDS
+#define CAPABILITIES SECMALLOC_VERIFY_CAPABILITIES
+#define BIT(capability) ((uint64_t)1 << (capability))
+
+/* ---- A process that did it all ------------------------------------------ */
+
+static bool good_daemon(void)
+{
+	struct secmalloc_config config = {
+		.initial_pools = 4, .flags = SECMALLOC_NODUMP,
+	};
+
+	return secmalloc_init(&config) == 0 && become_nobody()
+	       && prctl(PR_SET_DUMPABLE, 0) == 0 && passes(0)
+	       && passes(SECMALLOC_VERIFY_LOCKED | SECMALLOC_VERIFY_ADVICE)
+	       && passes(IDS | CAPABILITIES)
+	       && passes(SECMALLOC_VERIFY_DUMPABLE | SECMALLOC_VERIFY_CORE);
+}
+
+static bool bad_daemon(void)
+{
+	struct secmalloc_config config = {.initial_pools = 4};
+	struct rlimit core = {4711, 4711};
+
+	setrlimit(RLIMIT_CORE, &core);
+	return secmalloc_init(&config) == 0 && munlockall() == 0
+	       && prctl(PR_SET_DUMPABLE, 1) == 0 && finds(0, "not locked")
+	       && says("uid") && says("capabilit") && says("dumpable")
+	       && says("RLIMIT_CORE is 4711");
+}
+
+static bool unknown_bits(void)
+{
+	return fails(0x40, EINVAL, "checks is 64, which has bits")
+	       && fails(UINT_MAX, EINVAL, "checks is 4294967295")
+	       && fails(IDS | 0x80000000u, EINVAL, "has bits");
+}
+
+/* ---- Ids ---------------------------------------------------------------- */
+
+static bool root_is_kept(void)
+{
+	return finds(IDS, "the effective uid is 0: it was not given up")
+	       && says("the effective gid is 0");
+}
+
+/* What is left in the threads, after what a daemon did. */
+static bool with_uids(uid_t real, uid_t effective, uid_t saved,
+                      const char *words)
+{
+	if (setgroups(0, NULL) != 0 || setresgid(NOBODY, NOBODY, NOBODY) != 0
+	    || setresuid(real, effective, saved) != 0)
+		return false;
+	return finds(IDS, words) && !says(" gid");
+}
+
+static bool with_gids(gid_t real, gid_t effective, gid_t saved,
+                      const char *words)
+{
+	if (setgroups(0, NULL) != 0 || setresgid(real, effective, saved) != 0
+	    || setresuid(NOBODY, NOBODY, NOBODY) != 0)
+		return false;
+	return finds(IDS, words) && !says(" uid") && says("use setresgid");
+}
+
+static bool saved_uid(void)
+{
+	return with_uids(NOBODY, NOBODY, 0, "the saved uid is still 0 and the "
+	                 "effective one 65534: use setresuid");
+}
+
+static bool real_uid(void)
+{
+	return with_uids(0, NOBODY, NOBODY, "the real uid is still 0");
+}
+
+static bool effective_uid(void)
+{
+	return with_uids(NOBODY, 0, NOBODY, "the effective uid is 0");
+}
+
+static bool other_uid(void)
+{
+	return with_uids(1, NOBODY, NOBODY, "the real uid is still 1 and the "
+	                 "effective one 65534");
+}
+
+static bool by_seteuid(void)
+{
+	return setgroups(0, NULL) == 0 && setegid(NOBODY) == 0
+	       && seteuid(NOBODY) == 0 && finds(IDS, "the real uid is still 0")
+	       && says("the real gid is still 0");
+}
+
+static bool saved_gid(void)
+{
+	return with_gids(NOBODY, NOBODY, 0, "the saved gid is still 0");
+}
+
+static bool real_gid(void)
+{
+	return with_gids(0, NOBODY, NOBODY, "the real gid is still 0");
+}
+
+static bool gid_not_given_up(void)
+{
+	return with_gids(0, 0, 0, "the effective gid is 0: it was not given "
+	                 "up: use setresgid");
+}
+
+/* It takes a capability to have one that differs. */
+static bool file_system_uid(void)
+{
+	return setgroups(0, NULL) == 0 && setresgid(NOBODY, NOBODY, NOBODY) == 0
+	       && setresuid(NOBODY, NOBODY, NOBODY) == 0 && passes(IDS)
+	       && (setfsuid(0), passes(IDS));
+}
+
+/* The list of 300 is longer than any buffer, and 0 is its first. */
+static bool groups_with(gid_t extra, bool found)
+{
+	gid_t groups[300];
+
+	for (gid_t i = 0; i < 300; i++)
+		groups[i] = 4000000000u + i;
+	groups[150] = extra;
+	return setgroups(300, groups) == 0
+	       && setresgid(NOBODY, NOBODY, NOBODY) == 0
+	       && setresuid(NOBODY, NOBODY, NOBODY) == 0
+	       && (found ? finds(IDS, "the supplementary groups hold 0: call "
+	                         "setgroups before setresuid")
+	                 : passes(IDS));
+}
+
+static bool group_0(void)
+{
+	return groups_with(0, true);
+}
+
+static bool other_groups(void)
+{
+	return groups_with(7, false);
+}
+
+/* ---- Capabilities ------------------------------------------------------- */
+
+static bool set_capabilities(uint64_t permitted, uint64_t inheritable)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3];
+
+	for (int i = 0; i < _LINUX_CAPABILITY_U32S_3; i++)
+		data[i] = (struct __user_cap_data_struct){
+			.permitted = (uint32_t)(permitted >> (32 * i)),
+			.inheritable = (uint32_t)(inheritable >> (32 * i)),
+		};
+	return syscall(SYS_capset, &header, data) == 0;
+}
+
+static bool keep(uint64_t permitted, uint64_t inheritable)
+{
+	return prctl(PR_SET_KEEPCAPS, 1) == 0 && become_nobody()
+	       && set_capabilities(permitted, inheritable);
+}
+
+static bool all_kept(void)
+{
+	return prctl(PR_SET_KEEPCAPS, 1) == 0 && become_nobody()
+	       && finds(CAPABILITIES, "capabilities cap_chown, "
+	                "cap_dac_override, cap_dac_read_search and ")
+	       && says(" more are still permitted: drop them")
+	       && finds(IDS, ": capabilities cap_setgid, cap_setuid are still");
+}
+
+static bool one_kept(void)
+{
+	return keep(BIT(CAP_SYS_PTRACE), 0)
+	       && finds(CAPABILITIES,
+	                ": capability cap_sys_ptrace is still permitted: drop "
+	                "it with capset")
+	       && passes(IDS) && set_capabilities(0, 0) && passes(CAPABILITIES);
+}
+
+static bool two_kept(void)
+{
+	return keep(BIT(0) | BIT(39), 0)
+	       && finds(CAPABILITIES, "capabilities cap_chown, cap_bpf are ");
+}
+
+static bool inheritable_kept(void)
+{
+	return keep(0, BIT(CAP_KILL))
+	       && finds(CAPABILITIES,
+	                ": capability cap_kill is still inheritable")
+	       && !says("permitted");
+}
+
+static bool setuid_kept(void)
+{
+	return keep(BIT(CAP_SETUID), 0)
+	       && finds(IDS, ": capability cap_setuid is still permitted")
+	       && finds(IDS | CAPABILITIES, "cap_setuid")
+	       && !says(";");
+}
+
+/* ---- Threads ------------------------------------------------------------ */
+
+static pthread_barrier_t barrier;
+static size_t thread_number;
+
+static void *wait_in_thread(void *unused)
+{
+	thread_number = (size_t)syscall(SYS_gettid);
+	pthread_barrier_wait(&barrier);
+	pthread_barrier_wait(&barrier);
+	return unused;
+}
+
+/* Others, of which one has a number that is known. */
+static void start_threads(void)
+{
+	pthread_t thread;
+
+	pthread_barrier_init(&barrier, NULL, 2);
+	pthread_create(&thread, NULL, wait_in_thread, NULL);
+	pthread_barrier_wait(&barrier);
+}
+
+static bool is_thread(void)
+{
+	char words[80];
+
+	snprintf(words, sizeof(words), " in 1 of 2 threads, the first of them "
+	         "%zu: ", thread_number);
+	return says(words);
+}
+
+/* libc would change both. */
+static bool thread_keeps_uid(void)
+{
+	start_threads();
+	return setgroups(0, NULL) == 0 && setresgid(NOBODY, NOBODY, NOBODY) == 0
+	       && syscall(SYS_setresuid, NOBODY, NOBODY, NOBODY) == 0
+	       && finds(IDS, "the effective uid is 0") && is_thread();
+}
+
+static bool thread_keeps_capability(void)
+{
+	if (!keep(BIT(CAP_SYS_ADMIN), 0))
+		return false;
+	start_threads();
+	return finds(CAPABILITIES, "cap_sys_admin is still permitted: ")
+	       && set_capabilities(0, 0)
+	       && finds(CAPABILITIES, "cap_sys_admin is still permitted in")
+	       && is_thread();
+}
+
+static bool threads_pass(void)
+{
+	start_threads();
+	return become_nobody() && passes(IDS | CAPABILITIES);
+}
+
+static void *drop_in_thread(void *first)
+{
+	pthread_join(*(pthread_t *)first, NULL);
+	_exit(become_nobody() && passes(IDS | CAPABILITIES) ? 0 : 1);
+}
+
+/* It is in the list until the others have ended, but can do nothing more. */
+static bool first_thread_ended(void)
+{
+	static pthread_t first;
+	pthread_t thread;
+
+	first = pthread_self();
+	if (pthread_create(&thread, NULL, drop_in_thread, &first) != 0)
+		return false;
+	pthread_exit(NULL);
+}
+
+/* ---- Where the kernel does not tell ------------------------------------- */
+
+static char empty[] = "/tmp/secmalloc-empty-XXXXXX";
+
+static bool without_proc(void)
+{
+	if (secmalloc_init(NULL) != 0 || chdir(empty) != 0
+	    || chroot(".") != 0)
+		case_skip();
+	return fails(SECMALLOC_VERIFY_LOCKED, ENOTSUP, "/proc/self/smaps")
+	       && fails(IDS, ENOTSUP, "/proc/self/task")
+	       && fails(CAPABILITIES, ENOTSUP, "/proc/self/task")
+	       && fails(SECMALLOC_VERIFY_CORE, ENOTSUP, "core_pattern")
+	       && says("mount /proc") && prctl(PR_SET_DUMPABLE, 0) == 0
+	       && passes(SECMALLOC_VERIFY_DUMPABLE)
+	       && prctl(PR_SET_DUMPABLE, 1) == 0
+	       && finds(0, "the process is dumpable (1)")
+	       && says("/proc/self/smaps");
+}
+
+static bool leaves_no_descriptor(void)
+{
+	int before = dup(0), after;
+
+	close(before);
+	secmalloc_init(NULL);
+	secmalloc_verify(0);
+	secmalloc_verify(IDS);
+	after = dup(0);
+	return before >= 0 && after == before;
+}
+
+int main(void)
+{
+	tap_needs_plain_build();
+	try_case("unknown bits", unknown_bits);
+	try_case("no descriptor stays open", leaves_no_descriptor);
+	if (geteuid() != 0) {
+		tap_skip("all others", "need root");
+		tap_done();
+	}
+	try_case("a daemon that gave up all passes", good_daemon);
+	try_case("all that is wrong is in one message", bad_daemon);
+
+	try_case("root was not given up", root_is_kept);
+	try_case("the saved uid was not", saved_uid);
+	try_case("the real uid was not", real_uid);
+	try_case("the effective uid was not", effective_uid);
+	try_case("uids that differ", other_uid);
+	try_case("seteuid and setegid", by_seteuid);
+	try_case("the saved gid was not", saved_gid);
+	try_case("the real gid was not", real_gid);
+	try_case("no gid was", gid_not_given_up);
+	try_case("the file system uid is in order", file_system_uid);
+	try_case("group 0 among many", group_0);
+	try_case("many groups", other_groups);
+
+	try_case("all capabilities are kept", all_kept);
+	try_case("one is kept", one_kept);
+	try_case("two are", two_kept);
+	try_case("an inheritable one is", inheritable_kept);
+	try_case("one is that gets any uid", setuid_kept);
+
+	try_case("another thread has kept its uid", thread_keeps_uid);
+	try_case("another thread has kept a capability",
+	         thread_keeps_capability);
+	try_case("threads that all gave it up", threads_pass);
+	try_case("a first thread that has ended", first_thread_ended);
+	if (mkdtemp(empty) != NULL) {
+		try_case("no /proc: no check passes", without_proc);
+		rmdir(empty);
+	}
+	tap_done();
+}
