@@ -38,8 +38,9 @@ struct smi_caches {
 void smi_caches_start(struct smi_caches *caches, const struct smi_slabs *slabs,
                       bool fenced);
 
-/* In the child of a fork, of which the kernel may want to know: ask for the
- * barrier again. Should it be refused now, stopping will tell. */
+/* In the child of a fork: ask for the barrier again. Linux lets the child have
+ * what the parent was granted, but does not promise it. Should it be refused
+ * now, stopping will tell. */
 void smi_caches_renew(struct smi_caches *caches);
 
 /* A cache for the calling thread, or NULL. */

@@ -13,6 +13,9 @@
 #include "proc.h"
 #include "tap.h"
 
+#include "../lib/default.h"
+
+#include <pthread.h>
 #include <secmalloc.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -191,6 +194,68 @@ static void daemon_with_failures(const char *where, int least)
 	       refused, where, end);
 }
 
+/* ---- A cache that is caught at the wrong moment ------------------------- */
+
+static struct smi_cache *others;
+static pthread_barrier_t meet;
+
+/* A thread that finds its cache stopped has said before that it is busy. These
+ * are called while the arena is at rest. */
+static void say_busy(void)
+{
+	if (others != NULL)
+		atomic_store(&others->busy, 1);
+}
+
+static void say_idle(void)
+{
+	if (others != NULL)
+		smi_cache_leave(others);
+}
+
+static void hook_first(void)
+{
+	pthread_atfork(say_busy, say_idle, NULL);
+}
+__attribute__((section(".preinit_array"), used)) static void (*first)(void)
+	= hook_first;
+
+static void *have_a_cache(void *unused)
+{
+	secfree(secmalloc(64));
+	others = smi_default_cache();
+	pthread_barrier_wait(&meet);
+	pthread_barrier_wait(&meet);
+	return unused;
+}
+
+/* An audit stops all caches, and would wait for one that is busy. */
+static int can_stop_caches(void)
+{
+	return atomic_load(&others->busy) == 0
+	       && (atomic_load(&others->stop) & SMI_CACHE_STOPPED) == 0
+	       && secmalloc_audit() == 0;
+}
+
+static void caught_busy(void)
+{
+	pthread_t thread;
+
+	config.fork = SECMALLOC_FORK_KEEP;
+	start();
+	pthread_barrier_init(&meet, NULL, 2);
+	pthread_create(&thread, NULL, have_a_cache, NULL);
+	pthread_barrier_wait(&meet);
+	tap_ok(others != NULL && in_child(can_stop_caches) == 1
+	       && secmalloc_audit() == 0,
+	       "a thread that was about to find its cache stopped is not "
+	       "waited for in the child");
+	pthread_barrier_wait(&meet);
+	pthread_join(thread, NULL);
+	others = NULL;
+	secmalloc_fini();
+}
+
 int main(void)
 {
 	tap_needs_plain_build();
@@ -206,5 +271,6 @@ int main(void)
 	daemon_with_failures("in the parent", 3);
 	fail_children = true;
 	daemon_with_failures("in the child", 11);
+	caught_busy();
 	tap_done();
 }
