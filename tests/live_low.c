@@ -44,9 +44,7 @@ static bool start(size_t low, size_t pools)
 
 	if (pools == 0)
 		config.max_pools = 4;
-	if (secmalloc_init(&config) != 0)
-		case_skip();
-	return true;
+	return secmalloc_init(&config) == 0;
 }
 
 /* What on_low is about. */
@@ -362,6 +360,9 @@ int main(void)
 {
 	if (sysconf(_SC_PAGESIZE) > 4096)
 		tap_skip_all("the figures are those of pages of 4 KiB");
+	if (!start(LOW, 2))
+		tap_skip_all("two pools cannot be locked");
+	secmalloc_fini();
 	try_case("once for each fall, with what is left", once_for_each_fall);
 	try_case("armed again by an eighth more", armed_again_when_high);
 	try_case("... or by all", armed_again_when_empty);
@@ -377,7 +378,9 @@ int main(void)
 	try_case("errno is kept", errno_is_kept);
 	try_case("the words of a failure are kept", words_are_kept);
 	try_case("a child's arena has none of it", child_is_not_called);
-	try_case("8 threads run it low 200 times at once",
-	         once_for_all_threads);
+	/* Not in a child: there a thread sanitizer takes the lock that the fork
+	 * handlers renew for one that is held. */
+	tap_ok(once_for_all_threads(), "8 threads run it low 200 times at "
+	       "once");
 	tap_done();
 }
