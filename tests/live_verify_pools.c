@@ -219,6 +219,65 @@ static bool joined_pools_pass(void)
 	       && finds(LOCKED, "pool 0 (4096 of its 262144 bytes");
 }
 
+/* Guarded chunks are seen, whatever their access, and named by their cell. */
+static bool guarded_chunks_are_seen(void)
+{
+	struct secmalloc_config config = {
+		.initial_pools = 1, .guarded_chunks = 3,
+	};
+	char *first, *second;
+
+	if (secmalloc_init(&config) != 0)
+		case_skip();
+	first = secmalloc_guarded(16) - (page - 16);
+	second = secmalloc_guarded(16) - (page - 16);
+	if (secmalloc_protect(first + page - 16, SECMALLOC_NOACCESS) != 0
+	    || secmalloc_protect(second + page - 16, SECMALLOC_READONLY) != 0)
+		return false;
+	return passes(LOCKED | ADVICE) && munlock(second, page) == 0
+	       && finds(LOCKED, ": guarded cell 1 is not locked")
+	       && !says("pool") && !says("cell 0")
+	       && madvise(first, page, MADV_DODUMP) == 0
+	       && finds(ADVICE, ": guarded cell 0 goes into core dumps")
+	       && munmap(second + 4 * page, page) == 0
+	       && finds(LOCKED, "; guarded cell 2 is not mapped");
+}
+
+/* Children that are to have the pools are no finding; unlocked ones are. */
+static bool kept_ones_pass(void)
+{
+	struct secmalloc_config config = {
+		.initial_pools = 1, .guarded_chunks = 1,
+		.fork = SECMALLOC_FORK_KEEP,
+	};
+	char *at;
+
+	if (secmalloc_init(&config) != 0)
+		case_skip();
+	at = pool_of(secmalloc(60000));
+	return passes(LOCKED | ADVICE) && munlock(at, page) == 0
+	       && finds(LOCKED | ADVICE, ": pool 0 (4096 of its");
+}
+
+/* munlock() does nothing to it, but it can be unmapped, and shared. */
+static bool secret_memory_passes(void)
+{
+	struct secmalloc_config config = {
+		.initial_pools = 2, .pool_size = POOL_BYTES,
+		.guarded_chunks = 1, .backing = SECMALLOC_BACKING_SECRET,
+	};
+	char *at;
+
+	if (secmalloc_init(&config) != 0)
+		case_skip();
+	at = pool_of(secmalloc(60000));
+	return passes(LOCKED | ADVICE)
+	       && madvise(at, POOL_BYTES, MADV_DOFORK) == 0
+	       && finds(ADVICE, ": pool 0 goes to children")
+	       && munmap(at + page, page) == 0
+	       && finds(LOCKED, ": pool 0 (4096 of its 65536 bytes");
+}
+
 static bool later_pool_is_seen(void)
 {
 	char *later;
@@ -319,6 +378,9 @@ int main(void)
 	try_case("nor do other locks of the process", others_do_not_matter);
 	try_case("pools that are joined", joined_pools_pass);
 	try_case("a pool that was added later", later_pool_is_seen);
+	try_case("guarded chunks", guarded_chunks_are_seen);
+	try_case("pools that children keep", kept_ones_pass);
+	try_case("secret memory", secret_memory_passes);
 
 	try_case("no arena: before init, after fini", without_arena);
 	try_case("no arena: in a child", in_child);
