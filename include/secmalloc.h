@@ -502,11 +502,12 @@ struct secmalloc_stats {
 	uint64_t failures;         /* allocations refused for want of room */
 	uint64_t advice_missing;   /* SECMALLOC_ADVICE_ bits */
 	uint64_t guarded_chunks;   /* of chunks, those that are guarded */
+	uint64_t guarded_peak;     /* the most of them at one time */
 	uint64_t guarded_free;     /* more that can be had without locking */
 	uint64_t guarded_bytes;    /* locked for guarded chunks, free or not */
 	uint64_t backing;          /* SECMALLOC_BACKING_LOCKED, or _SECRET */
 	uint64_t low_crossings;    /* how often on_low was called */
-	uint64_t reserved[13];     /* zero */
+	uint64_t reserved[12];     /* zero */
 };
 
 /*
@@ -578,13 +579,17 @@ SECMALLOC_API int secmalloc_explain(const void *addr, char *buf, size_t n);
  */
 #define SECMALLOC_VERIFY_CORE 0x20u
 
+/* The arena is of secret memory: what SECMALLOC_BACKING_AUTO came to. Not among
+ * those that 0 stands for. */
+#define SECMALLOC_VERIFY_SECRET 0x40u
+
 /*
  * Have the kernel say whether the daemon and its arena are as they should be
  * once privileges are given up: a daemon calls it then, and stops if it fails.
- * `checks` is the sum of the bits above that are wanted, or 0 for all. 0: all
- * is as it should be. Otherwise secmalloc_error() names what is not, each with
- * its remedy; if that is too much for it, those that come first and how many
- * more there are.
+ * `checks` is the sum of the bits above that are wanted, or 0 for all but the
+ * last. 0: all is as it should be. Otherwise secmalloc_error() names what is
+ * not, each with its remedy; if that is too much for it, those that come first
+ * and how many more there are.
  *
  * It reads the smaps, task and core_pattern files of /proc, so the time that it
  * takes grows with all memory of the process and with its threads. Threads that
@@ -595,8 +600,8 @@ SECMALLOC_API int secmalloc_explain(const void *addr, char *buf, size_t n);
  * ENOTSUP  none failed, but one could not be made: there is no /proc, or it
  *          cannot be read, or the kernel does not tell
  * EINVAL   checks has unknown bits
- * ENXIO    no arena, and SECMALLOC_VERIFY_LOCKED or _ADVICE were asked for; the
- *          others need none
+ * ENXIO    no arena, and SECMALLOC_VERIFY_LOCKED, _ADVICE or _SECRET were asked
+ *          for; the others need none
  */
 SECMALLOC_API int secmalloc_verify(unsigned checks);
 

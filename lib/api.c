@@ -263,6 +263,7 @@ int secmalloc_stats(struct secmalloc_stats *stats)
 		.failures = counts.failures,
 		.advice_missing = arena->pools.advice_missing,
 		.guarded_chunks = arena->guarded.chunks,
+		.guarded_peak = arena->guarded.chunks_peak,
 		.guarded_free = arena->guarded.free,
 		.guarded_bytes = arena->guarded.pools.bytes,
 		.backing = arena->pools.secret ? SECMALLOC_BACKING_SECRET
@@ -308,7 +309,8 @@ _Static_assert(SECMALLOC_VERIFY_LOCKED == SMI_VERIFY_LOCKED
                && SECMALLOC_VERIFY_IDS == SMI_VERIFY_IDS
                && SECMALLOC_VERIFY_CAPABILITIES == SMI_VERIFY_CAPABILITIES
                && SECMALLOC_VERIFY_DUMPABLE == SMI_VERIFY_DUMPABLE
-               && SECMALLOC_VERIFY_CORE == SMI_VERIFY_CORE,
+               && SECMALLOC_VERIFY_CORE == SMI_VERIFY_CORE
+               && SECMALLOC_VERIFY_SECRET == SMI_VERIFY_SECRET,
                "the public bits are those of verify.h");
 
 int secmalloc_verify(unsigned checks)

@@ -140,6 +140,7 @@ void smi_guarded_start(struct smi_guarded *guarded,
 	guarded->larger = guarded->ordinary;
 	guarded->free = 0;
 	guarded->chunks = 0;
+	guarded->chunks_peak = 0;
 	guarded->chunk_bytes = 0;
 }
 
@@ -172,7 +173,8 @@ void *smi_guarded_take(struct smi_guarded *guarded, uint32_t cell, size_t size,
 	guarded->free--;
 	guarded->cells[cell].live = true;
 	guarded->cells[cell].size = size;
-	guarded->chunks++;
+	if (++guarded->chunks > guarded->chunks_peak)
+		guarded->chunks_peak = guarded->chunks;
 	guarded->chunk_bytes += size;
 	chunk = smi_guarded_chunk(guarded, cell);
 	smi_canary_fill(guarded->key, start, 0, (size_t)(chunk - start));

@@ -53,6 +53,7 @@ struct smi_guarded {
 	struct smi_cell_list ordinary, larger;
 	size_t free;                /* cells */
 	size_t chunks, chunk_bytes; /* live */
+	size_t chunks_peak;         /* the most at one time */
 };
 
 /* The bytes of a cell for a chunk of `size`, or SIZE_MAX if there is none. */

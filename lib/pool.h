@@ -69,8 +69,8 @@ enum smi_pool_place {
 
 /*
  * Reserve the addresses for pools->geometry, and `more` bytes for others behind
- * them, and give all of it its advice. The fields from secret on were set by the
- * caller. On failure, with errno from smi_os_reserve() or smi_os_advise(),
+ * them, and give all of it its advice. The fields from secret on were set by
+ * the caller. On failure, with errno from smi_os_reserve() or smi_os_advise(),
  * nothing stays mapped.
  */
 int smi_pools_map(struct smi_pools *pools, size_t more);
@@ -90,9 +90,9 @@ void *smi_pools_key_page(const struct smi_pools *pools);
 int smi_pools_lock_key_page(struct smi_pools *pools);
 
 /*
- * In a child, which has no locks, and which may share its pages with the parent:
- * let it have pages of its own, with the same bytes, locked; the key page, a
- * pool that can be written, and all of them. -1 with errno as above.
+ * In a child, which has no locks, and which may share its pages with the
+ * parent: let it have pages of its own, with the same bytes, locked; the key
+ * page, a pool that can be written, and all of them. -1 with errno as above.
  */
 int smi_pools_own_key_page(const struct smi_pools *pools);
 int smi_pools_own_one(const struct smi_pools *pools, uint32_t pool);

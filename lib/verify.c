@@ -12,6 +12,21 @@
 
 #include <errno.h>
 
+static void verify_arena(const struct smi_arena *arena, unsigned checks,
+                         struct smi_verdict *verdict)
+{
+	bool locks = (checks & SMI_VERIFY_LOCKED) != 0;
+	bool advice = (checks & SMI_VERIFY_ADVICE) != 0;
+
+	if (locks || advice)
+		smi_verify_pools(arena, locks, advice, verdict);
+	if ((checks & SMI_VERIFY_SECRET) != 0 && !arena->pools.secret)
+		smi_verdict_fail(verdict, "the pools are locked memory, which "
+		                 "root can read: with "
+		                 "SECMALLOC_BACKING_SECRET secmalloc_init "
+		                 "makes them secret, or says why not");
+}
+
 static void verify_process(unsigned checks, bool no_dump,
                            struct smi_verdict *verdict)
 {
@@ -33,7 +48,7 @@ int smi_verify(unsigned checks, const char *call)
 	bool no_dump = false;
 	int code = errno;
 
-	if ((checks & ~SMI_VERIFY_ALL) != 0)
+	if ((checks & ~(SMI_VERIFY_ALL | SMI_VERIFY_SECRET)) != 0)
 		return smi_error_set(EINVAL, "%s: checks is %zu, which has "
 		                     "bits that this library does not know",
 		                     call, (size_t)checks);
@@ -46,11 +61,7 @@ int smi_verify(unsigned checks, const char *call)
 	smi_verdict_start(&verdict, call);
 	if (arena != NULL) {
 		no_dump = arena->no_dump;
-		if ((checks & SMI_VERIFY_POOLS) != 0)
-			smi_verify_pools(arena,
-			                 (checks & SMI_VERIFY_LOCKED) != 0,
-			                 (checks & SMI_VERIFY_ADVICE) != 0,
-			                 &verdict);
+		verify_arena(arena, checks, &verdict);
 		smi_default_leave(arena);
 	}
 	verify_process(checks, no_dump, &verdict);

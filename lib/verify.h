@@ -15,15 +15,19 @@
 #define SMI_VERIFY_CAPABILITIES 0x8u
 #define SMI_VERIFY_DUMPABLE     0x10u
 #define SMI_VERIFY_CORE         0x20u
-#define SMI_VERIFY_ALL          0x3fu
+#define SMI_VERIFY_SECRET       0x40u
+
+/* What 0 stands for: a locked arena is as it should be, too. */
+#define SMI_VERIFY_ALL (SMI_VERIFY_SECRET - 1)
 
 /* Those that look at the arena. */
-#define SMI_VERIFY_POOLS (SMI_VERIFY_LOCKED | SMI_VERIFY_ADVICE)
+#define SMI_VERIFY_POOLS \
+	(SMI_VERIFY_LOCKED | SMI_VERIFY_ADVICE | SMI_VERIFY_SECRET)
 
 /*
- * Make the checks that are asked for, 0 is all of them. 0, or -1 with words:
- * EPERM (one failed), ENOTSUP (one could not be made), ENXIO (no arena), EINVAL
- * (unknown bits).
+ * Make the checks that are asked for, 0 is all but the last. 0, or -1 with
+ * words: EPERM (one failed), ENOTSUP (one could not be made), ENXIO (no arena),
+ * EINVAL (unknown bits).
  */
 int smi_verify(unsigned checks, const char *call);
 

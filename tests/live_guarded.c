@@ -8,9 +8,9 @@
 #include "config.h"
 
 #include "backing.h"
+#include "case.h"
 #include "hide.h"
 #include "proc.h"
-#include "tap.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -30,26 +30,6 @@
 
 static size_t page;
 
-/* Each case runs in a process of its own. It ends with 77 if it has no right to
- * lock what it needs, or to do what it has to. */
-static void try(const char *name, bool (*act)(void))
-{
-	int status = -1;
-	pid_t pid;
-
-	fflush(stdout);
-	pid = fork();
-	if (pid == 0) {
-		alarm(60);
-		_exit(act() ? 0 : 1);
-	}
-	waitpid(pid, &status, 0);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
-		tap_skip(name, "needs a right that this user has not");
-	else if (!tap_ok(status == 0, "%s", name))
-		tap_note("status %x", (unsigned)status);
-}
-
 static void start_with(size_t chunks, size_t size)
 {
 	struct secmalloc_config config = {
@@ -58,7 +38,7 @@ static void start_with(size_t chunks, size_t size)
 
 	if (secmalloc_init(&config) != 0) {
 		tap_note("%s", secmalloc_error());
-		_exit(77);
+		case_skip();
 	}
 }
 
@@ -126,7 +106,7 @@ static bool lies_at_the_guard(void)
 		char *chunk = secmalloc_guarded(size), *end;
 
 		if (chunk == NULL)
-			return errno == ENOMEM ? (_exit(77), false) : false;
+			return errno == ENOMEM ? (case_skip(), false) : false;
 		if (size == 0)
 			place = 16;
 		end = chunk + place;
@@ -459,7 +439,7 @@ static bool larger_ones_are_kept(void)
 	large = secmalloc_guarded(3 * page);
 	locked = stats_now().locked_bytes;
 	if (large == NULL)
-		_exit(77);
+		case_skip();
 	if (locked != (CELLS + 1 + 4) * page
 	    || !writes_fault(large + 3 * page))
 		return false;
@@ -508,13 +488,13 @@ static bool where_no_mapping_can_be_split(void)
 	many = mmap(NULL, most, PROT_NONE,
 	            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (many == MAP_FAILED)
-		_exit(77);
+		case_skip();
 	for (size_t at = 0; at < most; at += 2 * page)
 		if (mprotect(many + at, page, PROT_READ) != 0)
 			break;
 	if (mprotect(plain + page, page, PROT_NONE) == 0) {
 		tap_note("control: a mapping could still be split");
-		_exit(77);
+		case_skip();
 	}
 	for (int i = 0; i < 10; i++)
 		if (secmalloc_protect(chunk, SECMALLOC_NOACCESS) != 0
@@ -562,7 +542,7 @@ static bool in_child_of(unsigned policy,
 	pid_t pid;
 
 	if (secmalloc_init(&config) != 0)
-		_exit(77);
+		case_skip();
 	closed = secmalloc_guarded(32);
 	strcpy(closed, "secret");
 	plain = secmalloc_guarded(30);
@@ -648,30 +628,33 @@ int main(void)
 	if (page != 4096)
 		tap_skip_all("the figures are those of pages of 4 KiB");
 
-	try("control: plain memory does not fault",
-	    plain_memory_does_not_fault);
-	try("a chunk ends at its guard, whatever its size", lies_at_the_guard);
-	try("past the end and before the page: SIGSEGV at that byte",
-	    overflow_faults_at_its_byte);
-	try("reading NOACCESS and writing READONLY: the same", access_is_kept);
-	try("secfree works from any access", freed_from_any_access);
-	try("secrealloc moves it", resized);
-	try("open for two threads", open_for_two_threads);
-	try("open and close count", open_counts);
-	try("errors", errors);
-	try("sizes that are too large", bad_sizes);
-	try("an audit sees damage", audited);
-	try("prepared: locked, each a mapping of its own", locked_beforehand);
-	try("after the drop, with a limit of 0", after_the_drop);
-	try("larger ones are made, and kept", larger_ones_are_kept);
-	try("no system call takes or frees a prepared one",
-	    without_a_system_call);
-	try("access changes where no mapping can be split",
-	    where_no_mapping_can_be_split);
-	try("a child has none of it", gone_in_a_child);
-	try("a child that keeps has locked copies, closed or not",
-	    kept_in_a_child);
-	try("a child that wipes has zeros and new ones", empty_in_a_child);
-	try("fini unmaps it, whatever its access", unmapped_by_fini);
+	try_case("control: plain memory does not fault",
+	         plain_memory_does_not_fault);
+	try_case("a chunk ends at its guard, whatever its size",
+	         lies_at_the_guard);
+	try_case("past the end and before the page: SIGSEGV at that byte",
+	         overflow_faults_at_its_byte);
+	try_case("reading NOACCESS and writing READONLY: the same",
+	         access_is_kept);
+	try_case("secfree works from any access", freed_from_any_access);
+	try_case("secrealloc moves it", resized);
+	try_case("open for two threads", open_for_two_threads);
+	try_case("open and close count", open_counts);
+	try_case("errors", errors);
+	try_case("sizes that are too large", bad_sizes);
+	try_case("an audit sees damage", audited);
+	try_case("prepared: locked, each a mapping of its own",
+	         locked_beforehand);
+	try_case("after the drop, with a limit of 0", after_the_drop);
+	try_case("larger ones are made, and kept", larger_ones_are_kept);
+	try_case("no system call takes or frees a prepared one",
+	         without_a_system_call);
+	try_case("access changes where no mapping can be split",
+	         where_no_mapping_can_be_split);
+	try_case("a child has none of it", gone_in_a_child);
+	try_case("a child that keeps has locked copies, closed or not",
+	         kept_in_a_child);
+	try_case("a child that wipes has zeros and new ones", empty_in_a_child);
+	try_case("fini unmaps it, whatever its access", unmapped_by_fini);
 	tap_done();
 }

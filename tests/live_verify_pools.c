@@ -243,6 +243,16 @@ static bool guarded_chunks_are_seen(void)
 	       && finds(LOCKED, "; guarded cell 2 is not mapped");
 }
 
+/* That pools are only locked is no finding, unless it is asked for. */
+static bool locked_is_not_secret(void)
+{
+	return make_pools()
+	       && finds(SECMALLOC_VERIFY_SECRET, "locked memory, which root "
+	                "can read: with SECMALLOC_BACKING_SECRET")
+	       && (secmalloc_fini(),
+	           fails(SECMALLOC_VERIFY_SECRET, ENXIO, "no arena"));
+}
+
 /* Children that are to have the pools are no finding; unlocked ones are. */
 static bool kept_ones_pass(void)
 {
@@ -271,7 +281,7 @@ static bool secret_memory_passes(void)
 	if (secmalloc_init(&config) != 0)
 		case_skip();
 	at = pool_of(secmalloc(60000));
-	return passes(LOCKED | ADVICE)
+	return passes(LOCKED | ADVICE | SECMALLOC_VERIFY_SECRET)
 	       && madvise(at, POOL_BYTES, MADV_DOFORK) == 0
 	       && finds(ADVICE, ": pool 0 goes to children")
 	       && munmap(at + page, page) == 0
@@ -381,6 +391,7 @@ int main(void)
 	try_case("guarded chunks", guarded_chunks_are_seen);
 	try_case("pools that children keep", kept_ones_pass);
 	try_case("secret memory", secret_memory_passes);
+	try_case("locked memory is not secret", locked_is_not_secret);
 
 	try_case("no arena: before init, after fini", without_arena);
 	try_case("no arena: in a child", in_child);
