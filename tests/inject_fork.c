@@ -19,12 +19,27 @@
 #include <secmalloc.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 
 WRAP(int, pipe2, (int ends[2], int flags), (ends, flags), -1)
 WRAP(pid_t, fork, (void), (), -1)
 WRAP(pid_t, setsid, (void), (), -1)
 WRAP(int, chdir, (const char *path), (path), -1)
 WRAP(int, dup2, (int from, int to), (from, to), -1)
+
+/* A filter of system calls that came after init. */
+static bool refuse_barrier;
+
+long __real_syscall(long number, ...);
+long __wrap_syscall(long number, long a, long b, long c);
+long __wrap_syscall(long number, long a, long b, long c)
+{
+	if (number == SYS_membarrier && refuse_barrier) {
+		errno = EPERM;
+		return -1;
+	}
+	return __real_syscall(number, a, b, c);
+}
 
 #define LOCKED_KB 132
 
@@ -237,6 +252,15 @@ static int can_stop_caches(void)
 	       && secmalloc_audit() == 0;
 }
 
+static int is_refused(void)
+{
+	return is_closed() == HAS_NOTHING
+	                       && strstr(secmalloc_error(),
+	                                 "membarrier is refused") != NULL
+	               ? HAS_NOTHING
+	               : IS_WRONG;
+}
+
 static void caught_busy(void)
 {
 	pthread_t thread;
@@ -246,6 +270,10 @@ static void caught_busy(void)
 	pthread_barrier_init(&meet, NULL, 2);
 	pthread_create(&thread, NULL, have_a_cache, NULL);
 	pthread_barrier_wait(&meet);
+	refuse_barrier = true;
+	tap_ok(in_child(is_refused) == HAS_NOTHING && is_untouched(),
+	       "caches of other threads that cannot be stopped: nothing");
+	refuse_barrier = false;
 	tap_ok(others != NULL && in_child(can_stop_caches) == 1
 	       && secmalloc_audit() == 0,
 	       "a thread that was about to find its cache stopped is not "
