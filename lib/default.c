@@ -149,11 +149,11 @@ static void after_fork_in_parent(void)
 	errno = code;
 }
 
-/* Make the copy in a child its own. -1 with errno and words. A thread that is
- * dying has not brought the arena to rest. */
-static int adopt(struct smi_arena *arena, bool held)
+/* Make the copy in a child its own. -1 with errno and words. `at_rest`: not if
+ * the thread was dying. */
+static int adopt(struct smi_arena *arena, bool at_rest)
 {
-	if (!held)
+	if (!at_rest)
 		return smi_error_set(ENXIO, "fork: the arena was found damaged "
 		                     "in the parent, so the child's copy was "
 		                     "wiped");
@@ -188,7 +188,7 @@ static int make(const struct smi_arena_plan *plan, const char *call);
 static void after_fork_in_child(void)
 {
 	struct smi_arena *arena = atomic_load(&current);
-	bool held = smi_thread.holds;
+	bool at_rest = smi_thread.holds && !smi_fault_is_dying();
 	int code = errno;
 
 	smi_thread.holds = false;
@@ -196,11 +196,11 @@ static void after_fork_in_child(void)
 	smi_os_fork_end();
 	pthread_mutex_init(&init_lock, NULL);
 	if (arena != NULL && passes_on()) {
-		if (adopt(arena, held) != 0) {
+		if (adopt(arena, at_rest) != 0) {
 			lose();
 			leave_behind(arena);
 		}
-		if (held)
+		if (at_rest)
 			smi_passing_end(&passing);
 	} else if (arena != NULL) {
 		leave_behind(arena);

@@ -53,6 +53,9 @@ WRAP(void *, mremap, (void *at, size_t n, size_t to, int flags, void *new),
      (at, n, to, flags, new), MAP_FAILED)
 WRAP(int, ftruncate, (int fd, off_t n), (fd, n), -1)
 
+/* A filter of system calls that came after init. */
+static bool refuse_barrier;
+
 long __real_syscall(long number, ...);
 long __wrap_syscall(long number, ...);
 long __wrap_syscall(long number, ...)
@@ -64,6 +67,10 @@ long __wrap_syscall(long number, ...)
 	for (int i = 0; i < 3; i++)
 		arg[i] = va_arg(list, long);
 	va_end(list);
+	if (number == SYS_membarrier && refuse_barrier) {
+		errno = EPERM;
+		return -1;
+	}
 	if (number == SYS_memfd_secret && fails_now("memfd_secret"))
 		return -1;
 	return __real_syscall(number, arg[0], arg[1], arg[2]);

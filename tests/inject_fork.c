@@ -237,6 +237,15 @@ static int can_stop_caches(void)
 	       && secmalloc_audit() == 0;
 }
 
+static int is_refused(void)
+{
+	return is_closed() == HAS_NOTHING
+	                       && strstr(secmalloc_error(),
+	                                 "membarrier is refused") != NULL
+	               ? HAS_NOTHING
+	               : IS_WRONG;
+}
+
 static void caught_busy(void)
 {
 	pthread_t thread;
@@ -246,6 +255,10 @@ static void caught_busy(void)
 	pthread_barrier_init(&meet, NULL, 2);
 	pthread_create(&thread, NULL, have_a_cache, NULL);
 	pthread_barrier_wait(&meet);
+	refuse_barrier = true;
+	tap_ok(in_child(is_refused) == HAS_NOTHING && is_untouched(),
+	       "caches of other threads that cannot be stopped: nothing");
+	refuse_barrier = false;
 	tap_ok(others != NULL && in_child(can_stop_caches) == 1
 	       && secmalloc_audit() == 0,
 	       "a thread that was about to find its cache stopped is not "
