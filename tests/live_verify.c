@@ -50,7 +50,7 @@ static bool bad_daemon(void)
 
 static bool unknown_bits(void)
 {
-	return fails(0x40, EINVAL, "checks is 64, which has bits")
+	return fails(0x80, EINVAL, "checks is 128, which has bits")
 	       && fails(UINT_MAX, EINVAL, "checks is 4294967295")
 	       && fails(IDS | 0x80000000u, EINVAL, "has bits");
 }
