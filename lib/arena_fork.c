@@ -82,10 +82,9 @@ static int make_own(struct smi_arena *arena, const struct smi_cache *own)
 }
 
 void smi_passing_begin(struct smi_passing *passing, struct smi_arena *arena,
-                       const struct smi_cache *own, bool gated)
+                       const struct smi_cache *own)
 {
-	passing->gated = gated && smi_os_gate_make(passing->gate) == 0;
-	passing->gate_code = gated && !passing->gated ? errno : 0;
+	passing->gate_code = smi_os_gate_make(passing->gate) == 0 ? 0 : errno;
 	passing->at_rest = smi_caches_stop(&arena->caches, own);
 }
 
@@ -93,7 +92,7 @@ void smi_passing_wait(struct smi_passing *passing, struct smi_arena *arena)
 {
 	char done;
 
-	if (passing->gated)
+	if (passing->gate_code == 0)
 		smi_os_gate_wait(passing->gate, &done, sizeof(done));
 	smi_caches_resume(&arena->caches);
 }
@@ -116,6 +115,6 @@ int smi_passing_adopt(const struct smi_passing *passing,
 
 void smi_passing_end(struct smi_passing *passing)
 {
-	if (passing->gated)
+	if (passing->gate_code == 0)
 		smi_os_gate_open(passing->gate, "", 1);
 }

@@ -27,18 +27,16 @@ int smi_arena_share(struct smi_arena *arena, bool share);
  */
 struct smi_passing {
 	bool at_rest;  /* all caches are stopped, for certain */
-	bool gated;
-	int gate_code; /* why there is no gate, though there should be, or 0 */
+	int gate_code; /* why there is no gate, or 0 */
 	int gate[2];
 };
 
 /*
  * Before the fork, under the arena's lock. `own` is the cache of the thread
  * that forks, or NULL. It cannot fail, but then smi_passing_adopt() does.
- * Without `gated` the caller sees to the waiting.
  */
 void smi_passing_begin(struct smi_passing *passing, struct smi_arena *arena,
-                       const struct smi_cache *own, bool gated);
+                       const struct smi_cache *own);
 
 /* After it, in the parent; the lock is still held. */
 void smi_passing_wait(struct smi_passing *passing, struct smi_arena *arena);

@@ -16,6 +16,7 @@ void smi_caches_start(struct smi_caches *caches, const struct smi_slabs *slabs,
 	caches->fenced = fenced || smi_os_barrier_prepare() != 0;
 	caches->ever = 0;
 	caches->attached = 0;
+	caches->stops = 0;
 }
 
 void smi_caches_renew(struct smi_caches *caches)
@@ -67,6 +68,7 @@ bool smi_caches_stop(struct smi_caches *caches, const struct smi_cache *own)
 	int code = errno;
 	bool certain;
 
+	caches->stops++;
 	if (!flag_others(caches, own))
 		return true;
 	certain = caches->fenced || smi_os_barrier() == 0;
@@ -86,6 +88,8 @@ void smi_caches_close(struct smi_caches *caches)
 
 void smi_caches_resume(struct smi_caches *caches)
 {
+	if (--caches->stops > 0)
+		return;
 	for (uint32_t i = 0; i < caches->ever; i++)
 		atomic_fetch_and_explicit(&caches->all[i].stop,
 		                          ~SMI_CACHE_STOPPED,

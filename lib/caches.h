@@ -28,6 +28,7 @@ struct smi_caches {
 	const struct smi_slabs *slabs;
 	uint32_t ever;         /* from this one on none had an owner */
 	uint32_t attached;     /* have one */
+	uint32_t stops;        /* not yet resumed; a fork may hold one */
 	bool fenced;           /* the owners run their own barriers */
 };
 
@@ -53,7 +54,8 @@ void smi_caches_detach(struct smi_caches *caches, struct smi_cache *cache);
  * Stop all caches but `own`, the calling thread's, which may be NULL. False:
  * the kernel refused the barrier, which it had granted before, so that an owner
  * which is just becoming busy may not have been seen: the caches must not be
- * touched. Either way, smi_caches_resume() is next.
+ * touched. Either way smi_caches_resume() follows. Both may be done again in
+ * between: the last resume counts.
  */
 bool smi_caches_stop(struct smi_caches *caches, const struct smi_cache *own);
 void smi_caches_resume(struct smi_caches *caches);

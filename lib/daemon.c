@@ -135,8 +135,10 @@ int smi_daemon(const char *call, bool change_directory, bool close_streams)
 		return wait_for(call, child, gate);
 	settle(&report, change_directory, close_streams);
 	smi_os_gate_open(gate, &report, sizeof(report));
-	if (report.code != 0)
+	if (report.code != 0) {
+		smi_default_fini();
 		smi_os_exit(1);
+	}
 	errno = code;
 	return 0;
 }

@@ -14,6 +14,7 @@
 #include "os.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -103,6 +104,26 @@ static bool passes_on(void)
 }
 
 /*
+ * Signals wait until fork() is done: a handler that ran in the child before
+ * that would find an arena that is not mapped, or the parent's own pages; and
+ * one in the parent would write to pages that the child has not yet copied.
+ */
+static _Thread_local sigset_t mask_before;
+
+static void block_signals(void)
+{
+	sigset_t all;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &mask_before);
+}
+
+static void restore_signals(void)
+{
+	pthread_sigmask(SIG_SETMASK, &mask_before, NULL);
+}
+
+/*
  * Of an arena that the child does not have it reads only where it lay, which
  * does not change under the init lock.
  *
@@ -116,6 +137,7 @@ static void before_fork(void)
 	struct smi_arena *arena;
 	int code = errno;
 
+	block_signals();
 	if (smi_fault_is_dying()) {
 		smi_os_fork_begin();
 		return;
@@ -125,19 +147,16 @@ static void before_fork(void)
 	if (arena != NULL && passes_on()) {
 		pthread_mutex_lock(&arena->lock);
 		smi_thread.holds = true;
-		smi_passing_begin(&passing, arena, smi_default_cache(),
-		                  !smi_thread.moves);
+		smi_passing_begin(&passing, arena, smi_default_cache());
 	}
 	smi_os_fork_begin();
 	errno = code;
 }
 
-static void after_fork_in_parent(void)
+static void unlock_in_parent(void)
 {
 	struct smi_arena *arena = atomic_load(&current);
-	int code = errno;
 
-	smi_os_fork_end();
 	if (smi_fault_is_dying())
 		return;
 	if (smi_thread.holds) {
@@ -146,6 +165,15 @@ static void after_fork_in_parent(void)
 		pthread_mutex_unlock(&arena->lock);
 	}
 	pthread_mutex_unlock(&init_lock);
+}
+
+static void after_fork_in_parent(void)
+{
+	int code = errno;
+
+	smi_os_fork_end();
+	unlock_in_parent();
+	restore_signals();
 	errno = code;
 }
 
@@ -183,7 +211,8 @@ static void leave_behind(struct smi_arena *arena)
 	                  made.plan.fork == SMI_FORK_WIPE);
 }
 
-static int make(const struct smi_arena_plan *plan, const char *call);
+static int make(const struct smi_arena_plan *plan, const char *call,
+                bool no_dump);
 
 static void after_fork_in_child(void)
 {
@@ -205,9 +234,10 @@ static void after_fork_in_child(void)
 	} else if (arena != NULL) {
 		leave_behind(arena);
 		if (made.plan.fork == SMI_FORK_WIPE
-		    && make(&made.plan, "fork") != 0)
+		    && make(&made.plan, "fork", false) != 0)
 			lose();
 	}
+	restore_signals();
 	errno = code;
 }
 
@@ -232,13 +262,16 @@ __attribute__((constructor)) static void hook(void)
 /* ---- Making and ending -------------------------------------------------- */
 
 /* Make and publish the arena, under the init lock. */
-static int make(const struct smi_arena_plan *plan, const char *call)
+/* Make and publish one; with no_dump see to the process, too. A child inherits
+ * what was done to it. */
+static int make(const struct smi_arena_plan *plan, const char *call,
+                bool no_dump)
 {
 	struct smi_arena *arena = smi_arena_create(plan, call);
 
 	if (arena == NULL)
 		return -1;
-	if (plan->no_dump && smi_nodump(call) != 0) {
+	if (no_dump && smi_nodump(call) != 0) {
 		int code = errno;
 
 		smi_arena_destroy(arena);
@@ -248,6 +281,9 @@ static int make(const struct smi_arena_plan *plan, const char *call)
 	made.reservation = arena->pools.reservation;
 	made.bytes = arena->pools.mapped_bytes;
 	made.plan = *plan;
+	/* What it came to, so that a child's is made like it. */
+	made.plan.secret = arena->pools.secret;
+	made.plan.secret_is_wish = false;
 	lost.code = 0;
 	atomic_store(&current, arena);
 	/* Should they ever come round. */
@@ -266,7 +302,7 @@ static int init_locked(const struct smi_arena_plan *plan, const char *call)
 		return smi_error_set(ENOMEM, "%s: there was no memory for the "
 		                     "fork handlers when the library was "
 		                     "loaded", call);
-	return make(plan, call);
+	return make(plan, call, plan->no_dump);
 }
 
 int smi_default_init(const struct smi_arena_plan *plan, const char *call)

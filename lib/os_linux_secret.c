@@ -30,14 +30,20 @@
  */
 static pthread_mutex_t forks = PTHREAD_MUTEX_INITIALIZER;
 
+/* How often this thread has taken it: a fork handler of others may make the
+ * arena grow, and on_fault may fork there. */
+static _Thread_local unsigned held;
+
 void smi_os_fork_begin(void)
 {
-	pthread_mutex_lock(&forks);
+	if (held++ == 0)
+		pthread_mutex_lock(&forks);
 }
 
 void smi_os_fork_end(void)
 {
-	pthread_mutex_unlock(&forks);
+	if (--held == 0)
+		pthread_mutex_unlock(&forks);
 }
 
 /* The errno that os.h documents for one that the kernel gave. */
@@ -142,11 +148,11 @@ static int open_between_forks(void *at, size_t bytes, bool in_children,
 	int state, result;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	pthread_mutex_lock(&forks);
+	smi_os_fork_begin();
 	result = open_secret(at, bytes, in_children, from);
 	if (result != 0)
 		errno = documented(errno);
-	pthread_mutex_unlock(&forks);
+	smi_os_fork_end();
 	pthread_setcancelstate(state, NULL);
 	return result;
 }

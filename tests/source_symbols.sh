@@ -71,6 +71,7 @@ setsid
 setrlimit
 sigaddset
 sigemptyset
+sigfillset
 strcmp
 strlen
 syscall
