@@ -147,14 +147,18 @@ static unsigned char *start_arena(void)
 	return chunk;
 }
 
-/* The parent is gone now, or has gone on; there is time to be swapped out. */
+/* The parent is gone now, or has gone on; there is time to be swapped out. No
+ * copy of the pattern may be on the stack, which is swapped out too. */
 static int stay(unsigned char *chunk)
 {
+	size_t whole = 0;
+
 	idle(100);
 	swap_out(chunk);
 	idle(100);
-	*done = pattern_count(chunk, SWAP_PAGES * SWAP_PAGE, seed) == SWAP_PAGES
-	        && proc_has_flag(chunk, "lo");
+	for (size_t i = 0; i < SWAP_PAGES; i++)
+		whole += pattern_is(chunk + i * SWAP_PAGE, seed);
+	*done = whole == SWAP_PAGES && proc_has_flag(chunk, "lo");
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 #ifndef TESTS_PATTERN_H
 #define TESTS_PATTERN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -31,7 +32,19 @@ static inline void pattern_put(void *to, uint64_t seed)
 		at[i] = pattern_byte(seed, i);
 }
 
-/* How many times the pattern lies in [data, data + size). */
+/* Whether it lies there, without a copy to compare it with. */
+static inline bool pattern_is(const void *from, uint64_t seed)
+{
+	const volatile unsigned char *at = from;
+
+	for (size_t i = 0; i < PATTERN_BYTES; i++)
+		if (at[i] != pattern_byte(seed, i))
+			return false;
+	return true;
+}
+
+/* How many times the pattern lies in [data, data + size). It has a copy on the
+ * stack meanwhile. */
 static inline size_t pattern_count(const unsigned char *data, size_t size,
                                    uint64_t seed)
 {
