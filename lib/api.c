@@ -295,9 +295,11 @@ int secmalloc_explain(const void *addr, char *buf, size_t n)
 {
 	struct smi_text text;
 
-	if (buf == NULL || n == 0)
-		return smi_error_set(EINVAL, "%s: there is no room for words",
-		                     __func__);
+	/* No words: the thread may be in the middle of writing others. */
+	if (buf == NULL || n == 0) {
+		errno = EINVAL;
+		return -1;
+	}
 	smi_text_start(&text, buf, n);
 	if (!smi_crash_explain(addr, &text))
 		smi_text_add(&text, "not of this library");

@@ -131,12 +131,26 @@ void *smi_arena_resize_guarded(struct smi_arena *arena, const char *call,
 	struct smi_guarded *guarded = &arena->guarded;
 	uint32_t cell = cell_of(arena, call, ptr);
 	size_t had = guarded->cells[cell].size;
-	void *to = smi_arena_take_guarded(arena, call, size);
+	enum smi_access access = guarded->cells[cell].access;
+	void *to;
 
-	if (to == NULL)
-		return NULL;
 	open_checked(arena, call, ptr, cell);
-	memcpy(to, ptr, size < had ? size : had);
+	if (smi_guarded_cell_bytes(size, guarded->pools.geometry.page_bytes)
+	    <= smi_pools_bytes(&guarded->pools, cell)) {
+		arena->counts.allocations++;
+		arena->counts.frees++;
+		return smi_guarded_resize(guarded, cell, size);
+	}
+	to = smi_arena_take_guarded(arena, call, size);
+	if (to == NULL) {
+		int code = errno;
+
+		/* What it was not long ago it can be again. */
+		smi_guarded_force(guarded, cell, access);
+		errno = code;
+		return NULL;
+	}
+	memcpy(to, ptr, had);
 	smi_guarded_give(guarded, cell);
 	arena->counts.frees++;
 	return to;

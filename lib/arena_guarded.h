@@ -25,8 +25,8 @@ void *smi_arena_take_guarded(struct smi_arena *arena, const char *call,
 void smi_arena_give_guarded(struct smi_arena *arena, const char *call,
                             void *ptr);
 
-/* Another of a different size, with the same bytes; it can be written. NULL
- * with errno ENOMEM and words: untouched. */
+/* Another size, in its cell or another, with the same bytes; it can be written.
+ * NULL with errno ENOMEM and words: untouched. */
 void *smi_arena_resize_guarded(struct smi_arena *arena, const char *call,
                                void *ptr, size_t size);
 

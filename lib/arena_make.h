@@ -33,6 +33,18 @@ struct smi_arena_plan {
 	void (*on_low)(size_t free_bytes);
 };
 
+/* The most guarded cells that there may be, with so many pools; by default no
+ * more than addresses are reserved for unasked. */
+static inline size_t smi_plan_cells(const struct smi_arena_plan *plan,
+                                    size_t page_bytes, size_t max_pools)
+{
+	size_t most = smi_geometry_default_max(page_bytes, plan->cell_bytes, 1);
+
+	if (plan->max_is_default && max_pools > most)
+		max_pools = most;
+	return plan->guarded_chunks + max_pools;
+}
+
 /*
  * Make an arena and lock its initial pools; `call` is named in the words. NULL
  * with errno and words: EPERM, ENOMEM, EINVAL (the products of the plan do not

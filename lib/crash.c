@@ -10,7 +10,9 @@
 #include "fault.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <signal.h>
+#include <time.h>
 
 static const int signals[] = {SIGSEGV, SIGBUS};
 static const char *const names[] = {"SIGSEGV", "SIGBUS"};
@@ -32,6 +34,27 @@ bool smi_crash_explain(const void *ptr, struct smi_text *text)
 	return true;
 }
 
+/* Neither a cancellation that is pending nor the signal for a standard error
+ * that nobody reads may come between a fault and its course. */
+static void write_undisturbed(const char *line, size_t length)
+{
+	static const struct timespec none;
+	sigset_t pipe, pending, saved;
+	int state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	sigemptyset(&pipe);
+	sigaddset(&pipe, SIGPIPE);
+	pthread_sigmask(SIG_BLOCK, &pipe, &saved);
+	sigpending(&pending);
+	smi_fault_write(line, length);
+	/* One that was there before stays. */
+	if (sigismember(&pending, SIGPIPE) == 0)
+		sigtimedwait(&pipe, NULL, &none);
+	pthread_sigmask(SIG_SETMASK, &saved, NULL);
+	pthread_setcancelstate(state, NULL);
+}
+
 static void say(unsigned i, const void *ptr)
 {
 	char line[SMI_FAULT_BYTES];
@@ -42,7 +65,7 @@ static void say(unsigned i, const void *ptr)
 	if (!smi_crash_explain(ptr, &text))
 		return;
 	smi_text_add(&text, "\n");
-	smi_fault_write(line, text.length);
+	write_undisturbed(line, text.length);
 }
 
 /* Call the handler that was there, with the mask that it wants. */
@@ -64,6 +87,12 @@ static void call(const struct sigaction *action, int signal, siginfo_t *info,
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
 }
 
+/* Whatever its flags say of how it is to be called. */
+static bool has_handler(const struct sigaction *action)
+{
+	return action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN;
+}
+
 /*
  * Where there was no handler, what was there is put back: the instruction that
  * faulted does so again, and what was sent is sent again. A fault that is
@@ -72,13 +101,13 @@ static void call(const struct sigaction *action, int signal, siginfo_t *info,
 static void pass_on(unsigned i, siginfo_t *info, void *context)
 {
 	struct sigaction action = before[i];
-	bool sent = info->si_code <= 0;
+	/* Memory that was found bad, but not by an instruction. */
+	bool sent = info->si_code <= 0
+	            || (i == 1 && info->si_code == BUS_MCEERR_AO);
 
-	if ((action.sa_flags & SA_SIGINFO) == 0
-	    && action.sa_handler == SIG_IGN && sent)
+	if (action.sa_handler == SIG_IGN && sent)
 		return;
-	if ((action.sa_flags & SA_SIGINFO) == 0
-	    && (action.sa_handler == SIG_DFL || action.sa_handler == SIG_IGN)) {
+	if (!has_handler(&action)) {
 		sigaction(signals[i], &action, NULL);
 		watched[i] = false;
 		if (sent)
@@ -106,14 +135,28 @@ static void handle(int signal, siginfo_t *info, void *context)
 
 void smi_crash_watch(void)
 {
-	struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK};
+	for (unsigned i = 0; i < SIGNALS; i++) {
+		struct sigaction action = {.sa_flags = SA_SIGINFO | SA_ONSTACK};
+		struct sigaction now;
 
-	action.sa_sigaction = handle;
-	sigemptyset(&action.sa_mask);
-	for (unsigned i = 0; i < SIGNALS; i++)
-		if (!watched[i])
-			watched[i] = sigaction(signals[i], &action, &before[i])
-			             == 0;
+		if (sigaction(signals[i], NULL, &now) != 0)
+			continue;
+		if (now.sa_sigaction == handle) {
+			watched[i] = true;
+			continue;
+		}
+		/* Somebody is above it who may call it. */
+		if (watched[i] && has_handler(&now))
+			continue;
+		before[i] = now;
+		action.sa_sigaction = handle;
+		/* Calls are begun again as they were, or not. */
+		action.sa_flags |= now.sa_handler == SIG_IGN
+		                           ? SA_RESTART
+		                           : now.sa_flags & SA_RESTART;
+		sigemptyset(&action.sa_mask);
+		watched[i] = sigaction(signals[i], &action, NULL) == 0;
+	}
 }
 
 void smi_crash_unwatch(void)

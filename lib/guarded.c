@@ -7,6 +7,8 @@
 
 #include "wipe.h"
 
+#include <string.h>
+
 /* Before a chunk there is at least so much canary. */
 #define FRONT_BYTES SMI_ALIGN_BYTES
 
@@ -157,10 +159,23 @@ bool smi_guarded_add(struct smi_guarded *guarded, size_t bytes)
 
 /* ---- Chunks ------------------------------------------------------------- */
 
+/* G3: write the canaries round the chunk of a cell. */
+static void *surround(struct smi_guarded *guarded, uint32_t cell)
+{
+	unsigned char *start = cell_start(guarded, cell);
+	unsigned char *chunk = smi_guarded_chunk(guarded, cell);
+	size_t front = (size_t)(chunk - start);
+
+	smi_canary_fill(guarded->key, start, 0, front);
+	smi_canary_fill(guarded->key, start, front + guarded->cells[cell].size,
+	                cell_bytes(guarded, cell));
+	return chunk;
+}
+
 void *smi_guarded_take(struct smi_guarded *guarded, uint32_t cell, size_t size,
                        struct smi_finding *finding)
 {
-	unsigned char *start = cell_start(guarded, cell), *chunk;
+	unsigned char *start = cell_start(guarded, cell);
 	size_t bytes = cell_bytes(guarded, cell);
 	size_t at = smi_first_nonzero(start, bytes);
 
@@ -176,11 +191,26 @@ void *smi_guarded_take(struct smi_guarded *guarded, uint32_t cell, size_t size,
 	if (++guarded->chunks > guarded->chunks_peak)
 		guarded->chunks_peak = guarded->chunks;
 	guarded->chunk_bytes += size;
-	chunk = smi_guarded_chunk(guarded, cell);
-	smi_canary_fill(guarded->key, start, 0, (size_t)(chunk - start));
-	smi_canary_fill(guarded->key, start, (size_t)(chunk - start) + size,
-	                bytes);
-	return chunk;
+	return surround(guarded, cell);
+}
+
+void *smi_guarded_resize(struct smi_guarded *guarded, uint32_t cell,
+                         size_t size)
+{
+	struct smi_cell *c = &guarded->cells[cell];
+	unsigned char *from = smi_guarded_chunk(guarded, cell), *to;
+	size_t had = c->size, kept = size < had ? size : had;
+
+	c->size = size;
+	c->base = SMI_READWRITE;
+	c->opened = SMI_NOACCESS;
+	c->opens = 0;
+	guarded->chunk_bytes += size - had;
+	to = smi_guarded_chunk(guarded, cell);
+	memmove(to, from, kept);
+	smi_wipe(to + kept, size - kept);
+	/* Which covers what is left of the bytes where they were. */
+	return surround(guarded, cell);
 }
 
 bool smi_guarded_find(const struct smi_guarded *guarded, uintptr_t address,
@@ -254,8 +284,7 @@ void smi_guarded_wipe(struct smi_guarded *guarded)
 {
 	for (uint32_t i = smi_pools_next(&guarded->pools, SMI_NONE);
 	     i != SMI_NONE; i = smi_pools_next(&guarded->pools, i))
-		if (guarded->cells[i].live
-		    && smi_guarded_force(guarded, i, SMI_READWRITE) == 0)
+		if (smi_guarded_force(guarded, i, SMI_READWRITE) == 0)
 			smi_wipe(cell_start(guarded, i),
 			         cell_bytes(guarded, i));
 }

@@ -63,7 +63,7 @@ size_t smi_guarded_cell_bytes(size_t size, size_t page_bytes);
 void smi_guarded_start(struct smi_guarded *guarded,
                        const struct smi_canary_key *key);
 
-/* Wipe all that is not free, before smi_pools_release(). */
+/* Wipe all cells, before smi_pools_release(). */
 void smi_guarded_wipe(struct smi_guarded *guarded);
 
 /* smi_pools_own_all() for cells, whatever their access. */
@@ -96,6 +96,14 @@ void *smi_guarded_take(struct smi_guarded *guarded, uint32_t cell, size_t size,
  */
 bool smi_guarded_find(const struct smi_guarded *guarded, uintptr_t address,
                       uint32_t *cell, struct smi_finding *finding);
+
+/*
+ * Give the chunk of a cell that was checked and can be written another size,
+ * for which the cell is large enough. Returns where it is then; it can be
+ * written, and is not open.
+ */
+void *smi_guarded_resize(struct smi_guarded *guarded, uint32_t cell,
+                         size_t size);
 
 /* The start of the chunk of a live cell. */
 void *smi_guarded_chunk(const struct smi_guarded *guarded, uint32_t cell);

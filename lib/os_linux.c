@@ -65,8 +65,9 @@ int smi_os_protect(void *at, size_t bytes, enum smi_access access)
 
 	if (mprotect(at, bytes, protections[access]) == 0)
 		return 0;
-	if (errno != EPERM)
-		errno = ENOMEM;
+	/* Others are those of a filter of system calls. */
+	if (errno != ENOMEM)
+		errno = errno == EAGAIN ? ENOMEM : EPERM;
 	return -1;
 }
 

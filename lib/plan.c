@@ -93,7 +93,7 @@ static int check_sizes(const struct smi_arena_plan *plan, const char *call)
 static int check_guarded(const struct smi_arena_plan *plan,
                          const struct secmalloc_config *c, const char *call)
 {
-	size_t page_bytes = smi_os_page_bytes(), max;
+	size_t page_bytes = smi_os_page_bytes(), sum;
 	struct smi_geometry geometry;
 
 	if (plan->cell_bytes == SIZE_MAX
@@ -102,8 +102,10 @@ static int check_guarded(const struct smi_arena_plan *plan,
 		return smi_error_set(EINVAL, "%s: guarded_size is %zu, more "
 		                     "than this library manages", call,
 		                     c->guarded_size);
-	if (smi_add_overflows(plan->guarded_chunks, plan->max_pools, &max)
-	    || smi_geometry_plan(&geometry, page_bytes, plan->cell_bytes, max)
+	if (smi_add_overflows(plan->guarded_chunks, plan->max_pools, &sum)
+	    || smi_geometry_plan(&geometry, page_bytes, plan->cell_bytes,
+	                         smi_plan_cells(plan, page_bytes,
+	                                        plan->max_pools))
 	               != SMI_GEOMETRY_FITS)
 		return smi_error_set(EINVAL, "%s: guarded_chunks is %zu, which "
 		                     "with guarded_size %zu is more than this "

@@ -72,6 +72,9 @@ setrlimit
 sigaddset
 sigemptyset
 sigfillset
+sigtimedwait
+sigismember
+sigpending
 strcmp
 strlen
 syscall
