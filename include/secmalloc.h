@@ -23,8 +23,8 @@
  *            calls that need an arena fail with ENXIO.
  *   Threads  Every function may be called from any thread at any time, but
  *            secmalloc_fini() only when no other call is under way.
- *   Signals  Only secmalloc_wipe(), secmalloc_equal() and secmalloc_version()
- *            are async-signal-safe. A signal never makes a call fail: EINTR is
+ *   Signals  Only secmalloc_wipe(), secmalloc_equal(), secmalloc_version() and
+ *            secmalloc_explain() are async-signal-safe. A signal never makes a call fail: EINTR is
  *            not among the errors.
  *   Fork     What a child has, the field `fork` of struct secmalloc_config
  *            says: by default nothing of the arena. secmalloc_daemon() takes it
@@ -35,7 +35,7 @@
  *   Misuse   A double free, a pointer that is no chunk, a broken canary or a
  *            write to freed memory is fatal: one line on standard error, the
  *            arena's on_fault, abort(). That line is all the library ever
- *            prints.
+ *            prints, but with SECMALLOC_EXPLAIN_FAULTS.
  */
 #ifndef SECMALLOC_H
 #define SECMALLOC_H
@@ -239,8 +239,8 @@ struct secmalloc_config {
  * read only during the call.
  *
  * Either everything that was asked for is locked, or the call fails as a whole
- * and nothing stays mapped. Credentials and signal handlers are never changed,
- * and limits only by SECMALLOC_NODUMP.
+ * and nothing stays mapped. Credentials are never changed, limits only by
+ * SECMALLOC_NODUMP, and signal handlers only by SECMALLOC_EXPLAIN_FAULTS.
  *
  * EINVAL    a field of config is out of range; secmalloc_error() names it
  * EPERM     the process has no right to lock memory: RLIMIT_MEMLOCK is 0 and
@@ -287,10 +287,12 @@ SECMALLOC_API void secmalloc_fini(void);
  * privileges go, or with a lock limit that is large enough.
  *
  * ENXIO           no arena: call secmalloc_init() first, or daemon(3)
- * ENOTSUP         the process has other threads
+ * ENOTSUP         the process has other threads; or the child could not have
+ *                 secret memory, as the kernel refuses it now
  * ENOMEM, EPERM   the child could not lock what the parent has locked;
  *                 ENOMEM too if there is no memory for it
- * EMFILE, ENFILE  no descriptors for a pipe between the two
+ * EMFILE, ENFILE  no descriptors for two pipes between the two, or for secret
+ *                 memory; EFBIG: see secmalloc_init()
  * EAGAIN          there may be no more processes
  * ECHILD          the child died, as if killed for want of memory
  * ENOENT, ENODEV, EACCES  /dev/null cannot be opened, or is another device
@@ -406,8 +408,9 @@ SECMALLOC_API int secmalloc_owns(const void *ptr);
  * unique pointer with no usable byte.
  *
  * It is a chunk like any other: secfree() checks, wipes and frees it, whatever
- * its access, and secrealloc() moves it to another guarded chunk, which can be
- * written and is not open. Its pages stay locked and are used again.
+ * its access, and secrealloc() gives it another size, on its pages if they are
+ * enough and so at another address; it can then be written, and is not open. Its
+ * pages stay locked and are used again.
  *
  * No system call is made as long as one that was prepared (see guarded_chunks)
  * is free, nor by secfree() if the chunk can be written.
@@ -436,7 +439,9 @@ enum secmalloc_access {
  *
  * EINVAL  no guarded chunk starts at ptr; or access is none of the three
  * EPERM   a filter of system calls refused mprotect(); nothing has changed
- * ENOMEM  the kernel had no memory for its tables; nothing has changed
+ * ENOMEM  the kernel had no memory for its tables, or RLIMIT_DATA was lowered to
+ *         less than the process has: what is made writable counts there; nothing
+ *         has changed
  * ENXIO   no arena
  */
 SECMALLOC_API int secmalloc_protect(void *ptr, enum secmalloc_access access);

@@ -99,8 +99,8 @@ static uint32_t cell_of(struct smi_arena *arena, const char *call,
 
 /*
  * Make a chunk readable and writable, and check it. What keeps the kernel from
- * that is a filter of system calls that was installed since the chunk was
- * closed: it can neither be freed then nor wiped.
+ * that is a filter of system calls or a limit of data that came since the chunk
+ * was closed: it can neither be freed then nor wiped.
  */
 static void open_checked(struct smi_arena *arena, const char *call, void *ptr,
                          uint32_t cell)

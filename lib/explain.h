@@ -3,8 +3,8 @@
  *
  * For signal handlers: it takes no lock, allocates nothing and reads metadata
  * only. Of what another thread is taking or giving back at that moment it says
- * what was, or what will be. No change of metadata makes it read elsewhere:
- * what bounds each step is fixed, or only grows.
+ * what was, or what will be. What it reads of metadata that just change keeps
+ * it within the notes of the units up to the address.
  *
  * SPDX-License-Identifier: ISC
  */

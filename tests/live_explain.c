@@ -11,6 +11,7 @@
 #include "hide.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <secmalloc.h>
 #include <setjmp.h>
 #include <signal.h>
@@ -301,13 +302,18 @@ static void sent_by_kill(void)
 	_exit(5);
 }
 
-static void sent_and_ignored(void)
+static void sent_and_ignored_since(void)
 {
-	signal(SIGSEGV, SIG_IGN);
 	start(SECMALLOC_EXPLAIN_FAULTS);
 	kill(getpid(), SIGSEGV);
 	/* It is still watched. */
 	hit((char *)secmalloc_guarded(32) + 35);
+}
+
+static void sent_and_ignored(void)
+{
+	signal(SIGSEGV, SIG_IGN);
+	sent_and_ignored_since();
 }
 
 static void second_fault_of_one_shot(void)
@@ -319,6 +325,64 @@ static void twice_the_flag(void)
 {
 	start(SECMALLOC_EXPLAIN_FAULTS);
 	secmalloc_fini();
+	overflow();
+}
+
+static void *hit_when_cancelled(void *at)
+{
+	pthread_cancel(pthread_self());
+	hit(at);
+	return NULL;
+}
+
+/* The line's write() is no place to end a thread that has faulted. */
+static void cancelled(void)
+{
+	pthread_t thread;
+
+	start(SECMALLOC_EXPLAIN_FAULTS);
+	pthread_create(&thread, NULL, hit_when_cancelled,
+	               (char *)secmalloc_guarded(32) + 35);
+	pthread_join(thread, NULL);
+}
+
+/* Nor does a standard error that nobody reads change the end. */
+static void with_a_broken_pipe(void)
+{
+	int ends[2];
+
+	start(SECMALLOC_EXPLAIN_FAULTS);
+	if (pipe(ends) != 0)
+		_exit(98);
+	close(ends[0]);
+	dup2(ends[1], STDERR_FILENO);
+	hit((char *)secmalloc_guarded(32) + 35);
+}
+
+/* What has no handler may have the flag of one. */
+static void ignored_with_a_flag(void)
+{
+	struct sigaction action = {.sa_flags = SA_SIGINFO};
+
+	action.sa_handler = SIG_IGN;
+	sigaction(SIGSEGV, &action, NULL);
+	sent_and_ignored_since();
+}
+
+/* Somebody's handler came and went while there was no arena. */
+static void watched_again(void)
+{
+	struct sigaction ours;
+
+	start(SECMALLOC_EXPLAIN_FAULTS);
+	sigaction(SIGSEGV, NULL, &ours);
+	signal(SIGSEGV, note_plainly);
+	secmalloc_fini();
+	signal(SIGSEGV, SIG_DFL);
+	start(SECMALLOC_EXPLAIN_FAULTS);
+	secmalloc_fini();
+	/* And one that puts back what it had saved. */
+	sigaction(SIGSEGV, &ours, NULL);
 	overflow();
 }
 
@@ -396,7 +460,12 @@ int main(void)
 	       NULL);
 	demand("one that was sent and is ignored does not", sent_and_ignored,
 	       PAST);
+	demand("... nor with the flag of a handler", ignored_with_a_flag,
+	       PAST);
 	demand("a second arena is watched like the first", twice_the_flag,
 	       PAST);
+	demand("also after handlers have come and gone", watched_again, PAST);
+	demand("a cancellation does not stop it", cancelled, PAST);
+	demand("a broken pipe does not change it", with_a_broken_pipe, NULL);
 	tap_done();
 }

@@ -212,6 +212,45 @@ static bool resized(void)
 	       && stats_now().guarded_chunks == 1 && secmalloc_audit() == 0;
 }
 
+static bool become_nobody(void)
+{
+	struct rlimit none = {0, 0};
+
+	return setrlimit(RLIMIT_MEMLOCK, &none) == 0
+	       && (geteuid() != 0
+	           || (setgroups(0, NULL) == 0
+	               && setresgid(NOBODY, NOBODY, NOBODY) == 0
+	               && setresuid(NOBODY, NOBODY, NOBODY) == 0));
+}
+
+/* With one cell, and no other to be had. */
+static bool resized_where_it_is(void)
+{
+	char *chunk;
+
+	start_with(1, 0);
+	if (!become_nobody())
+		return false;
+	chunk = secmalloc_guarded(64);
+	memset(chunk, 'x', 64);
+	secmalloc_protect(chunk, SECMALLOC_NOACCESS);
+	chunk = secrealloc(chunk, 32);
+	if (chunk == NULL || chunk[0] != 'x' || chunk[31] != 'x'
+	    || !writes_fault(chunk + 32) || secmalloc_audit() != 0)
+		return false;
+	chunk = secrealloc(chunk, 4000);
+	if (chunk == NULL || chunk[31] != 'x' || chunk[32] != 0
+	    || chunk[3999] != 0 || !writes_fault(chunk + 4000)
+	    || secmalloc_audit() != 0)
+		return false;
+	errno = 0;
+	if (secrealloc(chunk, 5000) != NULL || errno != ENOMEM
+	    || chunk[31] != 'x')
+		return false;
+	secfree(chunk);
+	return stats_now().chunks == 0 && secmalloc_audit() == 0;
+}
+
 /* ---- Threads ------------------------------------------------------------ */
 
 static pthread_barrier_t barrier;
@@ -389,17 +428,6 @@ static bool locked_beforehand(void)
 	return stats.guarded_chunks == CELLS && stats.chunks == CELLS
 	       && stats.chunk_bytes == CELLS * 4080 && stats.guarded_free == 0
 	       && stats.locked_bytes == (CELLS + 1) * page;
-}
-
-static bool become_nobody(void)
-{
-	struct rlimit none = {0, 0};
-
-	return setrlimit(RLIMIT_MEMLOCK, &none) == 0
-	       && (geteuid() != 0
-	           || (setgroups(0, NULL) == 0
-	               && setresgid(NOBODY, NOBODY, NOBODY) == 0
-	               && setresuid(NOBODY, NOBODY, NOBODY) == 0));
 }
 
 static bool after_the_drop(void)
@@ -638,6 +666,7 @@ int main(void)
 	         access_is_kept);
 	try_case("secfree works from any access", freed_from_any_access);
 	try_case("secrealloc moves it", resized);
+	try_case("or resizes it where it is", resized_where_it_is);
 	try_case("open for two threads", open_for_two_threads);
 	try_case("open and close count", open_counts);
 	try_case("errors", errors);

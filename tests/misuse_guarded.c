@@ -133,6 +133,18 @@ static void underflow_found_by_realloc(void)
 	secfree(secrealloc(chunk, 64));
 }
 
+/* Though the new size cannot be had. */
+static void underflow_found_before_growth(void)
+{
+	char *chunk = chunk_of(32);
+
+	*(char *)hide(chunk - 16) ^= 1;
+	expect("secrealloc(%p): underflow: 16 bytes before its start was "
+	       "written, of the chunk of 32 bytes %s", (void *)chunk,
+	       where(chunk));
+	secfree(secrealloc(chunk, hide_size(SIZE_MAX)));
+}
+
 /* The access does not keep the damage from being found. */
 static void overflow_of_a_closed_chunk(void)
 {
@@ -180,6 +192,8 @@ int main(void)
 	       underflow_up_to_the_guard);
 	demand("an underflow, found by secrealloc", start,
 	       underflow_found_by_realloc);
+	demand("the same for a size that cannot be had", start,
+	       underflow_found_before_growth);
 	demand("an overflow of what was closed since", start,
 	       overflow_of_a_closed_chunk);
 	demand("a write after free", start, write_after_free);
