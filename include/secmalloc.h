@@ -24,8 +24,8 @@
  *   Threads  Every function may be called from any thread at any time, but
  *            secmalloc_fini() only when no other call is under way.
  *   Signals  Only secmalloc_wipe(), secmalloc_equal(), secmalloc_version() and
- *            secmalloc_explain() are async-signal-safe. A signal never makes a call fail: EINTR is
- *            not among the errors.
+ *            secmalloc_explain() are async-signal-safe. A signal never makes a
+ *            call fail: EINTR is not among the errors.
  *   Fork     What a child has, the field `fork` of struct secmalloc_config
  *            says: by default nothing of the arena. secmalloc_daemon() takes it
  *            along, whatever that says. secfree() of a pointer to an arena that
@@ -409,8 +409,8 @@ SECMALLOC_API int secmalloc_owns(const void *ptr);
  *
  * It is a chunk like any other: secfree() checks, wipes and frees it, whatever
  * its access, and secrealloc() gives it another size, on its pages if they are
- * enough and so at another address; it can then be written, and is not open. Its
- * pages stay locked and are used again.
+ * enough and so at another address; it can then be written, and is not open.
+ * Its pages stay locked and are used again.
  *
  * No system call is made as long as one that was prepared (see guarded_chunks)
  * is free, nor by secfree() if the chunk can be written.
@@ -439,9 +439,9 @@ enum secmalloc_access {
  *
  * EINVAL  no guarded chunk starts at ptr; or access is none of the three
  * EPERM   a filter of system calls refused mprotect(); nothing has changed
- * ENOMEM  the kernel had no memory for its tables, or RLIMIT_DATA was lowered to
- *         less than the process has: what is made writable counts there; nothing
- *         has changed
+ * ENOMEM  the kernel had no memory for its tables, or RLIMIT_DATA was lowered
+ *         to less than the process has: what is made writable counts there;
+ *         nothing has changed
  * ENXIO   no arena
  */
 SECMALLOC_API int secmalloc_protect(void *ptr, enum secmalloc_access access);
