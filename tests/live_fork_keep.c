@@ -355,6 +355,62 @@ static void random_differs(void)
 	secmalloc_fini();
 }
 
+/* ---- Signals ------------------------------------------------------------ */
+
+static pid_t forker;
+
+/* What a daemon may do that is told to end. */
+static void wipe_in_child(int signal)
+{
+	(void)signal;
+	if (getpid() != forker)
+		secmalloc_wipe(chunk, PATTERN_BYTES);
+}
+
+/* Forks under a rain of signals, which the children get too. */
+static int forks_in_rain(void)
+{
+	struct sigaction action = {.sa_flags = SA_RESTART};
+	bool good = true;
+	pid_t rain;
+
+	action.sa_handler = wipe_in_child;
+	if (setpgid(0, 0) != 0 || !start())
+		return 77;
+	forker = getpid();
+	sigaction(SIGUSR1, &action, NULL);
+	rain = fork();
+	if (rain == 0) {
+		signal(SIGUSR1, SIG_IGN);
+		for (;;) {
+			kill(-forker, SIGUSR1);
+			usleep(200);
+		}
+	}
+	for (int i = 0; i < 200 && good; i++) {
+		pid_t pid = fork();
+
+		if (pid == 0)
+			_exit(1);
+		good = child_end(pid) == 1 && is_whole(chunk);
+	}
+	kill(rain, SIGKILL);
+	child_end(rain);
+	return good && is_untouched() ? 1 : 0;
+}
+
+static void signals_wait(void)
+{
+	int end = in_child(forks_in_rain);
+
+	if (end == 77)
+		tap_skip("signals that arrive during a fork",
+		         "%d pools cannot be locked", POOLS);
+	else
+		tap_ok(end == 1, "a handler that wipes in a child does so to "
+		       "the child's copy (%d)", end);
+}
+
 int main(void)
 {
 	tap_needs_plain_build();
@@ -381,5 +437,6 @@ int main(void)
 	child_try("on_fault may fork, while others do; its child has nothing",
 		  on_fault_may_fork);
 	random_differs();
+	signals_wait();
 	tap_done();
 }
