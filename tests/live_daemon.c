@@ -354,6 +354,49 @@ static int child_dies(void)
 	return parent_goes_on();
 }
 
+/* ---- With a fork handler of the program's own ---------------------------- */
+
+static char *for_handler;
+
+/* In the parent the child may have its copy by then, and must. */
+static void free_in_parent(void)
+{
+	secfree(for_handler);
+	for_handler = NULL;
+}
+
+static int launch_with_handler(void)
+{
+	if (!start())
+		return 77;
+	for_handler = hide(secmalloc(100000));
+	memset(for_handler, 'h', 100000);
+	pthread_atfork(NULL, free_in_parent, NULL);
+	if (secmalloc_daemon(no_directory, no_streams) != 0)
+		return 2;
+	for (int i = 0; i < 100000; i++)
+		if (for_handler[i] != 'h')
+			_exit(9);
+	free_in_parent(); /* and not again when it forks */
+	look(0);
+	_exit(9);
+}
+
+static void a_handler_frees(void)
+{
+	bool good = true;
+	int end = 0;
+
+	/* Which of both is quicker is chance. */
+	for (int i = 0; i < 10 && good; i++) {
+		end = launched(launch_with_handler);
+		good = end == 0 && found->done && found->is_whole
+		       && found->is_sound;
+	}
+	tap_ok(good, "a handler of the parent's that frees does not reach the "
+	       "daemon (%d)", end);
+}
+
 int main(void)
 {
 	int end;
@@ -370,6 +413,7 @@ int main(void)
 	             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	every_policy();
 	as_daemon_does();
+	a_handler_frees();
 	end = launched(within_the_limit);
 	if (end == 77)
 		tap_skip("an ordinary user", "the limit is too low");
