@@ -234,6 +234,81 @@ static bool chained(void)
 	return action.sa_sigaction == note_info;
 }
 
+/* How a handler that was there finds things. */
+static volatile bool user_2_waits, fault_waits, on_stack;
+static char stack[65536];
+
+static void note_mask(int signal, siginfo_t *info, void *context)
+{
+	sigset_t mask;
+	uintptr_t here = (uintptr_t)&mask;
+
+	(void)signal;
+	(void)info;
+	(void)context;
+	pthread_sigmask(SIG_SETMASK, NULL, &mask);
+	user_2_waits = sigismember(&mask, SIGUSR2) == 1;
+	fault_waits = sigismember(&mask, SIGSEGV) == 1;
+	on_stack = here - (uintptr_t)stack < sizeof(stack);
+	errno = 77;
+	siglongjmp(out, 1);
+}
+
+static void hit_with(int flags, int signal)
+{
+	struct sigaction action = {.sa_flags = flags};
+	char *chunk;
+
+	action.sa_sigaction = note_mask;
+	sigemptyset(&action.sa_mask);
+	sigaddset(&action.sa_mask, SIGUSR2);
+	sigaction(signal, &action, NULL);
+	start(SECMALLOC_EXPLAIN_FAULTS);
+	chunk = secmalloc_guarded(32);
+	user_2_waits = fault_waits = on_stack = false;
+	if (sigsetjmp(out, 1) == 0)
+		hit(chunk + 32);
+	secmalloc_fini();
+}
+
+/* Its mask, SA_NODEFER, and the alternate stack. */
+static bool chained_as_it_wants(void)
+{
+	stack_t other = {.ss_sp = stack, .ss_size = sizeof(stack)};
+
+	hit_with(SA_SIGINFO, SIGSEGV);
+	if (!user_2_waits || !fault_waits || on_stack)
+		return false;
+	hit_with(SA_SIGINFO | SA_NODEFER, SIGSEGV);
+	if (!user_2_waits || fault_waits)
+		return false;
+	return sigaltstack(&other, NULL) == 0
+	       && (hit_with(SA_SIGINFO | SA_ONSTACK, SIGSEGV), on_stack);
+}
+
+static bool watches(int signal)
+{
+	struct sigaction now;
+
+	return sigaction(signal, NULL, &now) == 0
+	       && now.sa_handler != SIG_DFL;
+}
+
+/* Both signals; and what was put above its handlers stays there. */
+static bool both_are_watched(void)
+{
+	struct sigaction above = {.sa_flags = SA_SIGINFO}, now;
+
+	start(SECMALLOC_EXPLAIN_FAULTS);
+	if (!watches(SIGSEGV) || !watches(SIGBUS))
+		return false;
+	above.sa_sigaction = note_info;
+	sigaction(SIGBUS, &above, NULL);
+	secmalloc_fini();
+	return !watches(SIGSEGV) && sigaction(SIGBUS, NULL, &now) == 0
+	       && now.sa_sigaction == note_info;
+}
+
 static bool chained_once(void)
 {
 	struct sigaction action = {.sa_flags = (int)SA_RESETHAND};
@@ -445,6 +520,8 @@ int main(void)
 	try_case("any address at all", anywhere);
 	try_case("in on_fault, where the lock is held", with_the_lock_held);
 	try_case("a handler that was there is called", chained);
+	try_case("as it wants to be", chained_as_it_wants);
+	try_case("both signals, and not those above", both_are_watched);
 	demand("a handler for one time is called once",
 	       second_fault_of_one_shot, "past the end");
 	demand("a fault is explained, and ends the process", overflow, PAST);
