@@ -8,6 +8,7 @@
 
 #include "backing.h"
 #include "case.h"
+#include "dies.h"
 #include "hide.h"
 
 #include <errno.h>
@@ -463,33 +464,13 @@ static void watched_again(void)
 
 /* Run a case whose last act is a fault, and compare the line that it writes,
  * but for the address in it. */
-static void demand(const char *name, void (*act)(void), const char *words)
+static void dies_at(const char *name, void (*act)(void), const char *words)
 {
-	char line[400] = {0};
-	size_t length = 0;
-	int ends[2], status = 0;
-	ssize_t n;
-	pid_t pid;
+	struct outcome got = run(NULL, act);
+	const char *line = got.line;
+	int status = got.status;
 
-	fflush(stdout);
-	if (pipe(ends) != 0 || (pid = fork()) < 0)
-		abort();
-	if (pid == 0) {
-		struct rlimit no_core = {0, 0};
-
-		setrlimit(RLIMIT_CORE, &no_core);
-		alarm(20);
-		dup2(ends[1], STDERR_FILENO);
-		act();
-		_exit(97);
-	}
-	close(ends[1]);
-	while ((n = read(ends[0], line + length, sizeof(line) - 1 - length))
-	       > 0)
-		length += (size_t)n;
-	close(ends[0]);
-	waitpid(pid, &status, 0);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 77) {
+	if (WIFEXITED(status) && WEXITSTATUS(status) == CASE_SKIPPED) {
 		tap_skip(name, "nothing can be locked");
 		return;
 	}
@@ -499,7 +480,7 @@ static void demand(const char *name, void (*act)(void), const char *words)
 	                        : strncmp(line, "secmalloc: fault: SIGSEGV at "
 	                                  "0x", 31) == 0
 	                                  && strstr(line, words) != NULL
-	                                  && line[length - 1] == '\n'),
+	                                  && line[strlen(line) - 1] == '\n'),
 	            "%s", name))
 		tap_note("status %x, line '%s'", (unsigned)status, line);
 }
@@ -513,6 +494,7 @@ int main(void)
 	if (page != 4096)
 		tap_skip_all("the figures are those of pages of 4 KiB");
 
+	dies_start();
 	try_case("addresses of pools", in_pools);
 	try_case("addresses of guarded chunks", in_guarded_chunks);
 	try_case("addresses of others, and bad room", elsewhere);
@@ -522,27 +504,27 @@ int main(void)
 	try_case("a handler that was there is called", chained);
 	try_case("as it wants to be", chained_as_it_wants);
 	try_case("both signals, and not those above", both_are_watched);
-	demand("a handler for one time is called once",
-	       second_fault_of_one_shot, "past the end");
-	demand("a fault is explained, and ends the process", overflow, PAST);
-	demand("reading a closed chunk", read_a_closed_chunk,
-	       ": byte 4 of a guarded chunk of 32 bytes, which is closed\n");
-	demand("a fault that is ignored", overflow_where_it_is_ignored, PAST);
-	demand("a fault elsewhere is passed on without a word", foreign_fault,
-	       NULL);
-	demand("without the flag there is no word", overflow_without_the_flag,
-	       NULL);
-	demand("nor after fini", overflow_after_fini, NULL);
-	demand("a signal that was sent ends the process too", sent_by_kill,
-	       NULL);
-	demand("one that was sent and is ignored does not", sent_and_ignored,
-	       PAST);
-	demand("... nor with the flag of a handler", ignored_with_a_flag,
-	       PAST);
-	demand("a second arena is watched like the first", twice_the_flag,
-	       PAST);
-	demand("also after handlers have come and gone", watched_again, PAST);
-	demand("a cancellation does not stop it", cancelled, PAST);
-	demand("a broken pipe does not change it", with_a_broken_pipe, NULL);
+	dies_at("a handler for one time is called once",
+	        second_fault_of_one_shot, "past the end");
+	dies_at("a fault is explained, and ends the process", overflow, PAST);
+	dies_at("reading a closed chunk", read_a_closed_chunk,
+	        ": byte 4 of a guarded chunk of 32 bytes, which is closed\n");
+	dies_at("a fault that is ignored", overflow_where_it_is_ignored, PAST);
+	dies_at("a fault elsewhere is passed on without a word", foreign_fault,
+	        NULL);
+	dies_at("without the flag there is no word", overflow_without_the_flag,
+	        NULL);
+	dies_at("nor after fini", overflow_after_fini, NULL);
+	dies_at("a signal that was sent ends the process too", sent_by_kill,
+	        NULL);
+	dies_at("one that was sent and is ignored does not", sent_and_ignored,
+	        PAST);
+	dies_at("... nor with the flag of a handler", ignored_with_a_flag,
+	        PAST);
+	dies_at("a second arena is watched like the first", twice_the_flag,
+	        PAST);
+	dies_at("also after handlers have come and gone", watched_again, PAST);
+	dies_at("a cancellation does not stop it", cancelled, PAST);
+	dies_at("a broken pipe does not change it", with_a_broken_pipe, NULL);
 	tap_done();
 }
