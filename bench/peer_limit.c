@@ -15,9 +15,9 @@
 #include <string.h>
 #include <sys/mman.h>
 
-#define PAGE 4096u
-#define SPAN (16 * PAGE) /* taken for a class at a time */
-#define CANARY 8u
+#define PAGE    4096u
+#define SPAN    (16 * PAGE) /* taken for a class at a time */
+#define CANARY  8u
 #define CLASSES 96u
 
 const char peer_name[] = "limit";
@@ -101,8 +101,8 @@ void *peer_take(size_t size)
 
 void peer_give(void *p, size_t size)
 {
-	unsigned class = class_of_page[(size_t)((unsigned char *)p - region)
-	                               / PAGE];
+	unsigned class =
+		class_of_page[(size_t)((unsigned char *)p - region) / PAGE];
 	struct slot *slot = p;
 
 	if (memcmp((char *)p + size, &canary, CANARY) != 0)

@@ -12,8 +12,8 @@
 
 #include <string.h>
 
-#define SIZE 32
-#define TIMES 2000
+#define SIZE   32
+#define TIMES  2000
 #define SLICES 20
 
 /* For allocators that have none. */

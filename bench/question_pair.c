@@ -11,9 +11,9 @@
 
 #include <stdlib.h>
 
-#define LIVE 8
+#define LIVE     8
 #define SLICE_NS 20000000 /* the figure is the best of several slices */
-#define SLICES 7
+#define SLICES   7
 
 static void replace(void **chunks, size_t size, long pairs)
 {

@@ -22,7 +22,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#define MOST 1000000
+#define MOST     1000000
 #define MAPPINGS 200000
 
 static struct chunk {

@@ -16,10 +16,10 @@
 #include <string.h>
 #include <time.h>
 
-#define SIZE 64
-#define LIVE 8
+#define SIZE   64
+#define LIVE   8
 #define RUN_NS 300000000
-#define RING 1024
+#define RING   1024
 
 static atomic_bool stop;
 static _Atomic(void *) ring[RING];

@@ -52,10 +52,10 @@ struct totals {
 };
 
 static struct form forms[FORMS] = {
-	[IN_SEED] = { .name = "seed", .size = SEED },
-	[IN_DER] = { .name = "DER", .size = DER },
-	[IN_BASE64] = { .name = "base64" },
-	[IN_HASH] = { .name = "hash", .size = SEED },
+	[IN_SEED] = {.name = "seed", .size = SEED},
+	[IN_DER] = {.name = "DER", .size = DER},
+	[IN_BASE64] = {.name = "base64"},
+	[IN_HASH] = {.name = "hash", .size = SEED},
 };
 static unsigned char window[OVERLAP + STEP];
 
@@ -103,9 +103,12 @@ static void read_key(const char *path)
 	from = strstr(pem, begin);
 	from = from ? from + sizeof begin - 1 : pem;
 	to = strstr(from, "-----END");
-	if (!to || sodium_base642bin(forms[IN_DER].bytes, DER, from,
-	    (size_t)(to - from), " \t\r\n", &n, NULL,
-	    sodium_base64_VARIANT_ORIGINAL) < 0 || n != DER)
+	if (!to
+	    || sodium_base642bin(forms[IN_DER].bytes, DER, from,
+	                         (size_t)(to - from), " \t\r\n", &n, NULL,
+	                         sodium_base64_VARIANT_ORIGINAL)
+	               < 0
+	    || n != DER)
 		die("%s: no Ed25519 key in PEM", path);
 	memcpy(forms[IN_SEED].bytes, forms[IN_DER].bytes + DER - SEED, SEED);
 	crypto_hash_sha512(hash, forms[IN_SEED].bytes, SEED);
@@ -139,7 +142,9 @@ static int next_mapping(FILE *smaps, struct mapping *m)
 		}
 		name_at = 0;
 		if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %*s %*s %*s %n",
-		    &start, &end, perms, &name_at) != 3 || !name_at)
+		           &start, &end, perms, &name_at)
+		            != 3
+		    || !name_at)
 			continue;
 		line[strcspn(line, "\n")] = '\0';
 		m->start = start;
@@ -167,7 +172,7 @@ static unsigned count_form(const struct form *f, size_t have, size_t n)
 }
 
 static void search(int mem, const struct mapping *m, unsigned *counts,
-	struct totals *t)
+                   struct totals *t)
 {
 	size_t have = 0, want;
 	uint64_t at = m->start;
@@ -198,9 +203,9 @@ static void show(const struct mapping *m, const unsigned *counts)
 	int i;
 
 	printf("found in %" PRIx64 "-%" PRIx64 " %s%s%s, %s, %s:", m->start,
-	    m->end, m->perms, *m->name ? " " : "", m->name,
-	    has_flag(m, "lo") ? "locked (lo)" : "NOT locked (no lo)",
-	    has_flag(m, "dd") ? "not dumped (dd)" : "MAY BE DUMPED (no dd)");
+	       m->end, m->perms, *m->name ? " " : "", m->name,
+	       has_flag(m, "lo") ? "locked (lo)" : "NOT locked (no lo)",
+	       has_flag(m, "dd") ? "not dumped (dd)" : "MAY BE DUMPED (no dd)");
 	for (i = 0; i < FORMS; i++)
 		if (counts[i])
 			printf(" %s %u times", forms[i].name, counts[i]);
@@ -209,7 +214,7 @@ static void show(const struct mapping *m, const unsigned *counts)
 
 static void look_at(int mem, const struct mapping *m, struct totals *t)
 {
-	unsigned counts[FORMS] = { 0 }, all = 0;
+	unsigned counts[FORMS] = {0}, all = 0;
 	int i;
 
 	if (m->perms[1] != 'w') {
@@ -237,10 +242,11 @@ static void look_at(int mem, const struct mapping *m, struct totals *t)
 static int verdict(const struct totals *t)
 {
 	printf("searched %u mappings that may be written to, %" PRIu64 " kB: "
-	    "the key is in %u locked and not dumped, in %u others\n",
-	    t->searched, t->bytes / 1024, t->locked, t->other);
+	       "the key is in %u locked and not dumped, in %u others\n",
+	       t->searched, t->bytes / 1024, t->locked, t->other);
 	printf("not searched: %u mappings without access, %u that cannot be "
-	    "written to\n", t->no_access, t->read_only);
+	       "written to\n",
+	       t->no_access, t->read_only);
 	if (t->other)
 		return 1;
 	if (t->unreadable)
@@ -252,8 +258,8 @@ static int verdict(const struct totals *t)
 
 int main(int argc, char **argv)
 {
-	struct totals totals = { 0 };
-	struct mapping m = { 0 };
+	struct totals totals = {0};
+	struct mapping m = {0};
 	char path[64];
 	FILE *smaps;
 	int mem;

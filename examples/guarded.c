@@ -29,8 +29,7 @@ static unsigned sign(const char *message)
 	if (secmalloc_open(key, SECMALLOC_READONLY) != 0)
 		errx(1, "%s", secmalloc_error());
 	for (size_t i = 0; i < strlen(message); i++)
-		sum = sum * 31 + (unsigned char)message[i]
-		      + key[i % KEY_BYTES];
+		sum = sum * 31 + (unsigned char)message[i] + key[i % KEY_BYTES];
 	if (secmalloc_close(key) != 0)
 		errx(1, "%s", secmalloc_error());
 	return sum;

@@ -26,32 +26,32 @@
 #include <unistd.h>
 
 enum {
-	MESSAGE_MAX = 16000,	/* keyd's own limit */
+	MESSAGE_MAX = 16000, /* keyd's own limit */
 	USUAL_MAX = 6000,
 	SAMPLES = 10,
 	PEM_MAX = 4096,
 	CLIENTS_MAX = 64,
-	PATIENCE_MS = 20000,	/* for keyd to hang up on a bad client */
+	PATIENCE_MS = 20000, /* for keyd to hang up on a bad client */
 	DRIP_MS = 100,
 };
 
 static const char help[] =
-"usage: keyd-client --socket PATH --pubkey FILE [--count N] [--clients C]\n"
-"                   [--sample DIR]\n"
-"       keyd-client --socket PATH --misbehave HOW [--clients C]\n"
-"  --socket PATH    where keyd listens\n"
-"  --pubkey FILE    public half of the key, as of \"openssl pkey -pubout\"\n"
-"  --count N        messages to have signed, of all clients together (1)\n"
-"  --clients C      connections, each of a process of its own (1)\n"
-"  --sample DIR     write ten messages and signatures as DIR/msg.N, DIR/sig.N\n"
-"  --misbehave HOW  C connections that each do wrong. HOW is\n"
-"    idle    send nothing, wait for keyd to hang up\n"
-"    long    announce a message that is too long, wait for keyd to hang up\n"
-"    half    send half of a length, wait for keyd to hang up\n"
-"    stall   send half of the longest message, wait for keyd to hang up\n"
-"    drip    send a long message, ten bytes a second, until keyd hangs up\n"
-"    deaf    send requests and read no signature until keyd hangs up\n"
-"    hangup  send half of a message and hang up\n";
+	"usage: keyd-client --socket PATH --pubkey FILE [--count N] [--clients C]\n"
+	"                   [--sample DIR]\n"
+	"       keyd-client --socket PATH --misbehave HOW [--clients C]\n"
+	"  --socket PATH    where keyd listens\n"
+	"  --pubkey FILE    public half of the key, as of \"openssl pkey -pubout\"\n"
+	"  --count N        messages to have signed, of all clients together (1)\n"
+	"  --clients C      connections, each of a process of its own (1)\n"
+	"  --sample DIR     write ten messages and signatures as DIR/msg.N, DIR/sig.N\n"
+	"  --misbehave HOW  C connections that each do wrong. HOW is\n"
+	"    idle    send nothing, wait for keyd to hang up\n"
+	"    long    announce a message that is too long, wait for keyd to hang up\n"
+	"    half    send half of a length, wait for keyd to hang up\n"
+	"    stall   send half of the longest message, wait for keyd to hang up\n"
+	"    drip    send a long message, ten bytes a second, until keyd hangs up\n"
+	"    deaf    send requests and read no signature until keyd hangs up\n"
+	"    hangup  send half of a message and hang up\n";
 
 struct options {
 	const char *socket, *pubkey, *sample, *misbehave;
@@ -66,7 +66,7 @@ static void __attribute__((noreturn)) die(const char *what, const char *why)
 
 static int connect_to(const char *path)
 {
-	struct sockaddr_un name = { .sun_family = AF_UNIX };
+	struct sockaddr_un name = {.sun_family = AF_UNIX};
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
@@ -121,8 +121,8 @@ static void put_length(unsigned char *p, size_t size)
 /* The public key's DER has one form as well: these bytes, then the key. */
 static void read_pubkey(const char *path, unsigned char *key)
 {
-	static const unsigned char head[] = { 0x30, 42, 0x30, 5, 6, 3, 0x2b,
-		0x65, 0x70, 3, 33, 0 };
+	static const unsigned char head[] = {0x30, 42,   0x30, 5, 6,  3,
+	                                     0x2b, 0x65, 0x70, 3, 33, 0};
 	static const char begin[] = "-----BEGIN PUBLIC KEY-----";
 	unsigned char der[PEM_MAX];
 	char text[PEM_MAX + 1];
@@ -138,22 +138,25 @@ static void read_pubkey(const char *path, unsigned char *key)
 	from = strstr(text, begin);
 	from = from ? from + sizeof begin - 1 : text;
 	to = strstr(from, "-----END");
-	if (!to || sodium_base642bin(der, sizeof der, from, (size_t)(to - from),
-	    " \r\n", &n, NULL, sodium_base64_VARIANT_ORIGINAL) < 0 ||
-	    n != sizeof head + crypto_sign_PUBLICKEYBYTES ||
-	    memcmp(der, head, sizeof head) != 0)
+	if (!to
+	    || sodium_base642bin(der, sizeof der, from, (size_t)(to - from),
+	                         " \r\n", &n, NULL,
+	                         sodium_base64_VARIANT_ORIGINAL)
+	               < 0
+	    || n != sizeof head + crypto_sign_PUBLICKEYBYTES
+	    || memcmp(der, head, sizeof head) != 0)
 		die(path, "not an Ed25519 public key in PEM");
 	memcpy(key, der + sizeof head, crypto_sign_PUBLICKEYBYTES);
 }
 
 static void write_file(const char *dir, const char *name, unsigned number,
-	const unsigned char *p, size_t size)
+                       const unsigned char *p, size_t size)
 {
 	char path[PATH_MAX];
 	FILE *f;
 
-	if (snprintf(path, sizeof path, "%s/%s.%u", dir, name, number) >=
-	    (int)sizeof path)
+	if (snprintf(path, sizeof path, "%s/%s.%u", dir, name, number)
+	    >= (int)sizeof path)
 		die(dir, "path too long");
 	f = fopen(path, "w");
 	if (!f || fwrite(p, 1, size, f) != size || fclose(f) != 0)
@@ -174,7 +177,7 @@ static size_t make_message(unsigned char *p, unsigned number)
 }
 
 static void work(const struct options *o, const unsigned char *key,
-	unsigned first)
+                 unsigned first)
 {
 	unsigned char request[4 + MESSAGE_MAX], sig[crypto_sign_BYTES];
 	unsigned char *message = request + 4;
@@ -186,7 +189,7 @@ static void work(const struct options *o, const unsigned char *key,
 		size = make_message(message, number);
 		put_length(request, size);
 		send_all(fd, request, 4 + size,
-		    number % 16 == 7 ? 3 : SIZE_MAX);
+		         number % 16 == 7 ? 3 : SIZE_MAX);
 		receive_all(fd, sig, sizeof sig);
 		if (crypto_sign_verify_detached(sig, message, size, key) != 0)
 			die("a signature", "is wrong");
@@ -219,11 +222,12 @@ static int run_clients(const struct options *o)
 		failed += wait(&status) < 0 || status != 0;
 	if (failed) {
 		fprintf(stderr, "keyd-client: %u of %u connections failed\n",
-		    failed, o->clients);
+		        failed, o->clients);
 		return 1;
 	}
 	printf("%u messages signed over %u connections, %u signatures "
-	    "verified\n", o->count, o->clients, o->count);
+	       "verified\n",
+	       o->count, o->clients, o->count);
 	return 0;
 }
 
@@ -231,23 +235,24 @@ static int run_clients(const struct options *o)
 
 static void await_hangup(int fd)
 {
-	struct pollfd p = { fd, POLLIN, 0 };
+	struct pollfd p = {fd, POLLIN, 0};
 	char byte;
 
 	if (poll(&p, 1, PATIENCE_MS) != 1)
 		die("waiting", "keyd did not hang up");
-	while (read(fd, &byte, 1) > 0)	/* what a deaf client did not read */
+	while (read(fd, &byte, 1) > 0) /* what a deaf client did not read */
 		;
 }
 
 /* The socket's buffers take some requests and signatures; then keyd waits. */
 static void send_until_hangup(int fd)
 {
-	static const unsigned char request[5] = { 0, 0, 0, 1, 'x' };
-	struct pollfd p = { fd, POLLOUT, 0 };
+	static const unsigned char request[5] = {0, 0, 0, 1, 'x'};
+	struct pollfd p = {fd, POLLOUT, 0};
 
-	while (send(fd, request, sizeof request, MSG_NOSIGNAL | MSG_DONTWAIT) >=
-	    0 || errno == EAGAIN) {
+	while (send(fd, request, sizeof request, MSG_NOSIGNAL | MSG_DONTWAIT)
+	               >= 0
+	       || errno == EAGAIN) {
 		if (poll(&p, 1, PATIENCE_MS) != 1)
 			die("waiting", "keyd did not hang up");
 	}
@@ -257,7 +262,7 @@ static void send_until_hangup(int fd)
 
 static void drip_until_hangup(int fd)
 {
-	unsigned char request[4] = { 0 };
+	unsigned char request[4] = {0};
 	int ms;
 
 	put_length(request, MESSAGE_MAX);
@@ -272,7 +277,7 @@ static void drip_until_hangup(int fd)
 
 static void send_half(int fd, const char *how)
 {
-	unsigned char request[4 + MESSAGE_MAX / 2] = { 0 };
+	unsigned char request[4 + MESSAGE_MAX / 2] = {0};
 	size_t size = sizeof request;
 
 	if (!strcmp(how, "idle"))
@@ -323,28 +328,42 @@ static unsigned parse_number(const char *text, unsigned max)
 static void parse_options(int argc, char **argv, struct options *o)
 {
 	static const struct option names[] = {
-		{ "help", no_argument, NULL, 'h' },
-		{ "socket", required_argument, NULL, 's' },
-		{ "pubkey", required_argument, NULL, 'p' },
-		{ "count", required_argument, NULL, 'n' },
-		{ "clients", required_argument, NULL, 'c' },
-		{ "sample", required_argument, NULL, 'd' },
-		{ "misbehave", required_argument, NULL, 'm' },
-		{ NULL, 0, NULL, 0 },
+		{"help", no_argument, NULL, 'h'},
+		{"socket", required_argument, NULL, 's'},
+		{"pubkey", required_argument, NULL, 'p'},
+		{"count", required_argument, NULL, 'n'},
+		{"clients", required_argument, NULL, 'c'},
+		{"sample", required_argument, NULL, 'd'},
+		{"misbehave", required_argument, NULL, 'm'},
+		{NULL, 0, NULL, 0},
 	};
 	int c;
 
 	opterr = 0;
 	while ((c = getopt_long(argc, argv, "", names, NULL)) != -1) {
 		switch (c) {
-		case 'h': exit(fputs(help, stdout) < 0 || fflush(stdout));
-		case 's': o->socket = optarg; break;
-		case 'p': o->pubkey = optarg; break;
-		case 'n': o->count = parse_number(optarg, 1000000); break;
-		case 'c': o->clients = parse_number(optarg, CLIENTS_MAX); break;
-		case 'd': o->sample = optarg; break;
-		case 'm': o->misbehave = optarg; break;
-		default: die(argv[optind - 1], "bad option, see --help");
+		case 'h':
+			exit(fputs(help, stdout) < 0 || fflush(stdout));
+		case 's':
+			o->socket = optarg;
+			break;
+		case 'p':
+			o->pubkey = optarg;
+			break;
+		case 'n':
+			o->count = parse_number(optarg, 1000000);
+			break;
+		case 'c':
+			o->clients = parse_number(optarg, CLIENTS_MAX);
+			break;
+		case 'd':
+			o->sample = optarg;
+			break;
+		case 'm':
+			o->misbehave = optarg;
+			break;
+		default:
+			die(argv[optind - 1], "bad option, see --help");
 		}
 	}
 	if (optind < argc || !o->socket || (!o->pubkey && !o->misbehave))
@@ -353,8 +372,8 @@ static void parse_options(int argc, char **argv, struct options *o)
 
 static int is_known(const char *how)
 {
-	static const char *const known[] = { "idle", "long", "half", "stall",
-		"drip", "deaf", "hangup" };
+	static const char *const known[] = {"idle", "long", "half",  "stall",
+	                                    "drip", "deaf", "hangup"};
 	size_t i;
 
 	for (i = 0; i < sizeof known / sizeof *known; i++)
@@ -365,7 +384,7 @@ static int is_known(const char *how)
 
 int main(int argc, char **argv)
 {
-	struct options o = { .count = 1, .clients = 1 };
+	struct options o = {.count = 1, .clients = 1};
 
 	parse_options(argc, argv, &o);
 	if (sodium_init() < 0)

@@ -30,16 +30,16 @@
 enum { MESSAGE_MAX = 16000, WORKERS = 12, KEY_FILE_MAX = 16384 };
 
 static const char help[] =
-"Usage: keyd --key FILE --socket PATH [--user NAME] [--pools N] [--timeout S]\n"
-"  --key FILE     an Ed25519 key, as openssl genpkey writes it, mode 0600\n"
-"  --socket PATH  where to listen, mode 0666: its directory is the door.\n"
-"                 Removed at the end if NAME may, else at the next start\n"
-"  --user NAME    the user that keyd becomes when root starts it (nobody)\n"
-"  --pools N      pools that are locked at the start (4)\n"
-"  --timeout S    seconds that a client has for a step of a request (10)\n"
-"A client sends a message's length (4 bytes, big-endian; at most 16000), the\n"
-"message, and gets the 64 bytes of the signature; and so on. 12 are\n"
-"served at once. SIGUSR1: a line of counters. SIGTERM, SIGINT: the end.\n";
+	"Usage: keyd --key FILE --socket PATH [--user NAME] [--pools N] [--timeout S]\n"
+	"  --key FILE     an Ed25519 key, as openssl genpkey writes it, mode 0600\n"
+	"  --socket PATH  where to listen, mode 0666: its directory is the door.\n"
+	"                 Removed at the end if NAME may, else at the next start\n"
+	"  --user NAME    the user that keyd becomes when root starts it (nobody)\n"
+	"  --pools N      pools that are locked at the start (4)\n"
+	"  --timeout S    seconds that a client has for a step of a request (10)\n"
+	"A client sends a message's length (4 bytes, big-endian; at most 16000), the\n"
+	"message, and gets the 64 bytes of the signature; and so on. 12 are\n"
+	"served at once. SIGUSR1: a line of counters. SIGTERM, SIGINT: the end.\n";
 
 static unsigned long timeout = 10; /* seconds */
 static unsigned char *key;
@@ -48,8 +48,14 @@ static atomic_bool ending;
 static atomic_int client_of[WORKERS] = {[0 ... WORKERS - 1] = -1};
 
 #define say(format, ...) fprintf(stderr, "keyd: " format "\n", ##__VA_ARGS__)
-#define demand(condition, ...) do if (!(condition)) { \
-	say(__VA_ARGS__); secmalloc_fini(); exit(1); } while (0)
+#define demand(condition, ...)            \
+	do                                \
+		if (!(condition)) {       \
+			say(__VA_ARGS__); \
+			secmalloc_fini(); \
+			exit(1);          \
+		}                         \
+	while (0)
 
 static void say_low(size_t bytes)
 {
@@ -80,7 +86,8 @@ static char *read_pem(const char *path, size_t *size)
 	pem = chunk((size_t)st.st_size);
 	for (*size = 0; n != 0; *size += (size_t)n)
 		demand((n = read(fd, pem + *size, (size_t)st.st_size - *size))
-		       >= 0, "%s: cannot read the key: %m", path);
+		               >= 0,
+		       "%s: cannot read the key: %m", path);
 	close(fd);
 	return pem;
 }
@@ -99,7 +106,8 @@ static unsigned char *decode_pem(const char *path, const char *pem, size_t size,
 	to = memmem(from, size - (size_t)(from - pem), "-----END PRIVATE", 16);
 	demand(to != NULL, "%s: truncated: the key's end is missing", path);
 	demand(sodium_base642bin(der, size, from, (size_t)(to - from), " \r\n",
-	       der_size, NULL, sodium_base64_VARIANT_ORIGINAL) == 0,
+	                         der_size, NULL, sodium_base64_VARIANT_ORIGINAL)
+	               == 0,
 	       "%s: bad base64", path);
 	return der;
 }
@@ -107,16 +115,18 @@ static unsigned char *decode_pem(const char *path, const char *pem, size_t size,
 /* RFC 8410 in DER leaves no choice: these bytes, and then the key's seed. */
 static void load_key(const char *path)
 {
-	static const unsigned char head[] = {0x30, 46, 2, 1, 0, 0x30, 5, 6, 3,
-		0x2b, 0x65, 0x70, 4, 34, 4, crypto_sign_SEEDBYTES};
+	static const unsigned char head[] = {
+		0x30, 46,   2,    1,    0, 0x30, 5, 6,
+		3,    0x2b, 0x65, 0x70, 4, 34,   4, crypto_sign_SEEDBYTES};
 	unsigned char public_half[crypto_sign_PUBLICKEYBYTES];
 	size_t size;
 	char *pem = read_pem(path, &size);
 	unsigned char *der = decode_pem(path, pem, size, &size);
 
 	secfree(pem);
-	demand(size == sizeof(head) + crypto_sign_SEEDBYTES && memcmp(der, head,
-	       sizeof(head)) == 0, "%s: not an Ed25519 key", path);
+	demand(size == sizeof(head) + crypto_sign_SEEDBYTES
+	               && memcmp(der, head, sizeof(head)) == 0,
+	       "%s: not an Ed25519 key", path);
 	key = chunk(crypto_sign_SECRETKEYBYTES);
 	crypto_sign_ed25519_seed_keypair(public_half, key, der + sizeof(head));
 	secfree(der);
@@ -135,23 +145,27 @@ static void listen_at(const char *path)
 	if (lstat(path, &st) == 0) {
 		demand(S_ISSOCK(st.st_mode), "%s: this is no socket", path);
 		demand(connect(listener, address, sizeof(name)) != 0
-		       && errno == ECONNREFUSED, "%s: socket in use", path);
+		               && errno == ECONNREFUSED,
+		       "%s: socket in use", path);
 		demand(unlink(path) == 0, "%s: cannot remove it: %m", path);
 	}
 	umask(0111);
 	demand(bind(listener, address, sizeof(name)) == 0
-	       && listen(listener, 99) == 0, "%s: cannot listen: %m", path);
+	               && listen(listener, 99) == 0,
+	       "%s: cannot listen: %m", path);
 }
 
 static void drop_privileges(uid_t uid, gid_t gid)
 {
 	demand(setgroups(0, NULL) == 0 && setresgid(gid, gid, gid) == 0
-	       && setresuid(uid, uid, uid) == 0
-	       && prctl(PR_SET_DUMPABLE, 0) == 0, "cannot be UID %u: %m", uid);
+	               && setresuid(uid, uid, uid) == 0
+	               && prctl(PR_SET_DUMPABLE, 0) == 0,
+	       "cannot be UID %u: %m", uid);
 }
 
-#define hang_up(reason, ...) return (say("client %u: " reason ": closed", \
-	client, ##__VA_ARGS__), false)
+#define hang_up(reason, ...)                                                 \
+	return (say("client %u: " reason ": closed", client, ##__VA_ARGS__), \
+	        false)
 
 /* One request; the socket's time limits bound each step. False: hang up. */
 static bool answer(int fd, unsigned client)
@@ -216,7 +230,8 @@ static void serve(sigset_t *signals)
 
 	for (int i = 0; i < WORKERS; i++)
 		demand(pthread_create(&threads[i], NULL, work, &client_of[i])
-		       == 0, "no threads");
+		               == 0,
+		       "no threads");
 	while (sigwait(signals, &signal) != 0 || signal == SIGUSR1)
 		if (secmalloc_stats(&s) == 0)
 			say("stats: %ju bytes locked, %ju free; %ju chunks of "
@@ -244,28 +259,44 @@ static unsigned long number(const char *option, const char *text)
 int main(int argc, char **argv)
 {
 	static const struct option names[] = {
-		{"help", 0, NULL, 'h'}, {"key", 1, NULL, 'k'},
-		{"socket", 1, NULL, 's'}, {"user", 1, NULL, 'u'},
-		{"pools", 1, NULL, 'p'}, {"timeout", 1, NULL, 't'}, {0},
+		{"help", 0, NULL, 'h'},
+		{"key", 1, NULL, 'k'},
+		{"socket", 1, NULL, 's'},
+		{"user", 1, NULL, 'u'},
+		{"pools", 1, NULL, 'p'},
+		{"timeout", 1, NULL, 't'},
+		{0},
 	};
 	const char *key_path = NULL, *socket_path = NULL, *user = "nobody";
-	struct secmalloc_config config = {.initial_pools = 4, .on_low = say_low,
-		.low_bytes = 2 * MESSAGE_MAX, .flags = SECMALLOC_NODUMP};
+	struct secmalloc_config config = {.initial_pools = 4,
+	                                  .on_low = say_low,
+	                                  .low_bytes = 2 * MESSAGE_MAX,
+	                                  .flags = SECMALLOC_NODUMP};
 	struct passwd *who = NULL;
 	sigset_t signals;
 	int c;
 
 	for (opterr = 0; (c = getopt_long(argc, argv, "", names, NULL)) != -1;)
 		switch (c) {
-		case 'h': return fputs(help, stdout) < 0 || fflush(stdout) != 0;
-		case 'k': key_path = optarg; break;
-		case 's': socket_path = optarg; break;
-		case 'u': user = optarg; break;
+		case 'h':
+			return fputs(help, stdout) < 0 || fflush(stdout) != 0;
+		case 'k':
+			key_path = optarg;
+			break;
+		case 's':
+			socket_path = optarg;
+			break;
+		case 'u':
+			user = optarg;
+			break;
 		case 'p':
 			config.initial_pools = number("--pools", optarg);
 			break;
-		case 't': timeout = number("--timeout", optarg); break;
-		default: demand(0, "bad option '%s'", argv[optind - 1]);
+		case 't':
+			timeout = number("--timeout", optarg);
+			break;
+		default:
+			demand(0, "bad option '%s'", argv[optind - 1]);
 		}
 	demand(optind == argc, "'%s' is no option: see --help", argv[optind]);
 	demand(key_path && socket_path, "--key and --socket are needed");
@@ -288,8 +319,8 @@ int main(int argc, char **argv)
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGUSR1);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
-	say("ready: %s socket, uid %u, %zu pools locked", socket_path,
-	    getuid(), config.initial_pools);
+	say("ready: %s socket, uid %u, %zu pools locked", socket_path, getuid(),
+	    config.initial_pools);
 	serve(&signals);
 	secfree(key);
 	secmalloc_fini();

@@ -48,9 +48,8 @@ extern "C" {
 #endif
 
 #if defined(__GNUC__)
-#define SECMALLOC_API __attribute__((visibility("default")))
-#define SECMALLOC_CHUNK \
-	SECMALLOC_API __attribute__((malloc, warn_unused_result))
+#define SECMALLOC_API        __attribute__((visibility("default")))
+#define SECMALLOC_CHUNK      __attribute__((malloc, warn_unused_result))
 #define SECMALLOC_SIZED(...) __attribute__((alloc_size(__VA_ARGS__)))
 #else
 #define SECMALLOC_API
@@ -306,7 +305,7 @@ SECMALLOC_API int secmalloc_daemon(int nochdir, int noclose);
  */
 SECMALLOC_API const char *secmalloc_error(void);
 
-/* The version of the library that is running, such as "0.6.0". Never NULL. */
+/* The version of the library that is running, such as "1.0.0". Never NULL. */
 SECMALLOC_API const char *secmalloc_version(void);
 
 /* ---- Chunks ------------------------------------------------------------- */
@@ -324,12 +323,11 @@ SECMALLOC_API const char *secmalloc_version(void);
  *         PTRDIFF_MAX
  * ENXIO   no arena
  */
-SECMALLOC_CHUNK SECMALLOC_SIZED(1) SECMALLOC_API
-void *secmalloc(size_t size);
+SECMALLOC_API void *secmalloc(size_t size) SECMALLOC_CHUNK SECMALLOC_SIZED(1);
 
 /* As secmalloc(nmemb * size); ENOMEM too if that product overflows. */
-SECMALLOC_CHUNK SECMALLOC_SIZED(1, 2) SECMALLOC_API
-void *seccalloc(size_t nmemb, size_t size);
+SECMALLOC_API void *seccalloc(size_t nmemb, size_t size)
+	SECMALLOC_CHUNK SECMALLOC_SIZED(1, 2);
 
 /*
  * Change the size of a chunk; its bytes are kept up to the smaller of both
@@ -346,8 +344,7 @@ void *seccalloc(size_t nmemb, size_t size);
  *
  * Misuse is fatal, as for secfree().
  */
-SECMALLOC_API SECMALLOC_SIZED(2)
-void *secrealloc(void *ptr, size_t size);
+SECMALLOC_API void *secrealloc(void *ptr, size_t size) SECMALLOC_SIZED(2);
 
 /*
  * Wipe a chunk and give its place back. NULL does nothing, and nor does, in a
@@ -367,21 +364,21 @@ SECMALLOC_API void secfree(void *ptr);
  * EINVAL         alignment is no power of two, or is larger than that
  * ENOMEM, ENXIO  as secmalloc()
  */
-SECMALLOC_CHUNK SECMALLOC_SIZED(2) SECMALLOC_API
-void *secaligned_alloc(size_t alignment, size_t size);
+SECMALLOC_API void *secaligned_alloc(size_t alignment, size_t size)
+	SECMALLOC_CHUNK SECMALLOC_SIZED(2);
 
 /*
  * A copy of a string, its NUL included, in a chunk.
  * EINVAL if s is NULL; ENOMEM and ENXIO as secmalloc().
  */
-SECMALLOC_CHUNK SECMALLOC_API char *secstrdup(const char *s);
+SECMALLOC_API char *secstrdup(const char *s) SECMALLOC_CHUNK;
 
 /*
  * A copy of `size` bytes in a chunk. p may be NULL if size is 0.
  * EINVAL if p is NULL and size is not 0; ENOMEM and ENXIO as secmalloc().
  */
-SECMALLOC_CHUNK SECMALLOC_SIZED(2) SECMALLOC_API
-void *secmemdup(const void *p, size_t size);
+SECMALLOC_API void *secmemdup(const void *p, size_t size)
+	SECMALLOC_CHUNK SECMALLOC_SIZED(2);
 
 /*
  * The size of a live chunk: exactly the bytes that were asked for. 0 for NULL
@@ -419,8 +416,8 @@ SECMALLOC_API int secmalloc_owns(const void *ptr);
  *         PTRDIFF_MAX
  * ENXIO   no arena
  */
-SECMALLOC_CHUNK SECMALLOC_SIZED(1)
-void *secmalloc_guarded(size_t size);
+SECMALLOC_API void *secmalloc_guarded(size_t size)
+	SECMALLOC_CHUNK SECMALLOC_SIZED(1);
 
 /* What may be done to a guarded chunk; each includes those before. What it does
  * not allow faults, with SIGSEGV, in whatever thread; a system call that is
@@ -489,30 +486,30 @@ SECMALLOC_API int secmalloc_equal(const void *a, const void *b, size_t size);
 
 /* Counters of an arena. They hold no secret and no address. */
 struct secmalloc_stats {
-	uint64_t pools;            /* locked now, as max_pools counts them */
-	uint64_t pools_initial;    /* of these, locked by secmalloc_init() */
-	uint64_t pools_max;        /* the most there may be */
-	uint64_t pool_bytes;       /* in the pools that are locked now */
-	uint64_t locked_bytes;     /* pool_bytes, guarded_bytes and the page of
-	                              the canary key: what it adds to VmLck */
-	uint64_t free_bytes;       /* of pool_bytes, in no chunk's place */
-	uint64_t cached_bytes;     /* of free_bytes, in threads' caches */
-	uint64_t used_bytes_peak;  /* of pool_bytes, the most that were in
-	                              chunks' places and caches at one time */
-	uint64_t chunks;           /* live now */
-	uint64_t chunk_bytes;      /* asked for, in the live chunks */
-	uint64_t allocations;      /* chunks made since secmalloc_init(); one
-	                              that secrealloc() moves is made anew */
-	uint64_t frees;            /* chunks freed since then, or moved from */
-	uint64_t failures;         /* allocations refused for want of room */
-	uint64_t advice_missing;   /* SECMALLOC_ADVICE_ bits */
-	uint64_t guarded_chunks;   /* of chunks, those that are guarded */
-	uint64_t guarded_peak;     /* the most of them at one time */
-	uint64_t guarded_free;     /* more that can be had without locking */
-	uint64_t guarded_bytes;    /* locked for guarded chunks, free or not */
-	uint64_t backing;          /* SECMALLOC_BACKING_LOCKED, or _SECRET */
-	uint64_t low_crossings;    /* how often on_low was called */
-	uint64_t reserved[12];     /* zero */
+	uint64_t pools;           /* locked now, as max_pools counts them */
+	uint64_t pools_initial;   /* of these, locked by secmalloc_init() */
+	uint64_t pools_max;       /* the most there may be */
+	uint64_t pool_bytes;      /* in the pools that are locked now */
+	uint64_t locked_bytes;    /* pool_bytes, guarded_bytes and the page of
+	                             the canary key: what it adds to VmLck */
+	uint64_t free_bytes;      /* of pool_bytes, in no chunk's place */
+	uint64_t cached_bytes;    /* of free_bytes, in threads' caches */
+	uint64_t used_bytes_peak; /* of pool_bytes, the most that were in
+	                             chunks' places and caches at one time */
+	uint64_t chunks;          /* live now */
+	uint64_t chunk_bytes;     /* asked for, in the live chunks */
+	uint64_t allocations;     /* chunks made since secmalloc_init(); one
+	                             that secrealloc() moves is made anew */
+	uint64_t frees;           /* chunks freed since then, or moved from */
+	uint64_t failures;        /* allocations refused for want of room */
+	uint64_t advice_missing;  /* SECMALLOC_ADVICE_ bits */
+	uint64_t guarded_chunks;  /* of chunks, those that are guarded */
+	uint64_t guarded_peak;    /* the most of them at one time */
+	uint64_t guarded_free;    /* more that can be had without locking */
+	uint64_t guarded_bytes;   /* locked for guarded chunks, free or not */
+	uint64_t backing;         /* SECMALLOC_BACKING_LOCKED, or _SECRET */
+	uint64_t low_crossings;   /* how often on_low was called */
+	uint64_t reserved[12];    /* zero */
 };
 
 /*

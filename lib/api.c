@@ -75,8 +75,10 @@ void *seccalloc(size_t nmemb, size_t size)
 	/* A fresh chunk is zero, so there is nothing to clear. */
 	if (!smi_mul_overflows(nmemb, size, &bytes))
 		return smi_front_take(__func__, bytes);
-	smi_error_set(ENOMEM, "%s: %zu times %zu bytes are more than any "
-	              "object may have", __func__, nmemb, size);
+	smi_error_set(ENOMEM,
+	              "%s: %zu times %zu bytes are more than any "
+	              "object may have",
+	              __func__, nmemb, size);
 	return NULL;
 }
 
@@ -158,8 +160,8 @@ int secmalloc_owns(const void *ptr)
 /* ---- Guarded chunks ----------------------------------------------------- */
 
 _Static_assert((int)SECMALLOC_NOACCESS == (int)SMI_NOACCESS
-               && (int)SECMALLOC_READONLY == (int)SMI_READONLY
-               && (int)SECMALLOC_READWRITE == (int)SMI_READWRITE,
+                       && (int)SECMALLOC_READONLY == (int)SMI_READONLY
+                       && (int)SECMALLOC_READWRITE == (int)SMI_READWRITE,
                "the public access is enum smi_access");
 
 void *secmalloc_guarded(size_t size)
@@ -181,8 +183,10 @@ static int change_guarded(const char *call, void *ptr,
 	int result;
 
 	if (access < least || access > SECMALLOC_READWRITE)
-		return smi_error_set(EINVAL, "%s: %zu is no access that can be "
-		                     "asked for", call, (size_t)access);
+		return smi_error_set(EINVAL,
+		                     "%s: %zu is no access that can be "
+		                     "asked for",
+		                     call, (size_t)access);
 	arena = smi_default_enter(call);
 	if (arena == NULL)
 		return -1;
@@ -228,9 +232,11 @@ int secmalloc_equal(const void *a, const void *b, size_t size)
 /* ---- Looking at the arena ----------------------------------------------- */
 
 _Static_assert(SECMALLOC_ADVICE_DONTDUMP == 1u << SMI_ADVICE_DONTDUMP
-               && SECMALLOC_ADVICE_DONTFORK == 1u << SMI_ADVICE_DONTFORK
-               && SECMALLOC_ADVICE_UNMERGEABLE == 1u << SMI_ADVICE_UNMERGEABLE
-               && SECMALLOC_ADVICE_NOHUGEPAGE == 1u << SMI_ADVICE_NOHUGEPAGE,
+                       && SECMALLOC_ADVICE_DONTFORK == 1u << SMI_ADVICE_DONTFORK
+                       && SECMALLOC_ADVICE_UNMERGEABLE
+                                  == 1u << SMI_ADVICE_UNMERGEABLE
+                       && SECMALLOC_ADVICE_NOHUGEPAGE
+                                  == 1u << SMI_ADVICE_NOHUGEPAGE,
                "the public bits are those of enum smi_advice");
 
 int secmalloc_stats(struct secmalloc_stats *stats)
@@ -252,12 +258,11 @@ int secmalloc_stats(struct secmalloc_stats *stats)
 		.pool_bytes = arena->pools.bytes,
 		.locked_bytes = smi_arena_locked_bytes(arena),
 		.free_bytes = arena->pools.bytes - arena->slabs.taken_bytes
-		              + held,
+	                      + held,
 		.cached_bytes = held,
 		.used_bytes_peak = arena->slabs.taken_peak,
 		.chunks = counts.allocations - counts.frees,
-		.chunk_bytes = counts.chunk_bytes
-		               + arena->guarded.chunk_bytes,
+		.chunk_bytes = counts.chunk_bytes + arena->guarded.chunk_bytes,
 		.allocations = counts.allocations,
 		.frees = counts.frees,
 		.failures = counts.failures,
@@ -267,7 +272,7 @@ int secmalloc_stats(struct secmalloc_stats *stats)
 		.guarded_free = arena->guarded.free,
 		.guarded_bytes = arena->guarded.pools.bytes,
 		.backing = arena->pools.secret ? SECMALLOC_BACKING_SECRET
-		                               : SECMALLOC_BACKING_LOCKED,
+	                                       : SECMALLOC_BACKING_LOCKED,
 		.low_crossings = arena->low_crossings,
 	};
 	smi_default_leave(arena);
@@ -307,12 +312,13 @@ int secmalloc_explain(const void *addr, char *buf, size_t n)
 }
 
 _Static_assert(SECMALLOC_VERIFY_LOCKED == SMI_VERIFY_LOCKED
-               && SECMALLOC_VERIFY_ADVICE == SMI_VERIFY_ADVICE
-               && SECMALLOC_VERIFY_IDS == SMI_VERIFY_IDS
-               && SECMALLOC_VERIFY_CAPABILITIES == SMI_VERIFY_CAPABILITIES
-               && SECMALLOC_VERIFY_DUMPABLE == SMI_VERIFY_DUMPABLE
-               && SECMALLOC_VERIFY_CORE == SMI_VERIFY_CORE
-               && SECMALLOC_VERIFY_SECRET == SMI_VERIFY_SECRET,
+                       && SECMALLOC_VERIFY_ADVICE == SMI_VERIFY_ADVICE
+                       && SECMALLOC_VERIFY_IDS == SMI_VERIFY_IDS
+                       && SECMALLOC_VERIFY_CAPABILITIES
+                                  == SMI_VERIFY_CAPABILITIES
+                       && SECMALLOC_VERIFY_DUMPABLE == SMI_VERIFY_DUMPABLE
+                       && SECMALLOC_VERIFY_CORE == SMI_VERIFY_CORE
+                       && SECMALLOC_VERIFY_SECRET == SMI_VERIFY_SECRET,
                "the public bits are those of verify.h");
 
 int secmalloc_verify(unsigned checks)
@@ -329,15 +335,18 @@ static int widen(const char *call, const void **addr, size_t *size)
 	uintptr_t at = (uintptr_t)*addr;
 
 	if (smi_add_overflows(at, *size, &end) || end > SIZE_MAX - page)
-		return smi_error_set(EINVAL, "%s: %zu bytes from %p on pass "
-		                     "the end of the address space", call,
-		                     *size, *addr);
+		return smi_error_set(EINVAL,
+		                     "%s: %zu bytes from %p on pass "
+		                     "the end of the address space",
+		                     call, *size, *addr);
 	at = smi_round_down(at, page);
 	*size = smi_round_up(end, page) - at;
 	*addr = (const void *)at;
 	if (smi_default_touches(*addr, *size))
-		return smi_error_set(EINVAL, "%s: the range touches the arena, "
-		                     "which sees to its own locks", call);
+		return smi_error_set(EINVAL,
+		                     "%s: the range touches the arena, "
+		                     "which sees to its own locks",
+		                     call);
 	return 0;
 }
 
@@ -351,8 +360,10 @@ static int on_pages(const char *call, const void *addr, size_t size,
 		return -1;
 	if (act(addr, size) == 0)
 		return 0;
-	return smi_error_set(errno, "%s: the kernel refused %zu bytes at %p "
-	                     "(errno %d)", call, size, addr, errno);
+	return smi_error_set(errno,
+	                     "%s: the kernel refused %zu bytes at %p "
+	                     "(errno %d)",
+	                     call, size, addr, errno);
 }
 
 static int dont_dump(const void *at, size_t bytes)

@@ -26,8 +26,7 @@
  * it while all caches are stopped.
  */
 static bool is_sound(struct smi_arena *arena, const struct smi_cache *cache,
-                     const struct smi_place *place,
-                     struct smi_finding *finding)
+                     const struct smi_place *place, struct smi_finding *finding)
 {
 	bool sound, certain;
 	unsigned times = 0;
@@ -45,15 +44,15 @@ static bool is_sound(struct smi_arena *arena, const struct smi_cache *cache,
 
 /* The chunk at ptr, checked. */
 static struct smi_place checked(struct smi_arena *arena,
-                                const struct smi_cache *cache,
-                                const char *call, const void *ptr)
+                                const struct smi_cache *cache, const char *call,
+                                const void *ptr)
 {
 	struct smi_finding finding;
 	struct smi_place place;
 
 	if (!smi_slab_find(&arena->slabs, (uintptr_t)ptr, &place, &finding)
-	    || (!smi_slab_is_sound(&arena->runs,
-	                           &arena->slabs.secrets->canary, &place)
+	    || (!smi_slab_is_sound(&arena->runs, &arena->slabs.secrets->canary,
+	                           &place)
 	        && !is_sound(arena, cache, &place, &finding)))
 		smi_arena_die(arena, call, ptr, 0, &finding);
 	return place;
@@ -92,8 +91,10 @@ static bool take_place(struct smi_arena *arena, struct smi_cache *cache,
 	struct smi_spot spot;
 
 	if (size > PTRDIFF_MAX) {
-		smi_error_set(ENOMEM, "%s: %zu bytes are more than any object "
-		              "may have", call, size);
+		smi_error_set(ENOMEM,
+		              "%s: %zu bytes are more than any object "
+		              "may have",
+		              call, size);
 		return false;
 	}
 	if (!find_spot(arena, cache, call, align, size, &spot)) {

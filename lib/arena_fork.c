@@ -71,9 +71,10 @@ static int make_own(struct smi_arena *arena, const struct smi_cache *own)
 		return -1;
 	if (smi_os_entropy(random, sizeof(*random)) != 0)
 		return smi_error_set(errno, "fork: the kernel gave the child "
-		                     "no random bytes");
+		                            "no random bytes");
 	if (smi_arena_share(arena, false) != 0)
-		return smi_error_set(errno, "fork: the pools could not be kept "
+		return smi_error_set(errno,
+		                     "fork: the pools could not be kept "
 		                     "from further children (errno %d)",
 		                     errno);
 	smi_caches_renew(&arena->caches);
@@ -101,11 +102,14 @@ int smi_passing_adopt(const struct smi_passing *passing,
                       struct smi_arena *arena, const struct smi_cache *own)
 {
 	if (passing->gate_code != 0)
-		return smi_error_set(passing->gate_code, "fork: no pipe to the "
+		return smi_error_set(passing->gate_code,
+		                     "fork: no pipe to the "
 		                     "child could be made (errno %d), so its "
-		                     "copy was wiped", passing->gate_code);
+		                     "copy was wiped",
+		                     passing->gate_code);
 	if (!passing->at_rest)
-		return smi_error_set(EPERM, "fork: membarrier is refused since "
+		return smi_error_set(EPERM,
+		                     "fork: membarrier is refused since "
 		                     "secmalloc_init(), so that other "
 		                     "threads' caches could not be stopped, "
 		                     "and the child's copy was wiped: allow "

@@ -10,8 +10,7 @@
 
 #include <errno.h>
 
-uint32_t smi_arena_add_pool(struct smi_arena *arena, size_t bytes,
-                            size_t least)
+uint32_t smi_arena_add_pool(struct smi_arena *arena, size_t bytes, size_t least)
 {
 	uint32_t pool = smi_pools_lock(&arena->pools, bytes,
 	                               arena->pool_is_default ? least : bytes);
@@ -39,7 +38,8 @@ bool smi_arena_grow(struct smi_arena *arena, const char *call, size_t size,
 	size_t least;
 
 	if (bytes > g->reserve_bytes) {
-		smi_error_set(ENOMEM, "%s: %zu bytes are more than the %zu "
+		smi_error_set(ENOMEM,
+		              "%s: %zu bytes are more than the %zu "
 		              "pools of %zu bytes that there may be can hold",
 		              call, size, (size_t)g->max_pools, g->pool_bytes);
 		return false;
@@ -48,12 +48,14 @@ bool smi_arena_grow(struct smi_arena *arena, const char *call, size_t size,
 	if (least > g->pool_bytes)
 		shortage.pool_bytes = least;
 	if (!smi_pools_have_room(&arena->pools, shortage.pool_bytes)) {
-		smi_error_set(ENOMEM, "%s: no room for %zu bytes in %zu pools "
+		smi_error_set(ENOMEM,
+		              "%s: no room for %zu bytes in %zu pools "
 		              "(%zu bytes), and max_pools (%zu) leaves none "
 		              "for one more of %zu bytes: raise max_pools, or "
-		              "free chunks", call, size,
-		              arena->pools.count, arena->pools.bytes,
-		              (size_t)g->max_pools, shortage.pool_bytes);
+		              "free chunks",
+		              call, size, arena->pools.count,
+		              arena->pools.bytes, (size_t)g->max_pools,
+		              shortage.pool_bytes);
 		return false;
 	}
 	if (smi_arena_add_pool(arena, shortage.pool_bytes, least) != SMI_NONE) {

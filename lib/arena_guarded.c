@@ -40,12 +40,13 @@ static bool grow(struct smi_arena *arena, const char *call, size_t size)
 	if (bytes < g->pool_bytes)
 		bytes = g->pool_bytes;
 	if (!smi_pools_have_room(&guarded->pools, bytes)) {
-		smi_error_set(ENOMEM, "%s: no room for %zu bytes in %zu "
+		smi_error_set(ENOMEM,
+		              "%s: no room for %zu bytes in %zu "
 		              "guarded cells, and of the %zu that there may be "
 		              "(guarded_chunks and max_pools) too few are left "
-		              "for one more of %zu bytes", call, size,
-		              guarded->pools.count, (size_t)g->max_pools,
-		              bytes);
+		              "for one more of %zu bytes",
+		              call, size, guarded->pools.count,
+		              (size_t)g->max_pools, bytes);
 		return false;
 	}
 	if (smi_guarded_add(guarded, bytes))
@@ -66,8 +67,10 @@ void *smi_arena_take_guarded(struct smi_arena *arena, const char *call,
 	void *chunk;
 
 	if (size > PTRDIFF_MAX) {
-		smi_error_set(ENOMEM, "%s: %zu bytes are more than any object "
-		              "may have", call, size);
+		smi_error_set(ENOMEM,
+		              "%s: %zu bytes are more than any object "
+		              "may have",
+		              call, size);
 		return NULL;
 	}
 	cell = smi_guarded_spot(guarded, size);
@@ -108,9 +111,10 @@ static void open_checked(struct smi_arena *arena, const char *call, void *ptr,
 	struct smi_finding finding;
 
 	if (smi_guarded_force(&arena->guarded, cell, SMI_READWRITE) != 0)
-		smi_fault(arena->on_fault, "%s(%p): the guarded chunk could "
-		          "not be made accessible (errno %d)", call, ptr,
-		          errno);
+		smi_fault(arena->on_fault,
+		          "%s(%p): the guarded chunk could "
+		          "not be made accessible (errno %d)",
+		          call, ptr, errno);
 	if (!smi_guarded_check(&arena->guarded, cell, &finding))
 		smi_arena_die(arena, call, ptr, 0, &finding);
 }
@@ -166,13 +170,17 @@ int smi_arena_change_guarded(struct smi_arena *arena, const char *call,
 	if (!smi_guarded_holds(&arena->guarded, ptr)
 	    || !smi_guarded_find(&arena->guarded, (uintptr_t)ptr, &cell,
 	                         &finding))
-		return smi_error_set(EINVAL, "%s: no guarded chunk starts at "
-		                     "%p", call, ptr);
+		return smi_error_set(EINVAL,
+		                     "%s: no guarded chunk starts at "
+		                     "%p",
+		                     call, ptr);
 	if (change(&arena->guarded, cell, access) == 0)
 		return 0;
 	if (errno == EINVAL)
 		return smi_error_set(EINVAL, "%s: the chunk at %p is not open",
 		                     call, ptr);
-	return smi_error_set(errno, "%s: the access of the chunk at %p could "
-	                     "not be changed (errno %d)", call, ptr, errno);
+	return smi_error_set(errno,
+	                     "%s: the access of the chunk at %p could "
+	                     "not be changed (errno %d)",
+	                     call, ptr, errno);
 }

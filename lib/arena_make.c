@@ -48,8 +48,7 @@ static size_t after(const struct smi_geometry *g, size_t at, size_t bytes)
 
 /* False: it does not fit the addresses. */
 static bool plan_layout(const struct smi_pools *pools,
-                        const struct smi_geometry *cells,
-                        struct layout *layout)
+                        const struct smi_geometry *cells, struct layout *layout)
 {
 	const struct smi_geometry *g = &pools->geometry;
 	size_t page = g->page_bytes, end;
@@ -255,8 +254,8 @@ static int lock_initial_pools(struct smi_arena *arena,
 static int lock_all(struct smi_arena *arena, const struct smi_arena_plan *plan,
                     struct smi_lock_shortage *shortage)
 {
-	if (smi_pools_open_strips(&arena->pools,
-	                          (uint32_t)plan->initial_pools) != 0
+	if (smi_pools_open_strips(&arena->pools, (uint32_t)plan->initial_pools)
+	            != 0
 	    || lock_initial_pools(arena, plan) != 0) {
 		shortage->pools_locked = arena->pools.count;
 		smi_limits_explain(shortage);
@@ -283,15 +282,16 @@ static struct smi_arena *create(const struct smi_arena_plan *plan,
 		.pools_wanted = plan->initial_pools,
 		.pool_bytes = plan->pool_bytes,
 		.bytes_wanted = plan->initial_pools * plan->pool_bytes
-		                + plan->guarded_chunks * plan->cell_bytes
-		                + smi_os_page_bytes(),
+	                        + plan->guarded_chunks * plan->cell_bytes
+	                        + smi_os_page_bytes(),
 	};
 	struct smi_arena *arena = map_what_fits(plan);
 	struct smi_secrets *secrets;
 
 	if (arena == NULL) {
 		if (errno == EINVAL)
-			smi_error_set(EINVAL, "%s: max_pools %zu of pool_size "
+			smi_error_set(EINVAL,
+			              "%s: max_pools %zu of pool_size "
 			              "%zu are more than this library manages",
 			              call, plan->max_pools, plan->pool_bytes);
 		else
@@ -311,8 +311,10 @@ static struct smi_arena *create(const struct smi_arena_plan *plan,
 	smi_caches_start(&arena->caches, &arena->slabs, plan->no_membarrier);
 	smi_guarded_start(&arena->guarded, &secrets->canary);
 	if (smi_os_entropy(secrets, sizeof(*secrets)) != 0) {
-		smi_error_set(errno, "%s: the kernel gave no random bytes for "
-		              "the canary key", call);
+		smi_error_set(errno,
+		              "%s: the kernel gave no random bytes for "
+		              "the canary key",
+		              call);
 		goto fail;
 	}
 	secrets->canary.mul |= 1;

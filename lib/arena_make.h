@@ -23,13 +23,13 @@ struct smi_arena_plan {
 	bool pool_is_default; /* less will do, where the lock limit is near */
 	bool check_whole;
 	bool no_membarrier;
-	bool secret;          /* in memory that only this process can read */
-	bool secret_is_wish;  /* other locked memory will do, where there is
-	                         none of that */
+	bool secret;         /* in memory that only this process can read */
+	bool secret_is_wish; /* other locked memory will do, where there is
+	                        none of that */
 	enum smi_fork fork;
 	bool no_dump;
 	void (*on_fault)(const char *line);
-	size_t low_bytes;     /* 0: there is no on_low */
+	size_t low_bytes; /* 0: there is no on_low */
 	void (*on_low)(size_t free_bytes);
 };
 

@@ -41,14 +41,14 @@ struct smi_arena_counts {
 
 struct smi_arena {
 	void (*on_fault)(const char *line);
-	void *metadata;       /* the mapping that holds this structure too */
+	void *metadata; /* the mapping that holds this structure too */
 	size_t metadata_bytes;
 	size_t initial_pools;
 	bool pool_is_default;
-	bool no_dump;         /* the process was made undumpable */
-	size_t low_bytes;     /* 0: there is no on_low */
+	bool no_dump;     /* the process was made undumpable */
+	size_t low_bytes; /* 0: there is no on_low */
 	void (*on_low)(size_t free_bytes);
-	bool is_low;          /* it was called, and will not yet be again */
+	bool is_low; /* it was called, and will not yet be again */
 	uint64_t low_crossings;
 	pthread_mutex_t lock;
 	struct smi_pools pools;

@@ -46,14 +46,12 @@ static bool audit_caches(const struct smi_caches *caches,
 	                             "K1: a slot is lent and in no cache");
 }
 
-static bool audit_stopped(struct smi_arena *arena,
-                          struct smi_finding *finding)
+static bool audit_stopped(struct smi_arena *arena, struct smi_finding *finding)
 {
 	struct smi_slab_sums sums = {0};
 	size_t free_units = 0;
 
-	if (!audit_invariant(smi_pools_audit(&arena->pools), SMI_NONE,
-	                     finding))
+	if (!audit_invariant(smi_pools_audit(&arena->pools), SMI_NONE, finding))
 		return false;
 	for (uint32_t pool = smi_pools_next(&arena->pools, SMI_NONE);
 	     pool != SMI_NONE; pool = smi_pools_next(&arena->pools, pool)) {

@@ -15,9 +15,9 @@
 #endif
 
 #define SMI_PRINTF(fmt, args) __attribute__((format(printf, fmt, args)))
-#define SMI_INLINE inline __attribute__((always_inline))
-#define SMI_APART __attribute__((noinline))
-#define SMI_UNLIKELY(x) __builtin_expect(!!(x), 0)
+#define SMI_INLINE            inline __attribute__((always_inline))
+#define SMI_APART             __attribute__((noinline))
+#define SMI_UNLIKELY(x)       __builtin_expect(!!(x), 0)
 
 /*
  * A function that reads what another thread may be writing, and whose answer is

@@ -125,7 +125,8 @@ static uint32_t take_block(struct smi_buddy *buddy, uint32_t units,
 	if (order >= buddy->orders)
 		return SMI_NONE;
 	start = smi_bitmap_next_set(buddy->map[order],
-	                            blocks_of(buddy->units, order), 0) << order;
+	                            blocks_of(buddy->units, order), 0)
+	        << order;
 	block_units = 1u << order;
 	drop_block(buddy, start, order);
 	mark_taken(buddy, start, block_units);

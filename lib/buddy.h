@@ -30,10 +30,10 @@
 struct smi_buddy {
 	uint32_t units;
 	uint32_t free_units;
-	unsigned orders;             /* blocks have orders 0 .. orders - 1 */
+	unsigned orders; /* blocks have orders 0 .. orders - 1 */
 	uint32_t count[SMI_ORDERS];
-	uint32_t *map[SMI_ORDERS];   /* bit i: the block at i << k is free */
-	uint32_t *free_map;          /* bit u: unit u is free */
+	uint32_t *map[SMI_ORDERS]; /* bit i: the block at i << k is free */
+	uint32_t *free_map;        /* bit u: unit u is free */
 };
 
 /* The bytes of bitmap that `units` units need. */

@@ -20,13 +20,14 @@ void smi_cache_start(struct smi_cache *cache, const struct smi_slabs *slabs,
 {
 	struct smi_lent *slots = cache->slots;
 
-	atomic_init(&cache->stop, (fenced ? SMI_CACHE_FENCED : 0)
-	                          | (slabs->check_whole ? SMI_CACHE_WHOLE : 0));
+	atomic_init(&cache->stop,
+	            (fenced ? SMI_CACHE_FENCED : 0)
+	                    | (slabs->check_whole ? SMI_CACHE_WHOLE : 0));
 	cache->slabs = slabs;
 	cache->runs = slabs->runs;
 	cache->key = &slabs->secrets->canary;
 	cache->number = number;
-	for (unsigned class = 0; class < SMI_CLASSES; class++) {
+	for (unsigned class = 0; class < SMI_CLASSES; ++class) {
 		cache->bins[class].slot_bytes = smi_sizeclass_bytes(class);
 		cache->bins[class].slots = slots;
 		slots += most_ever(class);
@@ -37,7 +38,7 @@ size_t smi_cache_held(const struct smi_cache *cache)
 {
 	size_t held = 0;
 
-	for (unsigned class = 0; class < SMI_CLASSES; class++)
+	for (unsigned class = 0; class < SMI_CLASSES; ++class)
 		held += smi_bin_count(&cache->bins[class])
 		        * cache->bins[class].slot_bytes;
 	return held;
@@ -68,7 +69,7 @@ bool smi_cache_could_grant(const struct smi_cache *cache, unsigned class)
 
 void smi_cache_ungrant(struct smi_cache *cache)
 {
-	for (unsigned class = 0; class < SMI_CLASSES; class++)
+	for (unsigned class = 0; class < SMI_CLASSES; ++class)
 		cache->bins[class].most = 0;
 	cache->granted = 0;
 }
@@ -78,7 +79,8 @@ bool smi_cache_enter_slowly(struct smi_cache *cache)
 	unsigned stop;
 
 	if ((atomic_load_explicit(&cache->stop, memory_order_relaxed)
-	     & SMI_CACHE_FENCED) != 0) {
+	     & SMI_CACHE_FENCED)
+	    != 0) {
 		atomic_exchange(&cache->busy, 1);
 		stop = atomic_load(&cache->stop);
 	} else {
@@ -159,7 +161,7 @@ bool smi_cache_flush_bin(struct smi_cache *cache, struct smi_slabs *slabs,
 bool smi_cache_flush(struct smi_cache *cache, struct smi_slabs *slabs,
                      struct smi_finding *finding)
 {
-	for (unsigned class = 0; class < SMI_CLASSES; class++)
+	for (unsigned class = 0; class < SMI_CLASSES; ++class)
 		if (!smi_cache_flush_bin(cache, slabs, class, 0, finding))
 			return false;
 	return true;
@@ -175,10 +177,9 @@ void smi_cache_find_damage(const struct smi_cache *cache, unsigned class,
 	if (find_lent(cache->slabs, last, &place, finding))
 		smi_slab_found(cache->slabs,
 		               smi_runs_pool(cache->slabs->runs, place.run),
-		               finding,
-		               SMI_FREE_WRITTEN, last->start, bin->slot_bytes,
-		               smi_first_nonzero(last->start,
-		                                 bin->slot_bytes));
+		               finding, SMI_FREE_WRITTEN, last->start,
+		               bin->slot_bytes,
+		               smi_first_nonzero(last->start, bin->slot_bytes));
 }
 
 /* K3 */
@@ -195,7 +196,7 @@ bool smi_cache_audit(const struct smi_cache *cache, size_t *lent,
 {
 	size_t granted = 0;
 
-	for (unsigned class = 0; class < SMI_CLASSES; class++) {
+	for (unsigned class = 0; class < SMI_CLASSES; ++class) {
 		const struct smi_bin *bin = &cache->bins[class];
 		uint32_t count = smi_bin_count(bin);
 		struct smi_place place;

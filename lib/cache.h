@@ -51,8 +51,8 @@ struct smi_bin {
 /* Bits of smi_cache.stop: the cache is stopped; or each call has more to do, so
  * that nothing is plain: a barrier, or the zero check of whole slots. */
 #define SMI_CACHE_STOPPED 0x1u
-#define SMI_CACHE_FENCED 0x2u
-#define SMI_CACHE_WHOLE 0x4u
+#define SMI_CACHE_FENCED  0x2u
+#define SMI_CACHE_WHOLE   0x4u
 
 /* What a cache's chunks add to the arena's counts. chunk_bytes wraps round
  * below zero where a thread frees what others have allocated. */
@@ -158,7 +158,8 @@ static inline void smi_cache_count(_Atomic size_t *counter, size_t more)
 {
 	atomic_store_explicit(counter,
 	                      atomic_load_explicit(counter,
-	                                           memory_order_relaxed) + more,
+	                                           memory_order_relaxed)
+	                              + more,
 	                      memory_order_relaxed);
 }
 
@@ -258,8 +259,7 @@ static SMI_INLINE bool smi_cache_find(struct smi_cache *cache, void *ptr,
 	*bin = smi_cache_bin(cache, place->slab->class);
 	entry = smi_slab_entry(place->slab, place->slot);
 	place->size = (*bin)->slot_bytes - entry;
-	return entry > SMI_ENTRY_CACHED
-	       && smi_bin_count(*bin) < (*bin)->most;
+	return entry > SMI_ENTRY_CACHED && smi_bin_count(*bin) < (*bin)->most;
 }
 
 /* Keep the slot of a chunk that is sound in a bin that has room; the wipe is to

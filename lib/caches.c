@@ -76,7 +76,8 @@ bool smi_caches_stop(struct smi_caches *caches, const struct smi_cache *own)
 	for (uint32_t i = 0; i < caches->ever; i++)
 		for (unsigned times = 0;
 		     &caches->all[i] != own
-		     && atomic_load(&caches->all[i].busy) != 0; times++)
+		     && atomic_load(&caches->all[i].busy) != 0;
+		     times++)
 			smi_os_pause(times);
 	return certain;
 }

@@ -26,10 +26,10 @@
 struct smi_caches {
 	struct smi_cache *all; /* SMI_CACHES, set by the caller */
 	const struct smi_slabs *slabs;
-	uint32_t ever;         /* from this one on none had an owner */
-	uint32_t attached;     /* have one */
-	uint32_t stops;        /* not yet resumed; a fork may hold one */
-	bool fenced;           /* the owners run their own barriers */
+	uint32_t ever;     /* from this one on none had an owner */
+	uint32_t attached; /* have one */
+	uint32_t stops;    /* not yet resumed; a fork may hold one */
+	bool fenced;       /* the owners run their own barriers */
 };
 
 /*

@@ -18,13 +18,11 @@
 /* The byte of a word at its lowest address; and a word that was moved so many
  * bits towards that, round. */
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-#define SMI_FIRST_BYTE ((uint64_t)0xff)
-#define SMI_ROTATED(word, bits) \
-	((word) >> ((bits) & 63) | (word) << (-(bits) & 63))
+#define SMI_FIRST_BYTE          ((uint64_t)0xff)
+#define SMI_ROTATED(word, bits) ((word) >> ((bits)&63) | (word) << (-(bits)&63))
 #else
-#define SMI_FIRST_BYTE ((uint64_t)0xff << 56)
-#define SMI_ROTATED(word, bits) \
-	((word) << ((bits) & 63) | (word) >> (-(bits) & 63))
+#define SMI_FIRST_BYTE          ((uint64_t)0xff << 56)
+#define SMI_ROTATED(word, bits) ((word) << ((bits)&63) | (word) >> (-(bits)&63))
 #endif
 
 /* The arena's secret; it lives in a locked page of its own. */
@@ -119,7 +117,8 @@ SMI_RACY static inline bool smi_canary_short_is_sound(
 	const smi_word *end = (const void *)(start + place_bytes);
 
 	return ((*first ^ word)
-	        | (end[-1] ^ smi_canary_last(word, size, place_bytes))) == 0;
+	        | (end[-1] ^ smi_canary_last(word, size, place_bytes)))
+	       == 0;
 }
 
 /*

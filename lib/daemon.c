@@ -30,10 +30,11 @@ static int check_alone(struct smi_arena *arena, const char *call)
 
 	if (threads <= 1 && caches == 1)
 		return 0;
-	return smi_error_set(ENOTSUP, "%s: the process has %zu threads, and "
+	return smi_error_set(ENOTSUP,
+	                     "%s: the process has %zu threads, and "
 	                     "only this one would be in the child: call it "
-	                     "before others are begun", call,
-	                     threads > caches ? threads : caches);
+	                     "before others are begun",
+	                     call, threads > caches ? threads : caches);
 }
 
 /*
@@ -48,9 +49,10 @@ static int fork_with(struct smi_arena *arena, const char *call)
 	if (smi_arena_share(arena, true) != 0) {
 		code = errno;
 		smi_arena_share(arena, false);
-		return smi_error_set(code, "%s: the kernel does not let the "
-		                     "child have the pools (errno %d)", call,
-		                     code);
+		return smi_error_set(code,
+		                     "%s: the kernel does not let the "
+		                     "child have the pools (errno %d)",
+		                     call, code);
 	}
 	smi_thread.moves = true;
 	child = smi_os_fork();
@@ -99,9 +101,11 @@ static int wait_for(const char *call, int child, int gate[2])
 
 	if (!smi_os_gate_wait(gate, &report, sizeof(report))) {
 		smi_os_reap(child);
-		return smi_error_set(ECHILD, "%s: the child died before it had "
+		return smi_error_set(ECHILD,
+		                     "%s: the child died before it had "
 		                     "locked the pools: a limit of memory may "
-		                     "have no room for two copies", call);
+		                     "have no room for two copies",
+		                     call);
 	}
 	if (report.code == 0) {
 		smi_default_fini();
@@ -124,8 +128,10 @@ int smi_daemon(const char *call, bool change_directory, bool close_streams)
 	if (check_alone(arena, call) != 0)
 		return -1;
 	if (smi_os_gate_make(gate) != 0)
-		return smi_error_set(errno, "%s: no pipe to the child could be "
-		                     "made (errno %d)", call, errno);
+		return smi_error_set(errno,
+		                     "%s: no pipe to the child could be "
+		                     "made (errno %d)",
+		                     call, errno);
 	child = fork_with(arena, call);
 	if (child < 0) {
 		smi_os_gate_drop(gate);

@@ -182,7 +182,8 @@ static void after_fork_in_parent(void)
 static int adopt(struct smi_arena *arena, bool at_rest)
 {
 	if (!at_rest)
-		return smi_error_set(ENXIO, "fork: the arena was found damaged "
+		return smi_error_set(ENXIO,
+		                     "fork: the arena was found damaged "
 		                     "in the parent, so the child's copy was "
 		                     "wiped");
 	if (smi_passing_adopt(&passing, arena, smi_default_cache()) != 0)
@@ -255,7 +256,8 @@ int smi_default_lost(const char **words)
 __attribute__((constructor)) static void hook(void)
 {
 	hooked = smi_os_at_fork(before_fork, after_fork_in_parent,
-	                        after_fork_in_child) == 0;
+	                        after_fork_in_child)
+	         == 0;
 	threads_hooked = smi_os_at_thread_end(end_thread) == 0;
 }
 
@@ -296,12 +298,16 @@ static int make(const struct smi_arena_plan *plan, const char *call,
 static int init_locked(const struct smi_arena_plan *plan, const char *call)
 {
 	if (atomic_load(&current) != NULL)
-		return smi_error_set(EALREADY, "%s: there is an arena already, "
-		                     "and it is unchanged", call);
+		return smi_error_set(EALREADY,
+		                     "%s: there is an arena already, "
+		                     "and it is unchanged",
+		                     call);
 	if (!hooked)
-		return smi_error_set(ENOMEM, "%s: there was no memory for the "
+		return smi_error_set(ENOMEM,
+		                     "%s: there was no memory for the "
 		                     "fork handlers when the library was "
-		                     "loaded", call);
+		                     "loaded",
+		                     call);
 	return make(plan, call, plan->no_dump);
 }
 

@@ -53,8 +53,9 @@ extern _Atomic unsigned smi_default_number;
 /* Whether the calling thread has a cache in the arena that there is. */
 static inline bool smi_default_has_cache(void)
 {
-	return smi_thread.arena == atomic_load_explicit(&smi_default_number,
-	                                                memory_order_acquire);
+	return smi_thread.arena
+	       == atomic_load_explicit(&smi_default_number,
+	                               memory_order_acquire);
 }
 
 /* That cache, or NULL. */

@@ -18,8 +18,7 @@ static void explain_guard(const struct smi_pools *pools, uintptr_t address,
 	else if (address < smi_pools_start(pools, 0))
 		smi_text_add(text, "in the guard before pool 0");
 	else if (pool != SMI_NONE)
-		smi_text_add(text, "in the guard after pool %zu",
-		             (size_t)pool);
+		smi_text_add(text, "in the guard after pool %zu", (size_t)pool);
 	else
 		smi_text_add(text, "in addresses kept for further pools");
 }
@@ -46,8 +45,10 @@ static void explain_in_pool(const struct smi_arena *arena, uintptr_t address,
 		             finding.at, finding.size);
 		break;
 	case SMI_IN_CANARY:
-		smi_text_add(text, "%zu bytes past the end of a chunk of %zu "
-		             "bytes", finding.at, finding.size);
+		smi_text_add(text,
+		             "%zu bytes past the end of a chunk of %zu "
+		             "bytes",
+		             finding.at, finding.size);
 		break;
 	case SMI_DOUBLE_FREE:
 	case SMI_IN_FREE_PLACE:
@@ -76,12 +77,14 @@ static void explain_by_cell(const struct smi_guarded *guarded,
 	    && smi_pools_start(pools, next) - address
 	               <= pools->geometry.page_bytes) {
 		chunk = (uintptr_t)smi_guarded_chunk(guarded, next);
-		smi_text_add(text, "%zu bytes before a guarded chunk of %zu "
-		             "bytes", chunk - address,
-		             guarded->cells[next].size);
+		smi_text_add(text,
+		             "%zu bytes before a guarded chunk of %zu "
+		             "bytes",
+		             chunk - address, guarded->cells[next].size);
 	} else if (before != SMI_NONE && guarded->cells[before].live) {
 		chunk = (uintptr_t)smi_guarded_chunk(guarded, before);
-		smi_text_add(text, "%zu bytes past the end of a guarded chunk "
+		smi_text_add(text,
+		             "%zu bytes past the end of a guarded chunk "
 		             "of %zu bytes",
 		             address - chunk - guarded->cells[before].size,
 		             guarded->cells[before].size);
@@ -116,12 +119,16 @@ static void explain_in_cell(const struct smi_guarded *guarded,
 		             finding.at, finding.size);
 		break;
 	case SMI_IN_CANARY:
-		smi_text_add(text, "%zu bytes past the end of a guarded chunk "
-		             "of %zu bytes", finding.at, finding.size);
+		smi_text_add(text,
+		             "%zu bytes past the end of a guarded chunk "
+		             "of %zu bytes",
+		             finding.at, finding.size);
 		break;
 	case SMI_BEFORE_CHUNK:
-		smi_text_add(text, "%zu bytes before a guarded chunk of %zu "
-		             "bytes", finding.at, finding.size);
+		smi_text_add(text,
+		             "%zu bytes before a guarded chunk of %zu "
+		             "bytes",
+		             finding.at, finding.size);
 		break;
 	default:
 		smi_text_add(text, "inside a free guarded cell");

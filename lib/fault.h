@@ -18,8 +18,8 @@
  * state that was found damaged. Of two threads that die at once the second
  * waits for the first. The thread's cancellation and SIGPIPE are held off.
  */
-_Noreturn void smi_fault(void (*on_fault)(const char *line),
-                         const char *format, ...) SMI_PRINTF(2, 3);
+_Noreturn void smi_fault(void (*on_fault)(const char *line), const char *format,
+                         ...) SMI_PRINTF(2, 3);
 
 /* Write bytes to standard error, all of them if it takes them. */
 void smi_fault_write(const char *bytes, size_t count);

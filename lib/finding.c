@@ -37,44 +37,59 @@ void smi_finding_words(const struct smi_finding *f, struct smi_text *text)
 		             f->size);
 		break;
 	case SMI_IN_FREE_PLACE:
-		smi_text_add(text, "wild pointer: byte %zu of the free place "
-		             "of %zu bytes", f->at, f->size);
+		smi_text_add(text,
+		             "wild pointer: byte %zu of the free place "
+		             "of %zu bytes",
+		             f->at, f->size);
 		break;
 	case SMI_INNER:
-		smi_text_add(text, "inner pointer: byte %zu of the chunk of "
-		             "%zu bytes", f->at, f->size);
+		smi_text_add(text,
+		             "inner pointer: byte %zu of the chunk of "
+		             "%zu bytes",
+		             f->at, f->size);
 		break;
 	case SMI_IN_CANARY:
-		smi_text_add(text, "inner pointer: %zu bytes past the end of "
-		             "the chunk of %zu bytes", f->at, f->size);
+		smi_text_add(text,
+		             "inner pointer: %zu bytes past the end of "
+		             "the chunk of %zu bytes",
+		             f->at, f->size);
 		break;
 	case SMI_OVERFLOW:
-		smi_text_add(text, "overflow: byte %zu past the end was "
-		             "written, of the chunk of %zu bytes", f->at,
-		             f->size);
+		smi_text_add(text,
+		             "overflow: byte %zu past the end was "
+		             "written, of the chunk of %zu bytes",
+		             f->at, f->size);
 		break;
 	case SMI_UNDERFLOW:
-		smi_text_add(text, "underflow, or overflow of the chunk before:"
+		smi_text_add(text,
+		             "underflow, or overflow of the chunk before:"
 		             " byte %zu past the end was written, of the chunk "
-		             "of %zu bytes", f->at, f->size);
+		             "of %zu bytes",
+		             f->at, f->size);
 		break;
 	case SMI_FREE_WRITTEN:
-		smi_text_add(text, "write after free: byte %zu was written, of "
-		             "the free place of %zu bytes", f->at, f->size);
+		smi_text_add(text,
+		             "write after free: byte %zu was written, of "
+		             "the free place of %zu bytes",
+		             f->at, f->size);
 		break;
 	case SMI_BEFORE_WRITTEN:
-		smi_text_add(text, "underflow, or write after free: byte %zu "
+		smi_text_add(text,
+		             "underflow, or write after free: byte %zu "
 		             "was written, of the free memory of %zu bytes",
 		             f->at, f->size);
 		break;
 	case SMI_BEFORE_CHUNK:
-		smi_text_add(text, "wild pointer: %zu bytes before the chunk "
-		             "of %zu bytes", f->at, f->size);
+		smi_text_add(text,
+		             "wild pointer: %zu bytes before the chunk "
+		             "of %zu bytes",
+		             f->at, f->size);
 		break;
 	case SMI_FRONT_WRITTEN:
-		smi_text_add(text, "underflow: %zu bytes before its start was "
-		             "written, of the chunk of %zu bytes", f->at,
-		             f->size);
+		smi_text_add(text,
+		             "underflow: %zu bytes before its start was "
+		             "written, of the chunk of %zu bytes",
+		             f->at, f->size);
 		break;
 	}
 	add_place(f, text);

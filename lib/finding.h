@@ -14,40 +14,39 @@
 
 enum smi_finding_kind {
 	SMI_SOUND,
-	SMI_FOREIGN,         /* an address that is not in the arena */
-	SMI_IN_GUARD,        /* an address in a guard */
-	SMI_UNALLOCATED,     /* an address in memory that no chunk has */
-	SMI_DOUBLE_FREE,     /* the start of a place that is free */
-	SMI_IN_FREE_PLACE,   /* an address inside such a place */
-	SMI_INNER,           /* an address inside a chunk */
-	SMI_IN_CANARY,       /* an address in the canary of a chunk */
-	SMI_OVERFLOW,        /* a canary that was changed */
-	SMI_UNDERFLOW,       /* the canary of the chunk before was changed */
-	SMI_FREE_WRITTEN,    /* a free place does not read as zero */
-	SMI_BEFORE_WRITTEN,  /* nor does the free memory just before a chunk */
-	SMI_BEFORE_CHUNK,    /* an address before a guarded chunk */
-	SMI_FRONT_WRITTEN,   /* its canary there was changed */
-	SMI_INCONSISTENT     /* the metadata contradict themselves */
+	SMI_FOREIGN,        /* an address that is not in the arena */
+	SMI_IN_GUARD,       /* an address in a guard */
+	SMI_UNALLOCATED,    /* an address in memory that no chunk has */
+	SMI_DOUBLE_FREE,    /* the start of a place that is free */
+	SMI_IN_FREE_PLACE,  /* an address inside such a place */
+	SMI_INNER,          /* an address inside a chunk */
+	SMI_IN_CANARY,      /* an address in the canary of a chunk */
+	SMI_OVERFLOW,       /* a canary that was changed */
+	SMI_UNDERFLOW,      /* the canary of the chunk before was changed */
+	SMI_FREE_WRITTEN,   /* a free place does not read as zero */
+	SMI_BEFORE_WRITTEN, /* nor does the free memory just before a chunk */
+	SMI_BEFORE_CHUNK,   /* an address before a guarded chunk */
+	SMI_FRONT_WRITTEN,  /* its canary there was changed */
+	SMI_INCONSISTENT    /* the metadata contradict themselves */
 };
 
 struct smi_finding {
 	enum smi_finding_kind kind;
-	uint32_t pool;        /* where the place is, or SMI_NONE */
-	bool guarded;         /* that is the number of a guarded cell */
-	size_t pool_offset;   /* of the place in there, in bytes */
-	uintptr_t place;      /* the start of the place or memory meant */
-	size_t size;          /* of the chunk, or of the free place */
-	size_t at;            /* the byte meant: from the start of the place, or
-	                         from the end of the chunk for a canary, or
-	                         back from its start for one before it */
+	uint32_t pool;      /* where the place is, or SMI_NONE */
+	bool guarded;       /* that is the number of a guarded cell */
+	size_t pool_offset; /* of the place in there, in bytes */
+	uintptr_t place;    /* the start of the place or memory meant */
+	size_t size;        /* of the chunk, or of the free place */
+	size_t at;          /* the byte meant: from the start of the place, or
+	                       from the end of the chunk for a canary, or
+	                       back from its start for one before it */
 	const char *invariant; /* for SMI_INCONSISTENT */
 };
 
 /* Make it say that an invariant does not hold in a pool, or with SMI_NONE in
  * what belongs to none. Returns false. */
 static inline bool smi_finding_broken(struct smi_finding *finding,
-                                            uint32_t pool,
-                                            const char *invariant)
+                                      uint32_t pool, const char *invariant)
 {
 	*finding = (struct smi_finding){
 		.kind = SMI_INCONSISTENT,

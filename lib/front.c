@@ -26,9 +26,10 @@ void *smi_front_take_aligned(const char *call, size_t align, size_t size)
 	if (arena == NULL)
 		return NULL;
 	if (align > smi_arena_max_align(arena))
-		smi_error_set(EINVAL, "%s: alignment %zu is more than half of "
-		              "pool_size, %zu", call, align,
-		              smi_arena_max_align(arena));
+		smi_error_set(EINVAL,
+		              "%s: alignment %zu is more than half of "
+		              "pool_size, %zu",
+		              call, align, smi_arena_max_align(arena));
 	else
 		chunk = smi_arena_take(arena, smi_default_cache(), call, align,
 		                       size);
@@ -168,8 +169,7 @@ void smi_front_give(const char *call, void *ptr)
 	/* What will be read and written, while the metadata are looked up. */
 	__builtin_prefetch(ptr, 1);
 	__builtin_prefetch((void *)((uintptr_t)ptr - 1));
-	if (SMI_UNLIKELY(!smi_default_has_cache()
-	                 || !smi_cache_enter(cache))) {
+	if (SMI_UNLIKELY(!smi_default_has_cache() || !smi_cache_enter(cache))) {
 		give_slowly(call, ptr);
 		return;
 	}
@@ -201,8 +201,8 @@ enum resized {
 };
 
 /* Resize the chunk in a slot, if that suits it still. */
-static enum resized resize_slot(struct smi_cache *cache, void *ptr,
-                                size_t *had, size_t size)
+static enum resized resize_slot(struct smi_cache *cache, void *ptr, size_t *had,
+                                size_t size)
 {
 	struct smi_place place;
 	struct smi_bin *bin;

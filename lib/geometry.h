@@ -19,10 +19,10 @@
 
 struct smi_geometry {
 	size_t page_bytes;
-	size_t pool_bytes;      /* of an ordinary pool, whole pages */
-	unsigned stride_shift;  /* a stride is 1 << stride_shift bytes */
-	uint32_t max_pools;     /* strides after the lead */
-	size_t reserve_bytes;   /* lead, strides, and one more to align in */
+	size_t pool_bytes;     /* of an ordinary pool, whole pages */
+	unsigned stride_shift; /* a stride is 1 << stride_shift bytes */
+	uint32_t max_pools;    /* strides after the lead */
+	size_t reserve_bytes;  /* lead, strides, and one more to align in */
 };
 
 /* What smi_geometry_plan() finds wrong. */

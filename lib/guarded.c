@@ -18,8 +18,7 @@
  * of no bytes begins somewhere too. */
 static size_t place_bytes(size_t size)
 {
-	return size > 0 ? smi_round_up(size, SMI_ALIGN_BYTES)
-	                : SMI_ALIGN_BYTES;
+	return size > 0 ? smi_round_up(size, SMI_ALIGN_BYTES) : SMI_ALIGN_BYTES;
 }
 
 size_t smi_guarded_cell_bytes(size_t size, size_t page_bytes)
@@ -40,16 +39,14 @@ static size_t cell_bytes(const struct smi_guarded *guarded, uint32_t cell)
 	return smi_pools_bytes(&guarded->pools, cell);
 }
 
-static unsigned char *cell_end(const struct smi_guarded *guarded,
-                               uint32_t cell)
+static unsigned char *cell_end(const struct smi_guarded *guarded, uint32_t cell)
 {
 	return cell_start(guarded, cell) + cell_bytes(guarded, cell);
 }
 
 void *smi_guarded_chunk(const struct smi_guarded *guarded, uint32_t cell)
 {
-	return cell_end(guarded, cell)
-	       - place_bytes(guarded->cells[cell].size);
+	return cell_end(guarded, cell) - place_bytes(guarded->cells[cell].size);
 }
 
 static bool found(const struct smi_guarded *guarded, uint32_t cell,
@@ -62,7 +59,7 @@ static bool found(const struct smi_guarded *guarded, uint32_t cell,
 		.pool = cell,
 		.place = (uintptr_t)place,
 		.pool_offset = (uintptr_t)place
-		               - smi_pools_start(&guarded->pools, cell),
+	                       - smi_pools_start(&guarded->pools, cell),
 		.size = size,
 		.at = at,
 	};
@@ -241,8 +238,8 @@ bool smi_guarded_find(const struct smi_guarded *guarded, uintptr_t address,
 		return found(guarded, *cell, finding, SMI_BEFORE_CHUNK,
 		             (void *)start, c->size, start - address);
 	if (address - start < c->size)
-		return found(guarded, *cell, finding, SMI_INNER,
-		             (void *)start, c->size, address - start);
+		return found(guarded, *cell, finding, SMI_INNER, (void *)start,
+		             c->size, address - start);
 	return found(guarded, *cell, finding, SMI_IN_CANARY, (void *)start,
 	             c->size, address - start - c->size);
 }
@@ -338,8 +335,7 @@ static bool audit_cell(const struct smi_guarded *guarded, uint32_t cell,
 	                at);
 }
 
-bool smi_guarded_audit(struct smi_guarded *guarded,
-                       struct smi_finding *finding)
+bool smi_guarded_audit(struct smi_guarded *guarded, struct smi_finding *finding)
 {
 	size_t free = 0, live = 0, bytes = 0;
 	const char *wrong = smi_pools_audit(&guarded->pools);
@@ -363,7 +359,8 @@ bool smi_guarded_audit(struct smi_guarded *guarded,
 		                          "G5: the guarded chunks do not add "
 		                          "up");
 	if (count_list(guarded, &guarded->ordinary)
-	    + count_list(guarded, &guarded->larger) != free)
+	            + count_list(guarded, &guarded->larger)
+	    != free)
 		return smi_finding_broken(finding, SMI_NONE,
 		                          "G1: the free cells do not add up");
 	return true;

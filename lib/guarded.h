@@ -47,8 +47,8 @@ struct smi_cell_list {
 };
 
 struct smi_guarded {
-	struct smi_pools pools;  /* each is a cell, by its first stride */
-	struct smi_cell *cells;  /* of each stride, the caller's, zeroed */
+	struct smi_pools pools; /* each is a cell, by its first stride */
+	struct smi_cell *cells; /* of each stride, the caller's, zeroed */
 	const struct smi_canary_key *key;
 	struct smi_cell_list ordinary, larger;
 	size_t free;                /* cells */

@@ -16,7 +16,8 @@ int smi_guarded_force(struct smi_guarded *guarded, uint32_t cell,
 	if (access == c->access)
 		return 0;
 	if (smi_os_protect((void *)smi_pools_start(pools, cell),
-	                   smi_pools_bytes(pools, cell), access) != 0)
+	                   smi_pools_bytes(pools, cell), access)
+	    != 0)
 		return -1;
 	c->access = (uint8_t)access;
 	return 0;
@@ -27,7 +28,8 @@ static int apply(struct smi_guarded *guarded, uint32_t cell,
                  struct smi_cell before)
 {
 	if (smi_guarded_force(guarded, cell,
-	                      smi_cell_wanted(&guarded->cells[cell])) == 0)
+	                      smi_cell_wanted(&guarded->cells[cell]))
+	    == 0)
 		return 0;
 	guarded->cells[cell] = before;
 	return -1;

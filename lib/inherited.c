@@ -23,7 +23,8 @@ static struct record last;
 static void keep(void *at, size_t bytes, bool zeros)
 {
 	if (smi_os_block(at, bytes, zeros) != 0)
-		smi_fault(NULL, "fork: the addresses of the parent's pools "
+		smi_fault(NULL,
+		          "fork: the addresses of the parent's pools "
 		          "could not be kept %s in the child (errno %d)",
 		          zeros ? "zero" : "inaccessible", errno);
 }
@@ -36,8 +37,10 @@ void smi_inherited_add(void *at, size_t bytes, bool zeros)
 	if (last.bytes > 0) {
 		before = last.at;
 		if (smi_os_open(before, smi_os_page_bytes()) != 0)
-			smi_fault(NULL, "fork: no memory to note where the "
-			          "parent's pools lay (errno %d)", errno);
+			smi_fault(NULL,
+			          "fork: no memory to note where the "
+			          "parent's pools lay (errno %d)",
+			          errno);
 		*before = last;
 	}
 	last = (struct record){.next = before, .at = at, .bytes = bytes};
@@ -46,8 +49,8 @@ void smi_inherited_add(void *at, size_t bytes, bool zeros)
 bool smi_inherited_touches(const void *at, size_t bytes)
 {
 	for (const struct record *r = &last; r != NULL; r = r->next)
-		if (smi_range_touches((uintptr_t)r->at, r->bytes,
-		                      (uintptr_t)at, bytes))
+		if (smi_range_touches((uintptr_t)r->at, r->bytes, (uintptr_t)at,
+		                      bytes))
 			return true;
 	return false;
 }

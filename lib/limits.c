@@ -29,20 +29,23 @@ static bool add_secret_remedy(struct smi_text *text, size_t wanted, int code)
 {
 	if (code == ENOTSUP)
 		smi_text_add(text, "the kernel has no memfd_secret: it takes "
-		             "Linux 5.14 or later, before 6.5 with "
-		             "secretmem.enable=1 on its command line; or "
-		             "choose SECMALLOC_BACKING_AUTO or _LOCKED");
+		                   "Linux 5.14 or later, before 6.5 with "
+		                   "secretmem.enable=1 on its command line; or "
+		                   "choose SECMALLOC_BACKING_AUTO or _LOCKED");
 	else if (code == EMFILE)
 		smi_text_add(text, "memfd_secret needs a file descriptor for a "
-		             "moment: close one, or raise RLIMIT_NOFILE "
-		             "(LimitNOFILE= in systemd)");
+		                   "moment: close one, or raise RLIMIT_NOFILE "
+		                   "(LimitNOFILE= in systemd)");
 	else if (code == ENFILE)
-		smi_text_add(text, "memfd_secret needs a file descriptor for a "
+		smi_text_add(text,
+		             "memfd_secret needs a file descriptor for a "
 		             "moment, and the system has none left: raise "
 		             "fs.file-max");
 	else if (code == EFBIG)
-		smi_text_add(text, "for memfd_secret RLIMIT_FSIZE is too low: "
-		             "raise it (LimitFSIZE=%zu in systemd)", wanted);
+		smi_text_add(text,
+		             "for memfd_secret RLIMIT_FSIZE is too low: "
+		             "raise it (LimitFSIZE=%zu in systemd)",
+		             wanted);
 	else
 		return false;
 	return true;
@@ -58,23 +61,27 @@ static void add_remedy(struct smi_text *text,
 	if (add_secret_remedy(text, wanted, code))
 		return;
 	if (code == EPERM && !limit_binds(limits, wanted))
-		smi_text_add(text, "a filter of system calls refuses what it "
+		smi_text_add(text,
+		             "a filter of system calls refuses what it "
 		             "takes: allow it (in systemd SystemCallFilter="
 		             "@memlock madvise, and for secret memory "
 		             "memfd_secret ftruncate mremap)");
 	else if (limit_binds(limits, wanted))
-		smi_text_add(text, "%s while still root of the machine, or "
+		smi_text_add(text,
+		             "%s while still root of the machine, or "
 		             "give LimitMEMLOCK=%zu (systemd), memlock %zu "
 		             "(limits.conf) or --ulimit memlock=%zu "
-		             "(container)", s->copy ? "fork" : "call it",
-		             wanted, kib, wanted);
+		             "(container)",
+		             s->copy ? "fork" : "call it", wanted, kib, wanted);
 	else if (!limits->privileged && limits->soft != SIZE_MAX)
-		smi_text_add(text, "the limit also counts what the process "
+		smi_text_add(text,
+		             "the limit also counts what the process "
 		             "has locked elsewhere: raise it, or free memory "
 		             "or addresses (RLIMIT_AS, RLIMIT_DATA, "
 		             "vm.max_map_count)");
 	else
-		smi_text_add(text, "the memory or the addresses are too few: "
+		smi_text_add(text,
+		             "the memory or the addresses are too few: "
 		             "ask for fewer or smaller pools, or look at "
 		             "RLIMIT_AS, RLIMIT_DATA and vm.max_map_count");
 }
@@ -88,11 +95,13 @@ void smi_limits_explain(const struct smi_lock_shortage *s)
 	smi_os_lock_limits(&limits);
 	smi_text_add(text, "%s: ", s->call);
 	if (s->growth)
-		smi_text_add(text, "no room for %zu bytes in %zu %s, and one "
-		             "more of %zu bytes could not be locked", s->size,
-		             s->pools_locked, s->what, s->pool_bytes);
+		smi_text_add(text,
+		             "no room for %zu bytes in %zu %s, and one "
+		             "more of %zu bytes could not be locked",
+		             s->size, s->pools_locked, s->what, s->pool_bytes);
 	else if (s->copy)
-		smi_text_add(text, "the child's copy of %zu pools (%zu bytes) "
+		smi_text_add(text,
+		             "the child's copy of %zu pools (%zu bytes) "
 		             "could not be locked and was wiped",
 		             s->pools_locked, s->pool_bytes);
 	else
@@ -103,9 +112,9 @@ void smi_limits_explain(const struct smi_lock_shortage *s)
 	             s->bytes_wanted);
 	add_limit(text, limits.soft, "soft and ");
 	add_limit(text, limits.hard, "hard, CAP_IPC_LOCK is ");
-	smi_text_add(text, "%s: ", limits.privileged
-	                                   ? "present"
-	                                   : "absent or of a user namespace");
+	smi_text_add(text, "%s: ",
+	             limits.privileged ? "present"
+	                               : "absent or of a user namespace");
 	add_remedy(text, &limits, s, code);
 	errno = code;
 }

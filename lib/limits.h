@@ -10,10 +10,10 @@
 
 struct smi_lock_shortage {
 	const char *call;
-	const char *what;    /* "pools" or "guarded cells", but of a copy */
-	bool growth;         /* for one chunk of `size`, else for an init */
-	bool copy;           /* of pools_locked pools, pool_bytes in all, that
-	                        a child has; else for an init */
+	const char *what; /* "pools" or "guarded cells", but of a copy */
+	bool growth;      /* for one chunk of `size`, else for an init */
+	bool copy;        /* of pools_locked pools, pool_bytes in all, that
+	                     a child has; else for an init */
 	size_t size;
 	size_t pools_locked; /* or cells, in each of these */
 	size_t pools_wanted;

@@ -20,13 +20,16 @@ static int limit_cores(const char *call)
 		return 0;
 	smi_os_core_limits(&limits);
 	if (limits.hard != 0)
-		return smi_error_set(EPERM, "%s: setrlimit(RLIMIT_CORE) fails "
+		return smi_error_set(EPERM,
+		                     "%s: setrlimit(RLIMIT_CORE) fails "
 		                     "(errno %d): allow it in the filter of "
 		                     "system calls, or leave SECMALLOC_NODUMP "
-		                     "out", call, errno);
+		                     "out",
+		                     call, errno);
 	if (smi_os_core_sink(&sink) == 0 && sink != SMI_CORE_PIPE)
 		return 0;
-	return smi_error_set(EPERM, "%s: the hard limit of RLIMIT_CORE is 0 "
+	return smi_error_set(EPERM,
+	                     "%s: the hard limit of RLIMIT_CORE is 0 "
 	                     "and cannot be raised to 1, which it takes where "
 	                     "core_pattern is a pipe or cannot be read: give "
 	                     "LimitCORE=1 (systemd) or --ulimit core=1 "
@@ -40,10 +43,12 @@ int smi_nodump(const char *call)
 	int was = smi_os_dumpable();
 
 	if (smi_os_set_dumpable(false) != 0)
-		return smi_error_set(EPERM, "%s: prctl(PR_SET_DUMPABLE) fails "
+		return smi_error_set(EPERM,
+		                     "%s: prctl(PR_SET_DUMPABLE) fails "
 		                     "(errno %d): allow it in the filter of "
 		                     "system calls, or leave SECMALLOC_NODUMP "
-		                     "out", call, errno);
+		                     "out",
+		                     call, errno);
 	if (limit_cores(call) == 0)
 		return 0;
 	if (was == 1)

@@ -17,7 +17,7 @@ enum smi_advice {
 	SMI_ADVICE_DONTFORK,    /* not in children */
 	SMI_ADVICE_UNMERGEABLE, /* not shared with equal pages */
 	SMI_ADVICE_NOHUGEPAGE,  /* no huge pages, which blur locks and guards */
-	SMI_ADVICES,                   /* so many are given to reservations */
+	SMI_ADVICES,            /* so many are given to reservations */
 	SMI_ADVICE_DOFORK = SMI_ADVICES /* in children again */
 };
 

@@ -180,7 +180,8 @@ static bool has_cap_ipc_lock(void)
 	if (syscall(SYS_capget, &header, data) != 0)
 		return false;
 	return (data[CAP_TO_INDEX(CAP_IPC_LOCK)].effective
-	        & CAP_TO_MASK(CAP_IPC_LOCK)) != 0;
+	        & CAP_TO_MASK(CAP_IPC_LOCK))
+	       != 0;
 }
 
 static size_t limit_bytes(rlim_t limit)
@@ -196,8 +197,7 @@ void smi_os_lock_limits(struct smi_lock_limits *limits)
 	getrlimit(RLIMIT_MEMLOCK, &memlock);
 	limits->soft = limit_bytes(memlock.rlim_cur);
 	limits->hard = limit_bytes(memlock.rlim_max);
-	limits->privileged = has_cap_ipc_lock()
-	                     && is_initial_user_namespace();
+	limits->privileged = has_cap_ipc_lock() && is_initial_user_namespace();
 }
 
 void smi_os_core_limits(struct smi_core_limits *limits)
@@ -275,15 +275,14 @@ int smi_os_mark_thread(void *mark)
 
 int smi_os_barrier_prepare(void)
 {
-	return (int)syscall(
-		SYS_membarrier,
-		MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
+	return (int)syscall(SYS_membarrier,
+	                    MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
 }
 
 int smi_os_barrier(void)
 {
-	return (int)syscall(SYS_membarrier,
-	                    MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0);
+	return (int)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0,
+	                    0);
 }
 
 /*

@@ -26,8 +26,8 @@ struct words {
 	int code;       /* errno of a read that failed, or 0 */
 	size_t at, end; /* of what is left in the buffer */
 	bool line_ended;
-	char word[40];  /* the last one, cut to this */
-	bool is_first;  /* in its line */
+	char word[40]; /* the last one, cut to this */
+	bool is_first; /* in its line */
 	char buffer[1024];
 };
 
@@ -168,8 +168,8 @@ static bool read_mapping(struct words *words, struct smi_mapping *mapping,
 		if (words->is_first && is_range(words->word, &next))
 			return true;
 		if (words->is_first) {
-			line = strcmp(words->word, "Rss:") == 0 ? RESIDENT
-			       : strcmp(words->word, "Swap:") == 0 ? SWAPPED
+			line = strcmp(words->word, "Rss:") == 0       ? RESIDENT
+			       : strcmp(words->word, "Swap:") == 0    ? SWAPPED
 			       : strcmp(words->word, "VmFlags:") == 0 ? FLAGS
 			                                              : OTHER;
 			*complete = *complete || line == FLAGS;
@@ -228,9 +228,9 @@ enum line { STATE, UIDS, GIDS, GROUPS, PERMITTED, INHERITABLE, LINES };
 static enum line line_of(const char *word)
 {
 	static const char *const names[LINES] = {
-		[STATE] = "State:", [UIDS] = "Uid:", [GIDS] = "Gid:",
-		[GROUPS] = "Groups:", [PERMITTED] = "CapPrm:",
-		[INHERITABLE] = "CapInh:",
+		[STATE] = "State:",      [UIDS] = "Uid:",
+		[GIDS] = "Gid:",         [GROUPS] = "Groups:",
+		[PERMITTED] = "CapPrm:", [INHERITABLE] = "CapInh:",
 	};
 	unsigned line = 0;
 
@@ -299,7 +299,7 @@ static int read_credentials(const char *thread, struct smi_credentials *c,
 
 /* What getdents64() gives: the offsets of a record's length and its name. */
 #define RECORD_LENGTH_AT 16
-#define RECORD_NAME_AT 19
+#define RECORD_NAME_AT   19
 
 /* Show the threads that are named in records. False with errno. */
 static bool show_threads(const char *records, size_t bytes, bool *more,
@@ -317,8 +317,7 @@ static bool show_threads(const char *records, size_t bytes, bool *more,
 		       sizeof(length));
 		if (*name == '.')
 			continue;
-		if (read_credentials(name, &credentials, &ended) != 0
-		    && !ended)
+		if (read_credentials(name, &credentials, &ended) != 0 && !ended)
 			return false;
 		if (!ended)
 			*more = see(&credentials, with);
@@ -355,19 +354,47 @@ const char *smi_os_capability_name(unsigned number)
 {
 	/* Their numbers are the kernel's ABI; older headers lack the last. */
 	static const char *const names[] = {
-		"cap_chown", "cap_dac_override", "cap_dac_read_search",
-		"cap_fowner", "cap_fsetid", "cap_kill", "cap_setgid",
-		"cap_setuid", "cap_setpcap", "cap_linux_immutable",
-		"cap_net_bind_service", "cap_net_broadcast", "cap_net_admin",
-		"cap_net_raw", "cap_ipc_lock", "cap_ipc_owner",
-		"cap_sys_module", "cap_sys_rawio", "cap_sys_chroot",
-		"cap_sys_ptrace", "cap_sys_pacct", "cap_sys_admin",
-		"cap_sys_boot", "cap_sys_nice", "cap_sys_resource",
-		"cap_sys_time", "cap_sys_tty_config", "cap_mknod", "cap_lease",
-		"cap_audit_write", "cap_audit_control", "cap_setfcap",
-		"cap_mac_override", "cap_mac_admin", "cap_syslog",
-		"cap_wake_alarm", "cap_block_suspend", "cap_audit_read",
-		"cap_perfmon", "cap_bpf", "cap_checkpoint_restore",
+		"cap_chown",
+		"cap_dac_override",
+		"cap_dac_read_search",
+		"cap_fowner",
+		"cap_fsetid",
+		"cap_kill",
+		"cap_setgid",
+		"cap_setuid",
+		"cap_setpcap",
+		"cap_linux_immutable",
+		"cap_net_bind_service",
+		"cap_net_broadcast",
+		"cap_net_admin",
+		"cap_net_raw",
+		"cap_ipc_lock",
+		"cap_ipc_owner",
+		"cap_sys_module",
+		"cap_sys_rawio",
+		"cap_sys_chroot",
+		"cap_sys_ptrace",
+		"cap_sys_pacct",
+		"cap_sys_admin",
+		"cap_sys_boot",
+		"cap_sys_nice",
+		"cap_sys_resource",
+		"cap_sys_time",
+		"cap_sys_tty_config",
+		"cap_mknod",
+		"cap_lease",
+		"cap_audit_write",
+		"cap_audit_control",
+		"cap_setfcap",
+		"cap_mac_override",
+		"cap_mac_admin",
+		"cap_syslog",
+		"cap_wake_alarm",
+		"cap_block_suspend",
+		"cap_audit_read",
+		"cap_perfmon",
+		"cap_bpf",
+		"cap_checkpoint_restore",
 	};
 
 	return number < sizeof(names) / sizeof(names[0]) ? names[number] : NULL;

@@ -132,7 +132,8 @@ static int open_secret(void *at, size_t bytes, bool in_children,
 		if (from != NULL)
 			memcpy(made, from, bytes);
 		if (mremap(made, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED,
-		           at) == at)
+		           at)
+		    == at)
 			return 0;
 	}
 	code = errno;

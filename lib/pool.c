@@ -20,7 +20,8 @@ static int advise_all(struct smi_pools *pools)
 		if (advice == SMI_ADVICE_DONTFORK && pools->in_children)
 			continue;
 		if (smi_os_advise(pools->reservation, pools->mapped_bytes,
-		                  (enum smi_advice)advice) == 0)
+		                  (enum smi_advice)advice)
+		    == 0)
 			continue;
 		if (errno != ENOTSUP)
 			return -1;
@@ -87,7 +88,7 @@ void smi_pools_map_behind(struct smi_pools *pools,
 {
 	pools->mapped_bytes = 0;
 	start(pools, (unsigned char *)first->reservation
-	             + first->geometry.reserve_bytes);
+	                     + first->geometry.reserve_bytes);
 }
 
 int smi_pools_lock_key_page(struct smi_pools *pools)
@@ -204,10 +205,10 @@ void smi_pools_enter(struct smi_pools *pools, size_t bytes)
 
 void smi_pools_publish(struct smi_pools *pools)
 {
-	atomic_store_explicit(
-		&pools->span,
-		(size_t)pools->used << pools->geometry.stride_shift,
-		memory_order_release);
+	atomic_store_explicit(&pools->span,
+	                      (size_t)pools->used
+	                              << pools->geometry.stride_shift,
+	                      memory_order_release);
 }
 
 /*
@@ -224,7 +225,8 @@ int smi_pools_open_strips(struct smi_pools *pools, uint32_t strides)
 	for (unsigned i = 0; i < SMI_STRIPS; i++) {
 		const struct smi_strip *strip = &pools->strips[i];
 		size_t from = smi_round_down(pools->strips_open
-		                             * strip->stride_bytes, page);
+		                                     * strip->stride_bytes,
+		                             page);
 		size_t to = smi_round_up(strides * strip->stride_bytes, page);
 
 		if (to != from && smi_os_open(strip->at + from, to - from) != 0)
@@ -289,8 +291,9 @@ uint32_t smi_pools_next(const struct smi_pools *pools, uint32_t pool)
 	uint32_t next = 0;
 
 	if (pool != SMI_NONE)
-		for (next = pool + 1; next < pools->used
-		     && pools->table[next].bytes == 0; next++)
+		for (next = pool + 1;
+		     next < pools->used && pools->table[next].bytes == 0;
+		     next++)
 			;
 	return next < pools->used ? next : SMI_NONE;
 }

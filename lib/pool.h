@@ -40,10 +40,10 @@ struct smi_strip {
 
 struct smi_pools {
 	struct smi_geometry geometry;
-	void *reservation;       /* geometry.reserve_bytes of it */
-	size_t mapped_bytes;     /* from there on; 0: they are another's */
-	uintptr_t base;          /* in it, aligned to the stride */
-	uintptr_t start;         /* of the first pool */
+	void *reservation;   /* geometry.reserve_bytes of it */
+	size_t mapped_bytes; /* from there on; 0: they are another's */
+	uintptr_t base;      /* in it, aligned to the stride */
+	uintptr_t start;     /* of the first pool */
 	/* The bytes from there on in which pools lie. The one field that is
 	 * read without the arena's lock: what belongs to a stride was made
 	 * before it is counted here. */
@@ -57,7 +57,7 @@ struct smi_pools {
 	bool in_children;        /* children have a copy; the caller's */
 	struct smi_pool *table;  /* geometry.max_pools entries, the caller's */
 	struct smi_strip strips[SMI_STRIPS]; /* the caller's */
-	uint32_t strips_open;    /* strides whose parts of them are */
+	uint32_t strips_open; /* strides whose parts of them are */
 };
 
 /* Where an address lies. */

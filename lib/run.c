@@ -55,9 +55,8 @@ void smi_runs_start(struct smi_runs *runs, struct smi_pools *pools)
 
 static void update_best(struct smi_runs *runs, uint32_t pool)
 {
-	runs->best[pool] = (uint8_t)(smi_buddy_largest(smi_runs_buddy(runs,
-	                                                              pool))
-	                             + 1);
+	runs->best[pool] =
+		(uint8_t)(smi_buddy_largest(smi_runs_buddy(runs, pool)) + 1);
 }
 
 void smi_runs_add_pool(struct smi_runs *runs, uint32_t pool)
@@ -71,7 +70,7 @@ void smi_runs_add_pool(struct smi_runs *runs, uint32_t pool)
 	/* With those of the guards. */
 	memset(runs->heads + first, 0xff,
 	       (first_unit(runs, runs->pools->used) - first)
-	       * sizeof(uint32_t));
+	               * sizeof(uint32_t));
 	runs->free_units += units;
 	update_best(runs, pool);
 }
@@ -168,7 +167,8 @@ const char *smi_runs_audit(const struct smi_runs *runs, uint32_t pool)
 	}
 	for (uint32_t unit = first + buddy->units;
 	     unit < first_unit(runs, runs->pools->used)
-	     && smi_runs_pool(runs, unit) == pool; unit++)
+	     && smi_runs_pool(runs, unit) == pool;
+	     unit++)
 		if (runs->heads[unit] != SMI_NONE)
 			return "R1: a guard is in a run";
 	return NULL;

@@ -13,7 +13,7 @@
 #define LARGE_SLOTS ((size_t)16)
 
 /* At most one part in so many is tail. */
-#define FULL_PARTS ((size_t)128)
+#define FULL_PARTS  ((size_t)128)
 #define SMALL_PARTS ((size_t)12)
 
 unsigned smi_sizeclass_aligned(size_t bytes, size_t align)
@@ -24,7 +24,7 @@ unsigned smi_sizeclass_aligned(size_t bytes, size_t align)
 		return SMI_CLASSES;
 	class = smi_sizeclass_of(bytes);
 	while (class < SMI_CLASSES && smi_sizeclass_bytes(class) % align != 0)
-		class++;
+		++class;
 	return class;
 }
 

@@ -12,12 +12,12 @@
 
 #include "base.h"
 
-#define SMI_CLASSES 80u
+#define SMI_CLASSES         80u
 #define SMI_SLOT_MOST_BYTES ((size_t)4096)
 
 /* Steps of 16 below this, of 1/16 of the power of two below from it on. */
-#define SMI_CLASS_FINE_BYTES ((size_t)512)
-#define SMI_CLASS_FINE 32u
+#define SMI_CLASS_FINE_BYTES  ((size_t)512)
+#define SMI_CLASS_FINE        32u
 #define SMI_CLASS_STEPS_SHIFT 4u
 
 /* The class of the smallest slot of at least `bytes`, 0 < bytes <= 4096. */
@@ -39,7 +39,7 @@ static inline size_t smi_sizeclass_bytes(unsigned class)
 	unsigned coarse, octave, step;
 
 	if (class < SMI_CLASS_FINE)
-		return ((size_t)class + 1) * SMI_ALIGN_BYTES;
+		return (class + (size_t)1) * SMI_ALIGN_BYTES;
 	coarse = class - SMI_CLASS_FINE;
 	octave = 9 + (coarse >> SMI_CLASS_STEPS_SHIFT);
 	step = coarse & ((1u << SMI_CLASS_STEPS_SHIFT) - 1);

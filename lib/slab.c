@@ -20,7 +20,7 @@ bool smi_slab_found(const struct smi_slabs *slabs, uint32_t pool,
 		.pool = pool,
 		.place = (uintptr_t)place,
 		.pool_offset = (uintptr_t)place
-		               - smi_pools_start(slabs->runs->pools, pool),
+	                       - smi_pools_start(slabs->runs->pools, pool),
 		.size = size,
 		.at = at,
 	};
@@ -87,7 +87,7 @@ void smi_slabs_start(struct smi_slabs *slabs, struct smi_runs *runs,
 	     bytes += SMI_ALIGN_BYTES)
 		slabs->class_of[bytes / SMI_ALIGN_BYTES] =
 			(uint8_t)smi_sizeclass_of(bytes);
-	for (unsigned class = 0; class < SMI_CLASSES; class++) {
+	for (unsigned class = 0; class < SMI_CLASSES; ++class) {
 		slabs->partial[class] = SMI_NONE;
 		slabs->units[class] = 0;
 		for (unsigned extent = 0; extent < SMI_SLAB_EXTENTS; extent++)
@@ -113,7 +113,7 @@ void smi_slab_open(struct smi_slabs *slabs, uint32_t run, uint32_t units,
 	slab->units = units;
 	slab->slots = (uint32_t)(bytes / slab->slot_bytes);
 	slab->free = slab->slots;
-	slab->class = (uint16_t)class;
+	slab->class = (uint16_t) class;
 	slab->home = SMI_NO_HOME;
 	memset(smi_slab_free_bits(slab), 0,
 	       smi_bitmap_words(slab->slots) * sizeof(uint32_t));
@@ -132,8 +132,8 @@ static void set_chunk(const struct smi_slabs *slabs, struct smi_slab *slab,
 {
 	smi_canary_write(&slabs->secrets->canary, start, size,
 	                 slab->slot_bytes);
-	smi_slab_set_entry(slab, slot, smi_slab_chunk_entry(slab->slot_bytes,
-	                                        size));
+	smi_slab_set_entry(slab, slot,
+	                   smi_slab_chunk_entry(slab->slot_bytes, size));
 }
 
 /* A free slot of a slab at a multiple of `align`, or SMI_NONE. */
@@ -153,7 +153,7 @@ static uint32_t aligned_slot(const struct smi_slabs *slabs, uint32_t run,
 bool smi_slab_find_aligned(const struct smi_slabs *slabs, unsigned class,
                            size_t align, struct smi_spot *spot)
 {
-	for (; class < SMI_CLASSES; class++) {
+	for (; class < SMI_CLASSES; ++class) {
 		uint32_t run = slabs->partial[class];
 
 		while (run != SMI_NONE) {

@@ -56,13 +56,13 @@ struct smi_secrets {
 struct smi_slabs {
 	struct smi_runs *runs;
 	struct smi_secrets *secrets;
-	bool check_whole;                /* the zero check has no bound */
+	bool check_whole; /* the zero check has no bound */
 	/* smi_sizeclass_of(), which branches, by granules. */
 	uint8_t class_of[SMI_SLOT_MOST_BYTES / SMI_ALIGN_BYTES + 1];
 	/* smi_sizeclass_units(), which searches, of each class and extent. */
 	uint8_t extents[SMI_CLASSES][SMI_SLAB_EXTENTS];
-	uint32_t partial[SMI_CLASSES];   /* S3: the heads of the lists */
-	uint32_t units[SMI_CLASSES];     /* in slabs of the class */
+	uint32_t partial[SMI_CLASSES]; /* S3: the heads of the lists */
+	uint32_t units[SMI_CLASSES];   /* in slabs of the class */
 	size_t taken_bytes, taken_peak;
 };
 
@@ -78,8 +78,7 @@ static inline unsigned smi_slab_class_of(const struct smi_slabs *slabs,
 
 /* S5 for a place that is about to be used: the first bytes, or all. */
 static inline bool smi_slab_reads_zero(const struct smi_slabs *slabs,
-                                       const unsigned char *start,
-                                       size_t bytes)
+                                       const unsigned char *start, size_t bytes)
 {
 	if (SMI_UNLIKELY(slabs->check_whole))
 		return smi_first_nonzero(start, bytes) == bytes;

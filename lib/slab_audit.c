@@ -24,8 +24,7 @@ static bool audit_zero(const struct smi_slabs *slabs, uint32_t pool,
 /* S1, S5 and S6 for one slot. */
 static bool audit_slot(const struct smi_slabs *slabs, uint32_t run,
                        struct smi_slab *slab, uint32_t slot,
-                       struct smi_slab_sums *sums,
-                       struct smi_finding *finding)
+                       struct smi_slab_sums *sums, struct smi_finding *finding)
 {
 	uint32_t pool = smi_runs_pool(slabs->runs, run);
 	uint16_t entry = smi_slab_entry(slab, slot);
@@ -43,8 +42,7 @@ static bool audit_slot(const struct smi_slabs *slabs, uint32_t run,
 		                  smi_slab_slot(slabs->runs, run, slab, slot),
 		                  slab->slot_bytes, finding);
 	if (entry > slab->slot_bytes || entry < SMI_CANARY_LEAST_BYTES)
-		return smi_finding_broken(finding, pool,
-		                          "S1: a slack is off");
+		return smi_finding_broken(finding, pool, "S1: a slack is off");
 	sums->chunks++;
 	sums->chunk_bytes += smi_slab_chunk_size(slab, entry);
 	return smi_slab_check_canary(slabs, run, slot, SMI_OVERFLOW, finding);
@@ -87,8 +85,7 @@ static bool is_listed(const struct smi_slabs *slabs, uint32_t run,
 }
 
 static bool audit_slab(const struct smi_slabs *slabs, uint32_t run,
-                       struct smi_slab_sums *sums,
-                       struct smi_finding *finding)
+                       struct smi_slab_sums *sums, struct smi_finding *finding)
 {
 	uint32_t pool = smi_runs_pool(slabs->runs, run);
 	struct smi_slab *slab = smi_slab_of(slabs->runs, run);
@@ -150,7 +147,7 @@ bool smi_slab_audit_lists(const struct smi_slabs *slabs,
 	if (sums->taken_bytes != slabs->taken_bytes)
 		return smi_finding_broken(finding, SMI_NONE,
 		                          "S9: the bytes of slots are off");
-	for (unsigned class = 0; class < SMI_CLASSES; class++) {
+	for (unsigned class = 0; class < SMI_CLASSES; ++class) {
 		uint32_t run = slabs->partial[class];
 
 		if (sums->units[class] != slabs->units[class])

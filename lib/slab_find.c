@@ -59,8 +59,8 @@ bool smi_slab_find(const struct smi_slabs *slabs, uintptr_t address,
 /* Whether the end of a slot with that entry is as it was left, the canary of a
  * chunk or zero. */
 SMI_RACY static bool end_is_sound(const struct smi_canary_key *key,
-                                  const unsigned char *start,
-                                  size_t slot_bytes, uint16_t entry)
+                                  const unsigned char *start, size_t slot_bytes,
+                                  uint16_t entry)
 {
 	const smi_word *end = (const void *)(start + slot_bytes);
 
@@ -94,8 +94,8 @@ SMI_RACY static bool is_sound_before(const struct smi_runs *runs,
 	bytes = (unit - head) * SMI_UNIT_BYTES;
 	/* Of a run that is being made or given back anything may be read: what
 	 * is used of it has to lie inside. */
-	if (slots == 0
-	    || slot_bytes < SMI_ALIGN_BYTES || slot_bytes > bytes / slots)
+	if (slots == 0 || slot_bytes < SMI_ALIGN_BYTES
+	    || slot_bytes > bytes / slots)
 		return false;
 	if (slots * slot_bytes < bytes)
 		return end_is_sound(key, start - BEFORE_BYTES, BEFORE_BYTES,
@@ -193,8 +193,7 @@ static bool check_before_run(const struct smi_slabs *slabs, uint32_t run,
 }
 
 bool smi_slab_check(const struct smi_slabs *slabs,
-                    const struct smi_place *place,
-                    struct smi_finding *finding)
+                    const struct smi_place *place, struct smi_finding *finding)
 {
 	uint32_t run = place->run;
 

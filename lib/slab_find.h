@@ -28,8 +28,7 @@ bool smi_slab_find(const struct smi_slabs *slabs, uintptr_t address,
  * left. False with *finding.
  */
 bool smi_slab_check(const struct smi_slabs *slabs,
-                    const struct smi_place *place,
-                    struct smi_finding *finding);
+                    const struct smi_place *place, struct smi_finding *finding);
 
 /* smi_slab_check() without lock or finding. */
 bool smi_slab_is_sound(const struct smi_runs *runs,

@@ -34,24 +34,25 @@
 
 struct smi_slab {
 	size_t slot_bytes;
-	uint32_t inverse;    /* 2^32 / slot_bytes, rounded up; alone: 0 */
+	uint32_t inverse; /* 2^32 / slot_bytes, rounded up; alone: 0 */
 	uint32_t slots;
-	uint16_t class;      /* or SMI_ALONE */
-	uint16_t home;       /* whose cache fills from it; see slab.h */
+	uint16_t class; /* or SMI_ALONE */
+	uint16_t home;  /* whose cache fills from it; see slab.h */
 	uint32_t units;
 	uint32_t free;
 	uint32_t next, prev; /* slabs of the class with a free slot (S3) */
 };
 
 /* Entries of slots that hold no chunk. */
-#define SMI_ENTRY_FREE ((uint16_t)0)
+#define SMI_ENTRY_FREE   ((uint16_t)0)
 #define SMI_ENTRY_CACHED ((uint16_t)1)
 
 /* The most slots that a unit can have decides how large its notes must be. */
 _Static_assert(SMI_UNIT_BYTES / SMI_ALIGN_BYTES == SMI_WORD_BITS,
                "a unit's slots fill one word of the bitmap");
 _Static_assert(sizeof(struct smi_slab) + SMI_WORD_BITS / 8
-               + (SMI_WORD_BITS + 2) * sizeof(uint16_t) <= SMI_UNIT_NOTES_BYTES,
+                               + (SMI_WORD_BITS + 2) * sizeof(uint16_t)
+                       <= SMI_UNIT_NOTES_BYTES,
                "the notes of a unit hold the metadata of its slots");
 _Static_assert(SMI_SLOT_MOST_BYTES + SMI_UNIT_BYTES < UINT16_MAX,
                "the slack of a chunk fits 16 bits");
@@ -173,16 +174,15 @@ static inline bool smi_slab_locate_slot(const struct smi_runs *runs,
 	uint64_t quotient;
 	uint32_t run;
 
-	if (offset >= atomic_load_explicit(&runs->pools->span,
-	                                   memory_order_acquire))
+	if (offset
+	    >= atomic_load_explicit(&runs->pools->span, memory_order_acquire))
 		return false;
 	run = runs->heads[offset >> SMI_UNIT_SHIFT];
 	if (run == SMI_NONE)
 		return false;
 	place->run = run;
 	place->slab = smi_runs_notes(runs, run);
-	quotient = smi_slab_divide(place->slab,
-	                           offset - run * SMI_UNIT_BYTES);
+	quotient = smi_slab_divide(place->slab, offset - run * SMI_UNIT_BYTES);
 	place->slot = (uint32_t)(quotient >> 32);
 	place->start = start;
 	return (uint32_t)quotient < place->slab->inverse;

@@ -21,7 +21,8 @@ static void verify_arena(const struct smi_arena *arena, unsigned checks,
 	if (locks || advice)
 		smi_verify_pools(arena, locks, advice, verdict);
 	if ((checks & SMI_VERIFY_SECRET) != 0 && !arena->pools.secret)
-		smi_verdict_fail(verdict, "the pools are locked memory, which "
+		smi_verdict_fail(verdict,
+		                 "the pools are locked memory, which "
 		                 "root can read: with "
 		                 "SECMALLOC_BACKING_SECRET secmalloc_init "
 		                 "makes them secret, or says why not");
@@ -49,7 +50,8 @@ int smi_verify(unsigned checks, const char *call)
 	int code = errno;
 
 	if ((checks & ~(SMI_VERIFY_ALL | SMI_VERIFY_SECRET)) != 0)
-		return smi_error_set(EINVAL, "%s: checks is %zu, which has "
+		return smi_error_set(EINVAL,
+		                     "%s: checks is %zu, which has "
 		                     "bits that this library does not know",
 		                     call, (size_t)checks);
 	if (checks == 0)

@@ -63,8 +63,8 @@ struct walk {
 	bool locks, advice;
 	struct smi_verdict *verdict;
 	struct range range;
-	bool in_range;          /* there is one, and not only an end */
-	uintptr_t seen;         /* the range was seen up to here */
+	bool in_range;                /* there is one, and not only an end */
+	uintptr_t seen;               /* the range was seen up to here */
 	bool told_locks, told_advice; /* its first finding of each kind */
 };
 
@@ -113,8 +113,8 @@ static const char *judge_advice(const struct smi_arena *arena,
                                 const struct smi_mapping *mapping)
 {
 	if (!mapping->not_dumped)
-		return (arena->pools.advice_missing
-		        & 1u << SMI_ADVICE_DONTDUMP) != 0
+		return (arena->pools.advice_missing & 1u << SMI_ADVICE_DONTDUMP)
+		                       != 0
 		               ? "goes into core dumps, as this kernel knows "
 		                 "no MADV_DONTDUMP: set SECMALLOC_NODUMP"
 		               : "goes into core dumps: MADV_DODUMP was called "
@@ -140,7 +140,8 @@ static void check_part(struct walk *walk, const struct smi_mapping *mapping,
 		if (wrong != NULL)
 			tell(walk, from, to, wrong);
 		if (wrong != NULL && mapping->swapped_bytes > 0)
-			smi_verdict_fail(walk->verdict, "%zu bytes of it are "
+			smi_verdict_fail(walk->verdict,
+			                 "%zu bytes of it are "
 			                 "in swap space: replace its secrets",
 			                 mapping->swapped_bytes);
 	}
@@ -156,7 +157,8 @@ static void check_part(struct walk *walk, const struct smi_mapping *mapping,
 static void check_gap(struct walk *walk, uintptr_t to)
 {
 	if (to > walk->seen)
-		tell(walk, walk->seen, to, "is not mapped: munmap or mremap "
+		tell(walk, walk->seen, to,
+		     "is not mapped: munmap or mremap "
 		     "was called on it: remove that call");
 }
 
@@ -195,9 +197,11 @@ void smi_verify_pools(const struct smi_arena *arena, bool locks, bool advice,
 
 	start_range(&walk);
 	if (smi_os_each_mapping(see, &walk) != 0) {
-		smi_verdict_unknown(verdict, "/proc/self/smaps, which tells "
+		smi_verdict_unknown(verdict,
+		                    "/proc/self/smaps, which tells "
 		                    "what of the pools is locked, cannot be "
-		                    "read (errno %d): mount /proc", errno);
+		                    "read (errno %d): mount /proc",
+		                    errno);
 		return;
 	}
 	/* What lies behind the last mapping. */

@@ -74,8 +74,10 @@ static const char *where(const struct walk *walk, const struct tally *tally,
 
 	smi_text_start(&text, buffer, room);
 	if (tally->threads < walk->threads)
-		smi_text_add(&text, " in %zu of %zu threads, the first of them "
-		             "%zu", tally->threads, walk->threads,
+		smi_text_add(&text,
+		             " in %zu of %zu threads, the first of them "
+		             "%zu",
+		             tally->threads, walk->threads,
 		             tally->first.thread);
 	return buffer;
 }
@@ -87,7 +89,10 @@ static void tell_ids(const struct walk *walk, const struct tally *tally,
                      struct smi_verdict *verdict)
 {
 	static const char *const names[SMI_IDS] = {
-		"real", "effective", "saved", "file system",
+		"real",
+		"effective",
+		"saved",
+		"file system",
 	};
 	char buffer[WHERE_BYTES];
 	enum smi_id bad;
@@ -96,15 +101,18 @@ static void tell_ids(const struct walk *walk, const struct tally *tally,
 		return;
 	bad = bad_id(ids);
 	if (bad == SMI_EFFECTIVE)
-		smi_verdict_fail(verdict, "the effective %s is 0%s: it was not "
-		                 "given up: use setres%s", kind,
+		smi_verdict_fail(verdict,
+		                 "the effective %s is 0%s: it was not "
+		                 "given up: use setres%s",
+		                 kind,
 		                 where(walk, tally, buffer, sizeof(buffer)),
 		                 kind);
 	else
-		smi_verdict_fail(verdict, "the %s %s is still %zu and the "
+		smi_verdict_fail(verdict,
+		                 "the %s %s is still %zu and the "
 		                 "effective one %zu%s: use setres%s, which "
-		                 "sets all", names[bad], kind, ids[bad],
-		                 ids[SMI_EFFECTIVE],
+		                 "sets all",
+		                 names[bad], kind, ids[bad], ids[SMI_EFFECTIVE],
 		                 where(walk, tally, buffer, sizeof(buffer)),
 		                 kind);
 }
@@ -143,7 +151,8 @@ static void tell_capabilities(const struct walk *walk,
 		return;
 	smi_text_start(&text, names, sizeof(names));
 	add_names(&text, set);
-	smi_verdict_fail(verdict, "%s %s %s still %s%s: drop %s with capset, "
+	smi_verdict_fail(verdict,
+	                 "%s %s %s still %s%s: drop %s with capset, "
 	                 "which each thread calls for itself",
 	                 one ? "capability" : "capabilities", names,
 	                 one ? "is" : "are", how,
@@ -156,9 +165,10 @@ void smi_verify_threads(bool ids, bool capabilities,
 {
 	struct walk walk = {
 		.ids = ids,
-		.unwanted = capabilities ? UINT64_MAX
-		                         : 1u << SMI_CAPABILITY_SETUID
-		                               | 1u << SMI_CAPABILITY_SETGID,
+		.unwanted = capabilities
+	                            ? UINT64_MAX
+	                            : 1u << SMI_CAPABILITY_SETUID
+	                                      | 1u << SMI_CAPABILITY_SETGID,
 	};
 	char buffer[WHERE_BYTES];
 	bool whole = smi_os_each_thread(see, &walk) == 0;
@@ -166,7 +176,8 @@ void smi_verify_threads(bool ids, bool capabilities,
 	tell_ids(&walk, &walk.uids, "uid", walk.uids.first.uids, verdict);
 	tell_ids(&walk, &walk.gids, "gid", walk.gids.first.gids, verdict);
 	if (walk.groups.threads > 0)
-		smi_verdict_fail(verdict, "the supplementary groups hold 0%s: "
+		smi_verdict_fail(verdict,
+		                 "the supplementary groups hold 0%s: "
 		                 "call setgroups before setresuid",
 		                 where(&walk, &walk.groups, buffer,
 		                       sizeof(buffer)));
@@ -179,12 +190,14 @@ void smi_verify_threads(bool ids, bool capabilities,
 	                          & walk.unwanted,
 	                  verdict);
 	if (!whole)
-		smi_verdict_unknown(verdict, "/proc/self/task, which tells the "
+		smi_verdict_unknown(verdict,
+		                    "/proc/self/task, which tells the "
 		                    "ids and capabilities of all threads, "
 		                    "cannot be read (errno %d): mount /proc",
 		                    errno);
 	else if (walk.threads == 0)
-		smi_verdict_unknown(verdict, "/proc/self/task lists no thread: "
+		smi_verdict_unknown(verdict,
+		                    "/proc/self/task lists no thread: "
 		                    "mount the /proc of this namespace");
 }
 
@@ -197,16 +210,21 @@ void smi_verify_dumpable(bool no_dump, struct smi_verdict *verdict)
 	if (dumpable == 0)
 		return;
 	if (dumpable < 0)
-		smi_verdict_unknown(verdict, "prctl(PR_GET_DUMPABLE) fails "
+		smi_verdict_unknown(verdict,
+		                    "prctl(PR_GET_DUMPABLE) fails "
 		                    "(errno %d): allow it in the filter of "
-		                    "system calls", errno);
+		                    "system calls",
+		                    errno);
 	else if (no_dump)
-		smi_verdict_fail(verdict, "the process is dumpable again (%d), "
+		smi_verdict_fail(verdict,
+		                 "the process is dumpable again (%d), "
 		                 "as setresuid makes it where fs.suid_dumpable "
 		                 "is not 0: call prctl(PR_SET_DUMPABLE, 0) "
-		                 "after it", dumpable);
+		                 "after it",
+		                 dumpable);
 	else
-		smi_verdict_fail(verdict, "the process is dumpable (%d): call "
+		smi_verdict_fail(verdict,
+		                 "the process is dumpable (%d): call "
 		                 "prctl(PR_SET_DUMPABLE, 0) after setresuid",
 		                 dumpable);
 }
@@ -237,7 +255,8 @@ void smi_verify_core_limit(struct smi_verdict *verdict)
 
 	smi_os_core_limits(&limits);
 	if (smi_os_core_sink(&sink) != 0) {
-		smi_verdict_unknown(verdict, "/proc/sys/kernel/core_pattern, "
+		smi_verdict_unknown(verdict,
+		                    "/proc/sys/kernel/core_pattern, "
 		                    "on which the right RLIMIT_CORE depends, "
 		                    "cannot be read (errno %d): mount /proc",
 		                    errno);
@@ -245,17 +264,23 @@ void smi_verify_core_limit(struct smi_verdict *verdict)
 	}
 	limit_words(limits.soft, words, sizeof(words));
 	if (sink == SMI_CORE_SOCKET && smi_os_dumpable() != 0)
-		smi_verdict_fail(verdict, "core_pattern is a socket, to which "
+		smi_verdict_fail(verdict,
+		                 "core_pattern is a socket, to which "
 		                 "dumps go whatever RLIMIT_CORE is: call "
 		                 "prctl(PR_SET_DUMPABLE, 0)");
 	else if (sink == SMI_CORE_PIPE && limits.soft != 1)
-		smi_verdict_fail(verdict, "RLIMIT_CORE is %s but core_pattern "
-		                 "is a pipe: set it to 1", words);
+		smi_verdict_fail(verdict,
+		                 "RLIMIT_CORE is %s but core_pattern "
+		                 "is a pipe: set it to 1",
+		                 words);
 	else if (sink == SMI_CORE_FILE && limits.soft > 1)
-		smi_verdict_fail(verdict, "RLIMIT_CORE is %s: set it to 0, or "
-		                 "to 1, which stops pipes too", words);
+		smi_verdict_fail(verdict,
+		                 "RLIMIT_CORE is %s: set it to 0, or "
+		                 "to 1, which stops pipes too",
+		                 words);
 	else if (sink != SMI_CORE_SOCKET && limits.hard > 1)
-		smi_verdict_fail(verdict, "RLIMIT_CORE is %s, but the hard "
+		smi_verdict_fail(verdict,
+		                 "RLIMIT_CORE is %s, but the hard "
 		                 "limit, to which any process of the same user "
 		                 "may raise it, is %s: lower that too",
 		                 limits.soft == 0 ? "0" : "1",

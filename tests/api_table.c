@@ -29,14 +29,13 @@ static void end(void)
 }
 
 /* An expression fails with `result` and `code`, and with these words. */
-#define FAILS(expression, result, code, words)                                \
-	do {                                                                  \
-		errno = 0;                                                    \
-		ck_assert((expression) == (result));                          \
-		ck_assert_int_eq(errno, code);                                \
-		ck_assert_msg(strstr(secmalloc_error(), words) != NULL,       \
-		              "'%s' is not in: %s", words,                    \
-		              secmalloc_error());                             \
+#define FAILS(expression, result, code, words)                                 \
+	do {                                                                   \
+		errno = 0;                                                     \
+		ck_assert((expression) == (result));                           \
+		ck_assert_int_eq(errno, code);                                 \
+		ck_assert_msg(strstr(secmalloc_error(), words) != NULL,        \
+		              "'%s' is not in: %s", words, secmalloc_error()); \
 	} while (0)
 
 /* ---- Without an arena --------------------------------------------------- */
@@ -157,7 +156,7 @@ START_TEST(a_bad_field_is_named_with_its_value)
 	config = (struct secmalloc_config){
 		.max_pools = 6,
 		.pool_size = ((size_t)1 << (sizeof(size_t) > 4 ? 38 : 28))
-		             - page,
+	                     - page,
 	};
 	FAILS(secmalloc_init(&config), -1, EINVAL, "max_pools is 6");
 	FAILS(secmalloc(1), NULL, ENXIO, "there is no arena");
@@ -167,7 +166,8 @@ END_TEST
 START_TEST(the_configuration_is_kept)
 {
 	struct secmalloc_config config = {
-		.initial_pools = 2, .max_pools = 3,
+		.initial_pools = 2,
+		.max_pools = 3,
 		.flags = SECMALLOC_CHECK_WHOLE,
 	};
 	struct secmalloc_stats stats;
@@ -327,8 +327,8 @@ END_TEST
 START_TEST(realloc_keeps_what_stays_and_clears_what_comes)
 {
 	static const size_t sizes[] = {
-		0, 1, 8, 24, 32, 200, 500, 520, 2400, 4000, 4088, 4089, 6000,
-		9000, 30000, 65000, 70000, 200000,
+		0,    1,    8,    24,   32,   200,   500,   520,   2400,
+		4000, 4088, 4089, 6000, 9000, 30000, 65000, 70000, 200000,
 	};
 	const size_t count = sizeof(sizes) / sizeof(sizes[0]);
 
@@ -643,7 +643,6 @@ UNIT_MAIN("api", before_init_every_call_is_closed,
           realloc_keeps_what_stays_and_clears_what_comes,
           realloc_that_cannot_grow_leaves_the_chunk,
           realloc_to_less_never_fails, realloc_stays_where_there_is_room,
-          copies, what_is_owned,
-          success_leaves_errno, statistics_add_up, the_audit_reports_damage,
-          wipe_and_equal, memory_of_the_caller,
+          copies, what_is_owned, success_leaves_errno, statistics_add_up,
+          the_audit_reports_damage, wipe_and_equal, memory_of_the_caller,
           the_version_is_that_of_the_build)

@@ -17,7 +17,7 @@
 #include <unistd.h>
 
 #define NOBODY 65534
-#define KIB ((size_t)1024)
+#define KIB    ((size_t)1024)
 
 /* What waitpid() says of a child: its exit status, or 128 + its signal. */
 static inline int child_end(pid_t pid)

@@ -31,7 +31,8 @@ static inline bool core_pattern_take(void)
 	                       O_RDWR | O_CLOEXEC);
 	return core_pattern_fd >= 0 && flock(core_pattern_fd, LOCK_EX) == 0
 	       && pread(core_pattern_fd, core_pattern_before,
-	                sizeof(core_pattern_before) - 1, 0) > 0
+	                sizeof(core_pattern_before) - 1,
+	                0) > 0
 	       && core_pattern_set(core_pattern_before);
 }
 

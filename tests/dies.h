@@ -24,10 +24,10 @@ static struct shared {
 	char want[LINE];
 	char on_fault[LINE];
 	int on_fault_calls;
-} *shared;
+} * shared;
 
-__attribute__((format(printf, 1, 2)))
-static inline void expect(const char *format, ...)
+__attribute__((format(printf, 1, 2))) static inline void expect(
+	const char *format, ...)
 {
 	va_list list;
 	size_t length;
@@ -76,8 +76,8 @@ static inline struct outcome run(void (*prepare)(void), void (*misuse)(void))
 		_exit(97);
 	}
 	close(ends[1]);
-	while ((n = read(ends[0], outcome.line + length,
-	                 LINE - 1 - length)) > 0)
+	while ((n = read(ends[0], outcome.line + length, LINE - 1 - length))
+	       > 0)
 		length += (size_t)n;
 	close(ends[0]);
 	waitpid(pid, &outcome.status, 0);
@@ -86,7 +86,7 @@ static inline struct outcome run(void (*prepare)(void), void (*misuse)(void))
 
 /* The process may end with 99 instead, if it has no right to lock a pool. */
 static inline void demand(const char *name, void (*prepare)(void),
-                   void (*misuse)(void))
+                          void (*misuse)(void))
 {
 	struct outcome got = run(prepare, misuse);
 	bool aborted = WIFSIGNALED(got.status)
@@ -97,7 +97,8 @@ static inline void demand(const char *name, void (*prepare)(void),
 		return;
 	}
 	if (!tap_ok(aborted && strcmp(got.line, shared->want) == 0
-	            && strstr(got.line, "KKK") == NULL, "%s", name)) {
+	                    && strstr(got.line, "KKK") == NULL,
+	            "%s", name)) {
 		tap_note("status %x, wanted SIGABRT", (unsigned)got.status);
 		tap_note("wanted: %s", shared->want);
 		tap_note("got:    %s", got.line);

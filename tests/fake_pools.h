@@ -26,7 +26,8 @@ static inline void fake_start(struct fake *fake, size_t page_bytes,
 
 	memset(fake, 0, sizeof(*fake));
 	ck_assert_int_eq(smi_geometry_plan(g, page_bytes, pool_bytes,
-	                                   max_pools), SMI_GEOMETRY_FITS);
+	                                   max_pools),
+	                 SMI_GEOMETRY_FITS);
 	pools->reservation = aligned_alloc(smi_geometry_stride(g),
 	                                   g->reserve_bytes);
 	ck_assert_ptr_nonnull(pools->reservation);

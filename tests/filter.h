@@ -14,18 +14,18 @@
 #include <sys/prctl.h>
 
 /* From now on one system call has this verdict, and all others have that. */
-static inline bool filter_on(uint32_t number, uint32_t verdict,
-                             uint32_t others)
+static inline bool filter_on(uint32_t number, uint32_t verdict, uint32_t others)
 {
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS,
-		         offsetof(struct seccomp_data, nr)),
+	                 offsetof(struct seccomp_data, nr)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, number, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, verdict),
 		BPF_STMT(BPF_RET | BPF_K, others),
 	};
 	struct sock_fprog program = {
-		.len = sizeof(code) / sizeof(code[0]), .filter = code,
+		.len = sizeof(code) / sizeof(code[0]),
+		.filter = code,
 	};
 
 	return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0

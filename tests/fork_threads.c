@@ -27,7 +27,8 @@
 #endif
 
 static struct secmalloc_config config = {
-	.initial_pools = 4, .max_pools = 4,
+	.initial_pools = 4,
+	.max_pools = 4,
 };
 static atomic_bool stop;
 static atomic_int good;
@@ -61,8 +62,8 @@ static bool adds_up(void)
 	p = secrealloc(p, 2000);
 	secfree(p);
 	return p != NULL && q != NULL && secmalloc_stats(&stats) == 0
-	       && stats.cached_bytes <= stats.pool_bytes / 8
-	       && stats.pools == 4 && secmalloc_audit() == 0;
+	       && stats.cached_bytes <= stats.pool_bytes / 8 && stats.pools == 4
+	       && secmalloc_audit() == 0;
 }
 
 static bool use_in_child(void)
@@ -170,15 +171,17 @@ static void caches_of_the_parents_threads(void)
 	own = cached();
 	pthread_create(&thread, NULL, fill_a_cache, NULL);
 	pthread_barrier_wait(&meet);
-	tap_ok(cached() >= own + 64 * 8, "control: a thread's cache holds %zu "
-	       "bytes, besides %zu of the one that forks", cached() - own, own);
+	tap_ok(cached() >= own + 64 * 8,
+	       "control: a thread's cache holds %zu "
+	       "bytes, besides %zu of the one that forks",
+	       cached() - own, own);
 	pid = fork();
 	if (pid == 0) {
 		alarm(30);
 		_exit(caches_came_back(own) ? 42 : 1);
 	}
 	tap_ok(child_end(pid) == 42, "the child has its own cache, and the "
-	       "places of the other are free");
+	                             "places of the other are free");
 	pthread_barrier_wait(&meet);
 	pthread_join(thread, NULL);
 	secmalloc_fini();
@@ -204,9 +207,10 @@ static void fork_under_load(const char *policy)
 	stop = true;
 	for (int i = 0; i < WORKERS; i++)
 		pthread_join(workers[i], NULL);
-	tap_ok(good == FORKERS * FORKS, "%s: %d of %d children could use what "
-	       "they have, and found it sound", policy, good,
-	       FORKERS * FORKS);
+	tap_ok(good == FORKERS * FORKS,
+	       "%s: %d of %d children could use what "
+	       "they have, and found it sound",
+	       policy, good, FORKERS * FORKS);
 	tap_ok(secmalloc_audit() == 0 && strcmp(kept, "the parent's") == 0,
 	       "and the parent's arena is sound");
 	secmalloc_fini();

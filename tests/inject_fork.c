@@ -29,7 +29,9 @@ WRAP(int, dup2, (int from, int to), (from, to), -1)
 #define LOCKED_KB 132
 
 static struct secmalloc_config config = {
-	.initial_pools = 2, .max_pools = 2, .pool_size = 65536,
+	.initial_pools = 2,
+	.max_pools = 2,
+	.pool_size = 65536,
 };
 static char *chunk;
 
@@ -122,16 +124,16 @@ static void fork_with_failures(unsigned policy, const char *name, bool children,
 		end = child_end(pid);
 		ends[end]++;
 		/* One that dies in a handler says nothing. */
-		reached = children ? *shared != 0 || end > 127
-		                   : failed != NULL;
+		reached = children ? *shared != 0 || end > 127 : failed != NULL;
 		good = good && is_untouched()
 		       && (end == HAS_ALL || end == HAS_NOTHING
 		           || end == 128 + SIGABRT);
 	} while (reached && tries < 100);
 	tap_ok(good && end == HAS_ALL && tries > least,
 	       "%s: of %d children in which a call fails %d have nothing and "
-	       "%d die; %s", name, tries - 1, ends[HAS_NOTHING],
-	       ends[128 + SIGABRT], "the parent is untouched");
+	       "%d die; %s",
+	       name, tries - 1, ends[HAS_NOTHING], ends[128 + SIGABRT],
+	       "the parent is untouched");
 	secmalloc_fini();
 	munmap(shared, 4096);
 }
@@ -217,8 +219,8 @@ static void hook_first(void)
 {
 	pthread_atfork(say_busy, say_idle, NULL);
 }
-__attribute__((section(".preinit_array"), used)) static void (*first)(void)
-	= hook_first;
+__attribute__((section(".preinit_array"),
+               used)) static void (*first)(void) = hook_first;
 
 static void *have_a_cache(void *unused)
 {
@@ -241,7 +243,8 @@ static int is_refused(void)
 {
 	return is_closed() == HAS_NOTHING
 	                       && strstr(secmalloc_error(),
-	                                 "membarrier is refused") != NULL
+	                                 "membarrier is refused")
+	                                  != NULL
 	               ? HAS_NOTHING
 	               : IS_WRONG;
 }
@@ -260,7 +263,7 @@ static void caught_busy(void)
 	       "caches of other threads that cannot be stopped: nothing");
 	refuse_barrier = false;
 	tap_ok(others != NULL && in_child(can_stop_caches) == 1
-	       && secmalloc_audit() == 0,
+	               && secmalloc_audit() == 0,
 	       "a thread that was about to find its cache stopped is not "
 	       "waited for in the child");
 	pthread_barrier_wait(&meet);

@@ -54,8 +54,9 @@ static bool nothing_stays(size_t mappings)
 	    && proc_descriptors() == descriptors)
 		return true;
 	tap_note("after %s: %zu mappings, before %zu; VmLck %ld; %zu of %zu "
-	         "descriptors", failed, proc_mappings(), mappings,
-	         proc_status_kb("VmLck"), proc_descriptors(), descriptors);
+	         "descriptors",
+	         failed, proc_mappings(), mappings, proc_status_kb("VmLck"),
+	         proc_descriptors(), descriptors);
 	return false;
 }
 
@@ -77,7 +78,9 @@ static bool is_documented(int code)
 static void init_fails_whole(int code)
 {
 	struct secmalloc_config config = {
-		.initial_pools = 3, .max_pools = 5, .pool_size = 65536,
+		.initial_pools = 3,
+		.max_pools = 5,
+		.pool_size = 65536,
 		.guarded_chunks = 2,
 	};
 	bool good = true;
@@ -107,15 +110,19 @@ static void init_fails_whole(int code)
 	}
 	fail_at = 0;
 	secmalloc_fini();
-	tap_ok(good && tries >= 18, "an init of which any of %d calls fails "
-	       "with errno %d fails whole", tries, code);
+	tap_ok(good && tries >= 18,
+	       "an init of which any of %d calls fails "
+	       "with errno %d fails whole",
+	       tries, code);
 }
 
 /* AUTO: whatever fails once of what SECRET takes, all is as with LOCKED. */
 static void auto_falls_back_whole(void)
 {
 	struct secmalloc_config config = {
-		.initial_pools = 3, .max_pools = 5, .pool_size = 65536,
+		.initial_pools = 3,
+		.max_pools = 5,
+		.pool_size = 65536,
 		.backing = SECMALLOC_BACKING_AUTO,
 	};
 	bool good = true;
@@ -132,8 +139,8 @@ static void auto_falls_back_whole(void)
 		good = secmalloc_init(&config) == 0 && errno == 5
 		       && secmalloc_stats(&stats) == 0;
 		if (failed == NULL) {
-			good = good && stats.backing
-			               == SECMALLOC_BACKING_SECRET;
+			good = good
+			       && stats.backing == SECMALLOC_BACKING_SECRET;
 			break;
 		}
 		good = good && stats.backing == SECMALLOC_BACKING_LOCKED
@@ -143,20 +150,30 @@ static void auto_falls_back_whole(void)
 	}
 	fail_at = 0;
 	secmalloc_fini();
-	tap_ok(good && tries >= 20, "AUTO makes LOCKED pools when any of %d "
-	       "calls fails", tries);
+	tap_ok(good && tries >= 20,
+	       "AUTO makes LOCKED pools when any of %d "
+	       "calls fails",
+	       tries);
 }
 
 /* One chunk more than there is room for. */
-static char *take_pool(void) { return secmalloc(50000); }
-static char *take_cell(void) { return secmalloc_guarded(5000); }
+static char *take_pool(void)
+{
+	return secmalloc(50000);
+}
+static char *take_cell(void)
+{
+	return secmalloc_guarded(5000);
+}
 
 /* Growth in a fresh arena, as it opens metadata only the first time; the call
  * that is to fail does, or all go well. */
 static bool growth_is_clean(char *(*take)(void))
 {
 	struct secmalloc_config config = {
-		.initial_pools = 1, .max_pools = 3, .pool_size = 65536,
+		.initial_pools = 1,
+		.max_pools = 3,
+		.pool_size = 65536,
 	};
 	struct secmalloc_stats before, after;
 	int nth = fail_at;
@@ -196,8 +213,10 @@ static void growth_fails_clean(char *(*take)(void), int least)
 			break;
 	}
 	fail_at = 0;
-	tap_ok(good && tries >= least, "growth of which any of %d calls fails "
-	       "changes nothing, and then succeeds", tries);
+	tap_ok(good && tries >= least,
+	       "growth of which any of %d calls fails "
+	       "changes nothing, and then succeeds",
+	       tries);
 }
 
 /* An access that the kernel does not change stays, and so does the count. */
@@ -262,18 +281,19 @@ static void unknown_advice_is_reported(void)
 		secmalloc_stats(&stats);
 		secmalloc_fini();
 		unknown_advice = -1;
-		good = good && stats.advice_missing
-		                       == (without.advice_missing
-		                           | table[i].bit);
+		good = good
+		       && stats.advice_missing
+		                  == (without.advice_missing | table[i].bit);
 	}
 	tap_ok(good, "advice that the kernel does not know shows in the "
-	       "statistics");
+	             "statistics");
 }
 
 static void fini_wipes(void)
 {
 	struct secmalloc_config config = {
-		.initial_pools = 1, .guarded_chunks = 1,
+		.initial_pools = 1,
+		.guarded_chunks = 1,
 	};
 	char *chunk;
 

@@ -97,7 +97,8 @@ int __wrap_setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
 static bool drop(void)
 {
 	static const struct secmalloc_config config = {
-		.initial_pools = 2, .flags = SECMALLOC_NODUMP,
+		.initial_pools = 2,
+		.flags = SECMALLOC_NODUMP,
 	};
 
 	if ((geteuid() == 0 && !become_nobody())
@@ -227,17 +228,18 @@ static bool smaps_differ(void)
 
 	if (!drop())
 		return false;
-	return verify_with(smaps, smaps_with("Rss:", "Rss:"), locked, 0,
-	                   NULL)
+	return verify_with(smaps, smaps_with("Rss:", "Rss:"), locked, 0, NULL)
 	       && verify_with(smaps, smaps_with("VmFlags:", "Flags:"), locked,
-	                      ENOTSUP, "smaps, which tells what of the pools "
+	                      ENOTSUP,
+	                      "smaps, which tells what of the pools "
 	                      "is locked, cannot be read (errno 95)")
 	       && verify_with(smaps, "", locked, EPERM,
 	                      "the key page is not mapped")
 	       && munlockall() == 0
-	       && verify_with(smaps, smaps_with("\nSwap:       ",
-	                                        "\nSwap:  8    "),
-	                      locked, EPERM, "remove that call; 8192 bytes of "
+	       && verify_with(smaps,
+	                      smaps_with("\nSwap:       ", "\nSwap:  8    "),
+	                      locked, EPERM,
+	                      "remove that call; 8192 bytes of "
 	                      "it are in swap space: replace its secrets");
 }
 

@@ -68,8 +68,8 @@ static size_t map_core(unsigned char **data)
 	snprintf(path, sizeof(path), "%s/core", directory);
 	fd = open(path, O_RDONLY);
 	if (fd >= 0 && fstat(fd, &info) == 0 && info.st_size > 0) {
-		*data = mmap(NULL, (size_t)info.st_size, PROT_READ,
-		             MAP_PRIVATE, fd, 0);
+		*data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE,
+		             fd, 0);
 		size = *data == MAP_FAILED ? 0 : (size_t)info.st_size;
 	}
 	if (fd >= 0)

@@ -27,7 +27,8 @@
 #include <time.h>
 
 static struct secmalloc_config config = {
-	.initial_pools = 1, .pool_size = (SWAP_PAGES + 1) * SWAP_PAGE,
+	.initial_pools = 1,
+	.pool_size = (SWAP_PAGES + 1) * SWAP_PAGE,
 };
 static uint64_t seed;
 static volatile int *done; /* shared: the daemon has come to its end */
@@ -51,8 +52,8 @@ static void hook_first(void)
 {
 	pthread_atfork(NULL, NULL, linger);
 }
-__attribute__((section(".preinit_array"), used)) static void (*first)(void)
-	= hook_first;
+__attribute__((section(".preinit_array"),
+               used)) static void (*first)(void) = hook_first;
 
 /* ---- Reclaim ------------------------------------------------------------ */
 
@@ -71,12 +72,10 @@ static bool write_to(const char *path, const char *text)
 /* A control group of memory, of version 1 or 2. */
 static bool make_group(void)
 {
-	static const char *const roots[] = {
-		"/sys/fs/cgroup/memory", "/sys/fs/cgroup"
-	};
-	static const char *const files[] = {
-		"memory.force_empty", "memory.reclaim"
-	};
+	static const char *const roots[] = {"/sys/fs/cgroup/memory",
+	                                    "/sys/fs/cgroup"};
+	static const char *const files[] = {"memory.force_empty",
+	                                    "memory.reclaim"};
 
 	for (int i = 0; i < 2; i++) {
 		snprintf(group, sizeof(group), "%s/leak_daemon.%d", roots[i],
@@ -234,12 +233,15 @@ int main(void)
 	if (control == SIZE_MAX)
 		tap_skip_all("the control group cannot be used, or the swap "
 		             "file not be read directly");
-	tap_ok(control >= SWAP_PAGES / 2, "control: %zu of %d locked pages are "
-	       "in swap after daemon(3), which locks them again", control,
-	       SWAP_PAGES);
+	tap_ok(control >= SWAP_PAGES / 2,
+	       "control: %zu of %d locked pages are "
+	       "in swap after daemon(3), which locks them again",
+	       control, SWAP_PAGES);
 	for (unsigned i = 0; i < 3; i++)
-		tap_ok(found[i] == 0, "%zu are with %s after "
-		       "secmalloc_daemon()", found[i], names[i]);
+		tap_ok(found[i] == 0,
+		       "%zu are with %s after "
+		       "secmalloc_daemon()",
+		       found[i], names[i]);
 	tap_ok(copied == 0, "%zu are with KEEP after fork(), and both write",
 	       copied);
 	tap_done();

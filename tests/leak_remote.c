@@ -30,7 +30,9 @@ static _Noreturn void be_victim(unsigned backing, int to)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), stride = 16 * page;
 	struct secmalloc_config config = {
-		.initial_pools = 1, .pool_size = 15 * page, .backing = backing,
+		.initial_pools = 1,
+		.pool_size = 15 * page,
+		.backing = backing,
 	};
 
 	alarm(60);
@@ -133,8 +135,8 @@ static bool locked_is_read(const struct way *way, pid_t pid)
 		return false;
 	}
 	tap_ok(pattern_count((unsigned char *)bytes, PATTERN_BYTES, seed) == 1
-	       && way->read(pid, place.key, bytes)
-	       && memcmp(bytes, none, PATTERN_BYTES) != 0,
+	               && way->read(pid, place.key, bytes)
+	               && memcmp(bytes, none, PATTERN_BYTES) != 0,
 	       "control: %s reads a chunk and the canary key of locked pools",
 	       way->name);
 	return true;
@@ -149,7 +151,7 @@ static void secret_is_not_read(const struct way *way, pid_t pid)
 
 	got = way->read(pid, place.key, bytes) || got;
 	tap_ok(way->read(pid, (char *)&place, bytes) && !got
-	       && (code == EIO || code == EFAULT),
+	               && (code == EIO || code == EFAULT),
 	       "%s reads the process, but nothing of secret pools (errno %d)",
 	       way->name, code);
 }

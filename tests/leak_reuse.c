@@ -88,8 +88,9 @@ static bool shrink_leaves_nothing(void)
 		if (count_marks(shrunk, size) != size)
 			return false;
 		/* The canary is not all K. */
-		if (shrunk == p && count_marks(p + size, sizes[i] - size)
-		                           > (sizes[i] - size) / 4)
+		if (shrunk == p
+		    && count_marks(p + size, sizes[i] - size)
+		               > (sizes[i] - size) / 4)
 			return false;
 		if (shrunk != p && count_marks(p, sizes[i]) != 0)
 			return false;

@@ -148,8 +148,10 @@ static void nothing_is_out_of_reach(void)
 	pthread_barrier_init(&go, NULL, IDLE + 1);
 	for (size_t i = 0; i < 6; i++)
 		good = reaches_all(sizes[i]) && good;
-	tap_ok(good, "with %d threads idle on full caches one thread can have "
-	       "every place", IDLE);
+	tap_ok(good,
+	       "with %d threads idle on full caches one thread can have "
+	       "every place",
+	       IDLE);
 }
 
 static void *take_one(void *chunk)
@@ -173,7 +175,8 @@ static void a_small_arena_is_not_eaten(void)
 	large = secmalloc(60000);
 	tap_ok(large != NULL && stats().chunks == IDLE + 1,
 	       "beside %d threads with a chunk each, 64 KiB have room for "
-	       "60,000 bytes", IDLE);
+	       "60,000 bytes",
+	       IDLE);
 	pthread_barrier_wait(&go);
 	for (int t = 0; t < IDLE; t++) {
 		pthread_join(threads[t], NULL);
@@ -197,7 +200,8 @@ static void a_cache_comes_back(void)
 	pthread_create(&thread, NULL, warm_up_and_end, NULL);
 	pthread_join(thread, NULL);
 	tap_ok(stats().cached_bytes == 0 && stats().chunks == 0
-	       && stats().allocations == 200 && stats().frees == 200 && sound(),
+	               && stats().allocations == 200 && stats().frees == 200
+	               && sound(),
 	       "a thread that ends gives its cache back, and stays counted");
 	secmalloc_fini();
 }
@@ -243,7 +247,7 @@ static void destructors_may_free(void)
 		pthread_join(thread, NULL);
 	}
 	tap_ok(stats().cached_bytes == 0 && stats().chunks == 0
-	       && stats().allocations >= 800 && sound(),
+	               && stats().allocations >= 800 && sound(),
 	       "200 threads free in destructors of their own");
 	pthread_key_delete(keys[0]);
 	pthread_key_delete(keys[1]);
@@ -384,7 +388,7 @@ static void stopping_is_exclusive(void)
 	enough = true;
 	pthread_join(thread, NULL);
 	tap_ok(good && stats().chunks == 0, "a busy thread's cache is sound "
-	       "whenever it is stopped");
+	                                    "whenever it is stopped");
 	secmalloc_fini();
 }
 

@@ -20,11 +20,12 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 
-#define POOLS 4
+#define POOLS     4
 #define LOCKED_KB (POOLS * 64 + 4)
 
 static struct secmalloc_config config = {
-	.initial_pools = POOLS, .max_pools = POOLS,
+	.initial_pools = POOLS,
+	.max_pools = POOLS,
 };
 static char *chunk;
 
@@ -37,7 +38,7 @@ static struct {
 	bool is_whole, has_flags, is_sound, streams_stay;
 	char directory[300], streams[3][100];
 	int descriptors, end_of_child; /* that reads the chunk */
-} *found;
+} * found;
 
 static bool start(void)
 {
@@ -76,9 +77,9 @@ static int count_descriptors(void)
 
 static void look(int result)
 {
-	static const char *const names[] = {
-		"/proc/self/fd/0", "/proc/self/fd/1", "/proc/self/fd/2"
-	};
+	static const char *const names[] = {"/proc/self/fd/0",
+	                                    "/proc/self/fd/1",
+	                                    "/proc/self/fd/2"};
 
 	found->result = result;
 	found->pid = getpid();
@@ -98,7 +99,8 @@ static void look(int result)
 	                      && fcntl(2, F_GETFD) == 0;
 	for (int i = 0; i < 3; i++)
 		if (readlink(names[i], found->streams[i],
-		             sizeof(found->streams[i]) - 1) < 0)
+		             sizeof(found->streams[i]) - 1)
+		    < 0)
 			found->streams[i][0] = '\0';
 	found->done = true;
 }
@@ -146,8 +148,8 @@ static bool is_at_home(void)
 {
 	return found->done && found->result == 0 && found->is_whole
 	       && found->has_flags && found->is_sound
-	       && found->locked_kb == LOCKED_KB
-	       && found->pid == found->session && found->pid == found->group;
+	       && found->locked_kb == LOCKED_KB && found->pid == found->session
+	       && found->pid == found->group;
 }
 
 static int launch_plainly(void)
@@ -176,7 +178,7 @@ static void every_policy(void)
 		config.fork = i;
 		end = launched(launch);
 		tap_ok(end == 0 && is_at_home()
-		       && found->end_of_child == ends[i],
+		               && found->end_of_child == ends[i],
 		       "%s: the chunks are in the daemon, locked, and its own "
 		       "children are treated as before (%d, VmLck %ld)",
 		       names[i], end, found->locked_kb);
@@ -199,7 +201,7 @@ static void as_daemon_does(void)
 
 	launched(launch);
 	tap_ok(is_at_home() && strcmp(found->directory, "/") == 0 && all_null()
-	       && found->descriptors == before,
+	               && found->descriptors == before,
 	       "a session of its own, /, /dev/null, no descriptor too many");
 	no_directory = no_streams = 1;
 	launched(launch);
@@ -273,8 +275,7 @@ static int without_a_right(void)
 static int without_an_arena(void)
 {
 	return fails(ENXIO, "secmalloc_init()") && start()
-	       && (secmalloc_fini(), true)
-	       && fails(ENXIO, "secmalloc_init()");
+	       && (secmalloc_fini(), true) && fails(ENXIO, "secmalloc_init()");
 }
 
 static int child_of_none(void)
@@ -393,8 +394,10 @@ static void a_handler_frees(void)
 		good = end == 0 && found->done && found->is_whole
 		       && found->is_sound;
 	}
-	tap_ok(good, "a handler of the parent's that frees does not reach the "
-	       "daemon (%d)", end);
+	tap_ok(good,
+	       "a handler of the parent's that frees does not reach the "
+	       "daemon (%d)",
+	       end);
 }
 
 int main(void)
@@ -419,10 +422,11 @@ int main(void)
 		tap_skip("an ordinary user", "the limit is too low");
 	else
 		tap_ok(end == 0 && is_at_home(), "an ordinary user, with a "
-		       "limit that is just enough");
+		                                 "limit that is just enough");
 	if (geteuid() == 0) {
 		child_try("beyond the limit it fails, and the parent is "
-			  "untouched", beyond_the_limit);
+		          "untouched",
+		          beyond_the_limit);
 		child_try("the same with WIPE", wipe_beyond_the_limit);
 		child_try("with no right to lock, twice", without_a_right);
 	} else {

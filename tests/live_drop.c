@@ -16,9 +16,9 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 
-#define POOLS 16
+#define POOLS  16
 #define NOBODY 65534
-#define MOST 30000
+#define MOST   30000
 
 static void *chunks[MOST];
 
@@ -87,7 +87,7 @@ int main(void)
 	held = proc_status_kb("VmLck");
 	secmalloc_stats(&stats);
 	tap_ok(held - before == (long)(stats.locked_bytes / 1024)
-	       && stats.pools == POOLS,
+	               && stats.pools == POOLS,
 	       "VmLck grew by %ld kB, as the statistics say", held - before);
 	tap_ok(drop(), "limit 0, and the user given up for good");
 

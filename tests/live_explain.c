@@ -20,7 +20,7 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#define KIB ((size_t)1024)
+#define KIB    ((size_t)1024)
 #define STRIDE (128 * KIB) /* of pools of 64 KiB */
 
 static size_t page;
@@ -38,8 +38,10 @@ static bool is(const void *addr, const char *words)
 static void start(unsigned flags)
 {
 	struct secmalloc_config config = {
-		.initial_pools = 2, .pool_size = 64 * KIB,
-		.guarded_chunks = 2, .flags = flags,
+		.initial_pools = 2,
+		.pool_size = 64 * KIB,
+		.guarded_chunks = 2,
+		.flags = flags,
 	};
 
 	if (secmalloc_init(&config) != 0) {
@@ -61,7 +63,7 @@ static bool in_pools(void)
 	return is(chunk, "byte 0 of a chunk of 32 bytes, pool 0")
 	       && is(chunk + 31, "byte 31 of a chunk of 32 bytes, pool 0")
 	       && is(chunk + 35, "3 bytes past the end of a chunk of 32 "
-	             "bytes, pool 0")
+	                         "bytes, pool 0")
 	       && is(gone, "inside a free slot of class 48, pool 0")
 	       && is(gone + 47, "inside a free slot of class 48, pool 0")
 	       && is(pool + 50000, "inside free memory, pool 0")
@@ -97,7 +99,7 @@ static bool in_guarded_chunks(void)
 	secmalloc_protect(second, SECMALLOC_READONLY);
 	if (!is(first, "byte 0 of a guarded chunk of 32 bytes, which is closed")
 	    || !is(second + 1, "byte 1 of a guarded chunk of 30 bytes, which "
-	           "is open for reading only"))
+	                       "is open for reading only"))
 		return false;
 	secfree(first);
 	return is(first, "inside a free guarded cell");
@@ -107,12 +109,14 @@ static bool elsewhere(void)
 {
 	char local, tight[8];
 
-	if (!is(NULL, "not of this library") || !is(&local, "not of this "
-	                                             "library"))
+	if (!is(NULL, "not of this library")
+	    || !is(&local, "not of this "
+	                   "library"))
 		return false;
 	start(0);
-	if (!is(NULL, "not of this library") || !is(&local, "not of this "
-	                                             "library")
+	if (!is(NULL, "not of this library")
+	    || !is(&local, "not of this "
+	                   "library")
 	    || !is((void *)UINTPTR_MAX, "not of this library"))
 		return false;
 	errno = 0;
@@ -138,9 +142,9 @@ static bool in_a_child(void)
 	pid = fork();
 	if (pid == 0)
 		_exit(!is(chunk, "of the parent's arena, which this child has "
-		          "not")
+		                 "not")
 		      || !is(guarded, "of the parent's arena, which this child "
-		             "has not"));
+		                      "has not"));
 	waitpid(pid, &status, 0);
 	return status == 0;
 }
@@ -175,7 +179,8 @@ static void explain_in_on_fault(const char *line)
 static bool with_the_lock_held(void)
 {
 	struct secmalloc_config config = {
-		.initial_pools = 1, .on_fault = explain_in_on_fault,
+		.initial_pools = 1,
+		.on_fault = explain_in_on_fault,
 	};
 	char *chunk;
 
@@ -291,8 +296,7 @@ static bool watches(int signal)
 {
 	struct sigaction now;
 
-	return sigaction(signal, NULL, &now) == 0
-	       && now.sa_handler != SIG_DFL;
+	return sigaction(signal, NULL, &now) == 0 && now.sa_handler != SIG_DFL;
 }
 
 /* Both signals; and what was put above its handlers stays there. */
@@ -475,12 +479,15 @@ static void dies_at(const char *name, void (*act)(void), const char *words)
 		return;
 	}
 	if (!tap_ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV
-	            && (words == NULL
-	                        ? line[0] == '\0'
-	                        : strncmp(line, "secmalloc: fault: SIGSEGV at "
-	                                  "0x", 31) == 0
-	                                  && strstr(line, words) != NULL
-	                                  && line[strlen(line) - 1] == '\n'),
+	                    && (words == NULL
+	                                ? line[0] == '\0'
+	                                : strncmp(line,
+	                                          "secmalloc: fault: SIGSEGV at "
+	                                          "0x",
+	                                          31) == 0
+	                                          && strstr(line, words) != NULL
+	                                          && line[strlen(line) - 1]
+	                                                     == '\n'),
 	            "%s", name))
 		tap_note("status %x, line '%s'", (unsigned)status, line);
 }

@@ -44,7 +44,8 @@ static int map_much_and_read_stale(void)
 {
 	for (int i = 0; i < 2000; i++)
 		memset(mmap(NULL, 65536, PROT_READ | PROT_WRITE,
-		            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0), 1, 65536);
+		            MAP_PRIVATE | MAP_ANONYMOUS, -1, 0),
+		       1, 65536);
 	return read_stale();
 }
 
@@ -170,8 +171,8 @@ static void hook_first(void)
 {
 	pthread_atfork(NULL, NULL, grab_the_place);
 }
-__attribute__((section(".preinit_array"), used)) static void (*first)(void)
-	= hook_first;
+__attribute__((section(".preinit_array"),
+               used)) static void (*first)(void) = hook_first;
 
 /* ---- Mappings, which are what a fork costs ------------------------------ */
 
@@ -269,10 +270,12 @@ static void exec_leaves_no_trace(unsigned policy, const char *name)
 	ends[1] = vfork_look();
 	ends[2] = spawn_look();
 	tap_ok(ends[0] == 42 && ends[1] == 42 && ends[2] == 42
-	       && proc_mappings() == mappings && locked == 2 * 64 + 4
-	       && proc_status_kb("VmLck") == locked && secmalloc_audit() == 0,
+	               && proc_mappings() == mappings && locked == 2 * 64 + 4
+	               && proc_status_kb("VmLck") == locked
+	               && secmalloc_audit() == 0,
 	       "%s: fork and exec (%d), vfork (%d) and posix_spawn (%d) leave "
-	       "no trace", name, ends[0], ends[1], ends[2]);
+	       "no trace",
+	       name, ends[0], ends[1], ends[2]);
 	secmalloc_fini();
 }
 
@@ -320,7 +323,8 @@ int main(int argc, char **argv)
 	       "a child in which the place was taken dies");
 	grab = false;
 	tap_ok(strcmp(chunk, "locked secret") == 0 && secmalloc_audit() == 0
-	       && proc_has_flag(chunk, "lo"), "the parent is untouched");
+	               && proc_has_flag(chunk, "lo"),
+	       "the parent is untouched");
 	secmalloc_fini();
 	children_have_no_metadata();
 	if (sysconf(_SC_PAGESIZE) == 4096) {

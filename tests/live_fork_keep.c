@@ -19,11 +19,13 @@
 #include <signal.h>
 #include <sys/mman.h>
 
-#define POOLS 4
+#define POOLS     4
 #define LOCKED_KB (POOLS * 64 + 4)
 
 static const struct secmalloc_config keep = {
-	.initial_pools = POOLS, .max_pools = POOLS, .fork = SECMALLOC_FORK_KEEP,
+	.initial_pools = POOLS,
+	.max_pools = POOLS,
+	.fork = SECMALLOC_FORK_KEEP,
 };
 static unsigned char *chunk, *big;
 static uint64_t seed;
@@ -77,7 +79,9 @@ static size_t count_everywhere(void)
 static int has_plain_copy(void)
 {
 	return proc_status_kb("VmLck") == 0 && !proc_has_flag(big, "lo")
-	       && is_whole(big) ? 1 : 0;
+	                       && is_whole(big)
+	               ? 1
+	               : 0;
 }
 
 /* What becomes of memory that was simply locked. */
@@ -105,12 +109,11 @@ static int has_a_copy(void)
 
 	if (!is_untouched() || !proc_has_flag(chunk, "dd")
 	    || secmalloc_stats(&stats) != 0 || stats.chunks != 2
-	    || stats.locked_bytes != LOCKED_KB * KIB
-	    || count_everywhere() != 2)
+	    || stats.locked_bytes != LOCKED_KB * KIB || count_everywhere() != 2)
 		return 2;
 	more = secmalloc(3000);
-	if (more == NULL || !proc_has_flag(more, "lo")
-	    || !secmalloc_owns(chunk) || in_child(nothing_but_look) != 1)
+	if (more == NULL || !proc_has_flag(more, "lo") || !secmalloc_owns(chunk)
+	    || in_child(nothing_but_look) != 1)
 		return 3;
 	chunk[0] ^= 1;
 	secfree(chunk);
@@ -187,8 +190,8 @@ static int makes_its_own(void)
 		return 2;
 	own = secmalloc(10);
 	secfree(chunk);
-	return own != NULL && proc_has_flag(own, "lo")
-	       && secmalloc_audit() == 0 && secrealloc(chunk, 1) == NULL;
+	return own != NULL && proc_has_flag(own, "lo") && secmalloc_audit() == 0
+	       && secrealloc(chunk, 1) == NULL;
 }
 
 static int beyond_the_limit(void)
@@ -197,8 +200,7 @@ static int beyond_the_limit(void)
 		"secmalloc: fork: the child's copy of 4 pools (262144 bytes) "
 		"could not be locked and was wiped, 266240 bytes are wanted",
 		"RLIMIT_MEMLOCK is 131072 soft", "fork while still root",
-		"LimitMEMLOCK=266240", NULL
-	};
+		"LimitMEMLOCK=266240", NULL};
 
 	wanted = words;
 	if (!start() || !child_be_ordinary(128 * KIB))
@@ -208,10 +210,8 @@ static int beyond_the_limit(void)
 
 static int without_a_right(void)
 {
-	static const char *const words[] = {
-		"could not be locked and was wiped", "RLIMIT_MEMLOCK is 0 soft",
-		NULL
-	};
+	static const char *const words[] = {"could not be locked and was wiped",
+	                                    "RLIMIT_MEMLOCK is 0 soft", NULL};
 
 	wanted = words;
 	if (!start() || !child_be_ordinary(0))
@@ -221,9 +221,8 @@ static int without_a_right(void)
 
 static int without_descriptors(void)
 {
-	static const char *const words[] = {
-		"fork: no pipe to the child", "errno 24", NULL
-	};
+	static const char *const words[] = {"fork: no pipe to the child",
+	                                    "errno 24", NULL};
 	struct rlimit none = {4, 0}, all;
 	int result;
 
@@ -265,8 +264,8 @@ static void hook_first(void)
 {
 	pthread_atfork(use, use, NULL);
 }
-__attribute__((section(".preinit_array"), used)) static void (*first)(void)
-	= hook_first;
+__attribute__((section(".preinit_array"),
+               used)) static void (*first)(void) = hook_first;
 
 static int handlers_may_call(void)
 {
@@ -301,8 +300,7 @@ static void *fork_on_and_on(void *unused)
 static int on_fault_may_fork(void)
 {
 	static const char *const words[] = {
-		"fork: the arena was found damaged in the parent", NULL
-	};
+		"fork: the arena was found damaged in the parent", NULL};
 	struct secmalloc_config config = keep;
 	pthread_t thread;
 
@@ -351,7 +349,7 @@ static void random_differs(void)
 	memcpy(seen, order, sizeof(seen));
 	take_some();
 	tap_ok(memcmp(seen, order, sizeof(seen)) != 0, "and so do they and "
-	       "the parent");
+	                                               "the parent");
 	secmalloc_fini();
 }
 
@@ -407,8 +405,10 @@ static void signals_wait(void)
 		tap_skip("signals that arrive during a fork",
 		         "%d pools cannot be locked", POOLS);
 	else
-		tap_ok(end == 1, "a handler that wipes in a child does so to "
-		       "the child's copy (%d)", end);
+		tap_ok(end == 1,
+		       "a handler that wipes in a child does so to "
+		       "the child's copy (%d)",
+		       end);
 }
 
 int main(void)
@@ -420,22 +420,22 @@ int main(void)
 	lock_is_not_inherited();
 	copies_are_locked();
 	child_try("an ordinary user's child, with a limit that is just enough",
-		  within_the_limit);
+	          within_the_limit);
 	if (geteuid() == 0) {
 		child_try("beyond the limit: wiped, inaccessible, closed with "
-			  "words; and the parent is untouched",
-			  beyond_the_limit);
+		          "words; and the parent is untouched",
+		          beyond_the_limit);
 		child_try("with no right to lock: the same", without_a_right);
 	} else {
 		tap_skip("beyond the limit", "needs root, to lock more first");
 	}
 	child_try("without a descriptor for the pipe: the same",
-		  without_descriptors);
+	          without_descriptors);
 	child_try("handlers that were there before may call",
-		  handlers_may_call);
+	          handlers_may_call);
 	tap_note("a fatal line is expected here");
 	child_try("on_fault may fork, while others do; its child has nothing",
-		  on_fault_may_fork);
+	          on_fault_may_fork);
 	random_differs();
 	signals_wait();
 	tap_done();

@@ -17,10 +17,12 @@
 #include <signal.h>
 
 #define LOCKED_KB (2 * 64 + 4)
-#define BYTES 100000
+#define BYTES     100000
 
 static struct secmalloc_config config = {
-	.initial_pools = 2, .max_pools = 2, .fork = SECMALLOC_FORK_WIPE,
+	.initial_pools = 2,
+	.max_pools = 2,
+	.fork = SECMALLOC_FORK_WIPE,
 };
 static unsigned char *chunk;
 
@@ -45,8 +47,8 @@ static size_t count_marks(void)
 static bool is_untouched(void)
 {
 	return count_marks() == BYTES && proc_has_flag(chunk, "lo")
-	       && proc_status_kb("VmLck") == LOCKED_KB
-	       && secmalloc_owns(chunk) && secmalloc_audit() == 0;
+	       && proc_status_kb("VmLck") == LOCKED_KB && secmalloc_owns(chunk)
+	       && secmalloc_audit() == 0;
 }
 
 static int reads_all(void)
@@ -124,7 +126,8 @@ static int closed_with_words(void)
 	if (secmalloc(1) != NULL || errno != ENXIO
 	    || strstr(secmalloc_error(), "secmalloc: fork: ") == NULL
 	    || strstr(secmalloc_error(), "of 2 pools of 65536 bytes were "
-	                                 "locked") == NULL
+	                                 "locked")
+	               == NULL
 	    || strstr(secmalloc_error(), "LimitMEMLOCK=135168") == NULL) {
 		tap_note("%s", secmalloc_error());
 		return 2;
@@ -166,10 +169,11 @@ int main(void)
 	tap_ok(is_untouched(), "the parent is untouched");
 	secmalloc_fini();
 	child_try("an ordinary user's child, with a limit that is just enough",
-		  within_the_limit);
+	          within_the_limit);
 	if (geteuid() == 0)
 		child_try("beyond the limit: zeros, closed with words, and the "
-			  "parent untouched", beyond_the_limit);
+		          "parent untouched",
+		          beyond_the_limit);
 	else
 		tap_skip("beyond the limit", "needs root, to lock more first");
 	tap_done();

@@ -26,14 +26,15 @@
 #include <sys/wait.h>
 
 #define NOBODY 65534
-#define CELLS 8
+#define CELLS  8
 
 static size_t page;
 
 static void start_with(size_t chunks, size_t size)
 {
 	struct secmalloc_config config = {
-		.guarded_chunks = chunks, .guarded_size = size,
+		.guarded_chunks = chunks,
+		.guarded_size = size,
 	};
 
 	if (secmalloc_init(&config) != 0) {
@@ -42,7 +43,10 @@ static void start_with(size_t chunks, size_t size)
 	}
 }
 
-static void start(void) { start_with(CELLS, 0); }
+static void start(void)
+{
+	start_with(CELLS, 0);
+}
 
 static struct secmalloc_stats stats_now(void)
 {
@@ -83,8 +87,14 @@ static bool faults(const char *at, bool write)
 	}
 	return fault_address == (uintptr_t)at;
 }
-static bool reads_fault(const char *at) { return faults(at, false); }
-static bool writes_fault(const char *at) { return faults(at, true); }
+static bool reads_fault(const char *at)
+{
+	return faults(at, false);
+}
+static bool writes_fault(const char *at)
+{
+	return faults(at, true);
+}
 
 /* The control: of plain memory none of it is noticed. */
 static bool plain_memory_does_not_fault(void)
@@ -97,7 +107,8 @@ static bool plain_memory_does_not_fault(void)
 
 static bool lies_at_the_guard(void)
 {
-	static const size_t sizes[] = {0, 1, 8, 15, 16, 17, 31, 32, 100, 4000,
+	static const size_t sizes[] = {0,    1,    8,    15,    16,
+	                               17,   31,   32,   100,   4000,
 	                               4080, 4081, 4096, 10000, 65536};
 
 	start();
@@ -137,9 +148,9 @@ static bool overflow_faults_at_its_byte(void)
 	cell = chunk + 32 - page;
 	return !writes_fault(chunk) && !writes_fault(chunk + 31)
 	       && writes_fault(chunk + 32) && reads_fault(chunk + 32)
-	       && writes_fault(chunk + 31 + page)
-	       && !writes_fault(cell) && writes_fault(cell - 1)
-	       && reads_fault(cell - 1) && reads_fault(cell - page);
+	       && writes_fault(chunk + 31 + page) && !writes_fault(cell)
+	       && writes_fault(cell - 1) && reads_fault(cell - 1)
+	       && reads_fault(cell - page);
 }
 
 static bool access_is_kept(void)
@@ -164,7 +175,9 @@ static bool access_is_kept(void)
 static bool freed_from_any_access(void)
 {
 	static const enum secmalloc_access all[] = {
-		SECMALLOC_NOACCESS, SECMALLOC_READONLY, SECMALLOC_READWRITE,
+		SECMALLOC_NOACCESS,
+		SECMALLOC_READONLY,
+		SECMALLOC_READWRITE,
 	};
 
 	start_with(1, 0);
@@ -174,8 +187,8 @@ static bool freed_from_any_access(void)
 
 			memset(chunk, 'x', 100);
 			if (secmalloc_protect(chunk, all[i]) != 0
-			    || (opened && secmalloc_open(
-						chunk, SECMALLOC_READONLY)))
+			    || (opened
+			        && secmalloc_open(chunk, SECMALLOC_READONLY)))
 				return false;
 			secfree(chunk);
 			/* There is one cell only. It is clean, and open. */
@@ -208,8 +221,8 @@ static bool resized(void)
 	    || !reads_fault(moved))
 		return false;
 	secmalloc_protect(moved, SECMALLOC_READONLY);
-	return memcmp(moved, "secr", 4) == 0
-	       && stats_now().guarded_chunks == 1 && secmalloc_audit() == 0;
+	return memcmp(moved, "secr", 4) == 0 && stats_now().guarded_chunks == 1
+	       && secmalloc_audit() == 0;
 }
 
 static bool become_nobody(void)
@@ -307,8 +320,8 @@ static bool open_counts(void)
 	/* What is set meanwhile holds from the last close on. */
 	if (secmalloc_protect(chunk, SECMALLOC_READONLY) != 0
 	    || writes_fault(chunk) || secmalloc_audit() != 0
-	    || secmalloc_close(chunk) != 0
-	    || reads_fault(chunk) || !writes_fault(chunk))
+	    || secmalloc_close(chunk) != 0 || reads_fault(chunk)
+	    || !writes_fault(chunk))
 		return false;
 	/* Opening for less than there is takes nothing away. */
 	return secmalloc_protect(chunk, SECMALLOC_READWRITE) == 0
@@ -448,7 +461,8 @@ static bool after_the_drop(void)
 		errno = 0;
 		if (secmalloc_guarded(1) != NULL || errno != ENOMEM
 		    || strstr(secmalloc_error(), "no room for 1 bytes in 8 "
-		              "guarded cells") == NULL)
+		                                 "guarded cells")
+		               == NULL)
 			return false;
 		for (int i = 0; i < CELLS; i++)
 			secfree(chunks[i]);
@@ -468,8 +482,7 @@ static bool larger_ones_are_kept(void)
 	locked = stats_now().locked_bytes;
 	if (large == NULL)
 		case_skip();
-	if (locked != (CELLS + 1 + 4) * page
-	    || !writes_fault(large + 3 * page))
+	if (locked != (CELLS + 1 + 4) * page || !writes_fault(large + 3 * page))
 		return false;
 	secfree(large);
 	if (secmalloc_guarded(2 * page + 1) != large + page - 16)
@@ -479,8 +492,7 @@ static bool larger_ones_are_kept(void)
 	for (int i = 0; i < CELLS + 1; i++)
 		chunks[i] = secmalloc_guarded(16);
 	return chunks[CELLS] == large + 3 * page - 16
-	       && stats_now().locked_bytes == locked
-	       && secmalloc_audit() == 0;
+	       && stats_now().locked_bytes == locked && secmalloc_audit() == 0;
 }
 
 static bool without_a_system_call(void)
@@ -511,8 +523,8 @@ static bool where_no_mapping_can_be_split(void)
 
 	start();
 	chunk = secmalloc_guarded(32);
-	plain = mmap(NULL, 3 * page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS,
-	             -1, 0);
+	plain = mmap(NULL, 3 * page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1,
+	             0);
 	many = mmap(NULL, most, PROT_NONE,
 	            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (many == MAP_FAILED)
@@ -559,11 +571,11 @@ static bool gone_in_a_child(void)
 }
 
 /* What the child of a fork does with the two chunks of its parent. */
-static bool in_child_of(unsigned policy,
-                        bool (*act)(char *closed, char *plain))
+static bool in_child_of(unsigned policy, bool (*act)(char *closed, char *plain))
 {
 	struct secmalloc_config config = {
-		.guarded_chunks = 3, .fork = policy,
+		.guarded_chunks = 3,
+		.fork = policy,
 	};
 	char *closed, *plain;
 	int status = -1;
@@ -581,8 +593,7 @@ static bool in_child_of(unsigned policy,
 	if (pid == 0)
 		_exit(!act(closed, plain));
 	waitpid(pid, &status, 0);
-	return status == 0 && reads_fault(closed)
-	       && strcmp(plain, "other") == 0
+	return status == 0 && reads_fault(closed) && strcmp(plain, "other") == 0
 	       && secmalloc_open(closed, SECMALLOC_READONLY) == 0
 	       && strcmp(closed, "secret") == 0 && secmalloc_audit() == 0;
 }
@@ -623,9 +634,8 @@ static bool has_new_ones(char *closed, char *plain)
 		return false;
 	secfree(closed);
 	chunk = secmalloc_guarded(32);
-	return chunk != NULL && !writes_fault(chunk)
-	       && writes_fault(chunk + 32) && proc_has_flag(chunk, "lo")
-	       && secmalloc_audit() == 0;
+	return chunk != NULL && !writes_fault(chunk) && writes_fault(chunk + 32)
+	       && proc_has_flag(chunk, "lo") && secmalloc_audit() == 0;
 }
 
 static bool empty_in_a_child(void)

@@ -17,8 +17,8 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 
-#define NOBODY 65534
-#define KIB ((size_t)1024)
+#define NOBODY   65534
+#define KIB      ((size_t)1024)
 #define NO_LIMIT SIZE_MAX
 
 static size_t page;
@@ -113,9 +113,8 @@ static bool words_of_no_right(void)
 	            "1052672 bytes are wanted in all",
 	            "RLIMIT_MEMLOCK is 0 soft and 0 hard",
 	            "CAP_IPC_LOCK is absent or of a user namespace",
-	            "while still root",
-	            "LimitMEMLOCK=1052672", "memlock 1028 (limits.conf)",
-	            "--ulimit memlock=1052672");
+	            "while still root", "LimitMEMLOCK=1052672",
+	            "memlock 1028 (limits.conf)", "--ulimit memlock=1052672");
 }
 
 static bool limit_too_small(void)
@@ -129,10 +128,11 @@ static bool limit_too_small(void)
 		return false;
 	secmalloc_fini();
 	config.initial_pools = 17;
-	return fails(&config, ENOMEM)
-	       && (secmalloc_init(&config), true)
-	       && SAYS("16 of 17 pools", "RLIMIT_MEMLOCK is 1048576 soft and "
-	               "1048576 hard", "LimitMEMLOCK=");
+	return fails(&config, ENOMEM) && (secmalloc_init(&config), true)
+	       && SAYS("16 of 17 pools",
+	               "RLIMIT_MEMLOCK is 1048576 soft and "
+	               "1048576 hard",
+	               "LimitMEMLOCK=");
 }
 
 static bool fixed_pools_do_not_shrink(void)
@@ -166,8 +166,8 @@ static bool used_to_the_last_page(void)
 		count++;
 	if (errno != ENOMEM || secmalloc_stats(&stats) != 0)
 		return false;
-	return stats.locked_bytes == 64 * KIB
-	       && proc_status_kb("VmLck") == 64 && count > 1200
+	return stats.locked_bytes == 64 * KIB && proc_status_kb("VmLck") == 64
+	       && count > 1200
 	       && SAYS("secmalloc: no room for 32 bytes in 1 pools",
 	               "one more of 65536 bytes could not be locked",
 	               "RLIMIT_MEMLOCK is 65536");
@@ -187,8 +187,7 @@ static bool all_is_to_be_locked(void)
 		tap_note("%s", secmalloc_error());
 		return false;
 	}
-	return secmalloc_stats(&stats) == 0
-	       && stats.locked_bytes == 68 * KIB
+	return secmalloc_stats(&stats) == 0 && stats.locked_bytes == 68 * KIB
 	       && proc_status_kb("VmLck") - before <= 68;
 }
 

@@ -14,9 +14,9 @@
 #include <stdint.h>
 
 #define POOL_BYTES ((size_t)65536)
-#define LOW ((size_t)16000)
+#define LOW        ((size_t)16000)
 /* Of a size that no cache holds; a place of 5,120 bytes. */
-#define SIZE ((size_t)5000)
+#define SIZE  ((size_t)5000)
 #define PLACE ((size_t)5120)
 
 static atomic_size_t calls, told, deepest;
@@ -38,8 +38,11 @@ static void on_low(size_t free_bytes)
 static bool start(size_t low, size_t pools)
 {
 	struct secmalloc_config config = {
-		.initial_pools = pools, .max_pools = pools,
-		.pool_size = POOL_BYTES, .low_bytes = low, .on_low = on_low,
+		.initial_pools = pools,
+		.max_pools = pools,
+		.pool_size = POOL_BYTES,
+		.low_bytes = low,
+		.on_low = on_low,
 	};
 
 	if (pools == 0)
@@ -309,7 +312,7 @@ static bool child_is_not_called(void)
 /* ---- Threads ------------------------------------------------------------ */
 
 #define THREADS 8
-#define ROUNDS 200
+#define ROUNDS  200
 
 static pthread_barrier_t barrier;
 static atomic_size_t rounds_good;
@@ -381,6 +384,6 @@ int main(void)
 	/* Not in a child: there a thread sanitizer takes the lock that the fork
 	 * handlers renew for one that is held. */
 	tap_ok(once_for_all_threads(), "8 threads run it low 200 times at "
-	       "once");
+	                               "once");
 	tap_done();
 }

@@ -16,7 +16,7 @@
 #include <sys/stat.h>
 
 #define DUMPABLE SECMALLOC_VERIFY_DUMPABLE
-#define CORE SECMALLOC_VERIFY_CORE
+#define CORE     SECMALLOC_VERIFY_CORE
 
 static const struct secmalloc_config nodump = {.flags = SECMALLOC_NODUMP};
 static const char *program;
@@ -37,9 +37,8 @@ static bool is(int dumpable, rlim_t soft, rlim_t hard)
 	if (prctl(PR_GET_DUMPABLE) == dumpable && core.rlim_cur == soft
 	    && core.rlim_max == hard)
 		return true;
-	tap_note("dumpable %d, core limit %ju and %ju",
-	         prctl(PR_GET_DUMPABLE), (uintmax_t)core.rlim_cur,
-	         (uintmax_t)core.rlim_max);
+	tap_note("dumpable %d, core limit %ju and %ju", prctl(PR_GET_DUMPABLE),
+	         (uintmax_t)core.rlim_cur, (uintmax_t)core.rlim_max);
 	return false;
 }
 
@@ -97,9 +96,9 @@ static bool fails_at_0_for_a_pipe(void)
 
 	return start_at_0() && secmalloc_init(&nodump) == -1 && errno == EPERM
 	       && says("secmalloc_init: the hard limit of RLIMIT_CORE is 0 and "
-	               "cannot be raised to 1") && says("LimitCORE=1")
-	       && is(1, 0, 0) && secmalloc_audit() == -1 && errno == ENXIO
-	       && proc_status_kb("VmLck") == locked
+	               "cannot be raised to 1")
+	       && says("LimitCORE=1") && is(1, 0, 0) && secmalloc_audit() == -1
+	       && errno == ENXIO && proc_status_kb("VmLck") == locked
 	       && secmalloc_init(NULL) == 0;
 }
 
@@ -108,7 +107,7 @@ static bool fails_at_0_for_a_pipe(void)
 static bool dumpable_is_found(void)
 {
 	return finds(DUMPABLE, ": the process is dumpable (1): call "
-	             "prctl(PR_SET_DUMPABLE, 0)")
+	                       "prctl(PR_SET_DUMPABLE, 0)")
 	       && prctl(PR_SET_DUMPABLE, 0) == 0 && passes(DUMPABLE);
 }
 
@@ -125,7 +124,7 @@ static bool undone_by_setresuid(void)
 	return secmalloc_init(&nodump) == 0 && passes(DUMPABLE)
 	       && become_nobody()
 	       && finds(DUMPABLE, "dumpable again (2), as setresuid makes it "
-	                "where fs.suid_dumpable is not 0")
+	                          "where fs.suid_dumpable is not 0")
 	       && prctl(PR_SET_DUMPABLE, 0) == 0 && passes(DUMPABLE | CORE);
 }
 
@@ -154,11 +153,11 @@ static bool limits_for_a_file(void)
 		case_skip();
 	return limit(RLIM_INFINITY, RLIM_INFINITY)
 	       && finds(CORE, ": RLIMIT_CORE is unlimited: set it to 0, or to "
-	                "1, which")
+	                      "1, which")
 	       && limit(0, RLIM_INFINITY)
 	       && finds(CORE, ": RLIMIT_CORE is 0, but the hard")
-	       && says("is unlimited: lower that too")
-	       && limit(1, 4096) && finds(CORE, hard) && says("is 4096: lower")
+	       && says("is unlimited: lower that too") && limit(1, 4096)
+	       && finds(CORE, hard) && says("is 4096: lower")
 	       && limit(4096, 4096) && finds(CORE, ": RLIMIT_CORE is 4096: set")
 	       && limit(1, 1) && passes(CORE) && limit(0, 1) && passes(CORE)
 	       && limit(0, 0) && passes(CORE);
@@ -169,7 +168,7 @@ static bool limits_for_a_pipe(void)
 	if (!limit(0, 4096))
 		case_skip();
 	return finds(CORE, ": RLIMIT_CORE is 0 but core_pattern is a pipe: set "
-	             "it to 1")
+	                   "it to 1")
 	       && limit(4096, 4096)
 	       && finds(CORE, "RLIMIT_CORE is 4096 but core_pattern is a pipe")
 	       && limit(1, 4096) && finds(CORE, "hard limit") && limit(1, 1)
@@ -181,7 +180,7 @@ static bool limits_for_a_socket(void)
 {
 	return limit(1, 1)
 	       && finds(CORE, ": core_pattern is a socket, to which dumps go "
-	                "whatever RLIMIT_CORE is")
+	                      "whatever RLIMIT_CORE is")
 	       && prctl(PR_SET_DUMPABLE, 0) == 0 && passes(CORE);
 }
 

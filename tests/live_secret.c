@@ -26,7 +26,7 @@
 #include <sys/wait.h>
 
 #define NOBODY 65534
-#define FORKS 300
+#define FORKS  300
 
 static size_t page;
 
@@ -57,7 +57,8 @@ static void try(const char *name, bool needs_kernel, bool (*act)(void))
 static bool start(unsigned backing, size_t initial_pools)
 {
 	struct secmalloc_config config = {
-		.initial_pools = initial_pools, .backing = backing,
+		.initial_pools = initial_pools,
+		.backing = backing,
 	};
 
 	return secmalloc_init(&config) == 0;
@@ -106,8 +107,8 @@ static bool as_a_kernel_without(void)
 	return filter_on(SYS_memfd_secret, SECCOMP_RET_ERRNO | ENOSYS,
 	                 SECCOMP_RET_ALLOW)
 	       && refused(ENOTSUP, "the kernel has no memfd_secret: it takes "
-	                  "Linux 5.14 or later, before 6.5 with "
-	                  "secretmem.enable=1");
+	                           "Linux 5.14 or later, before 6.5 with "
+	                           "secretmem.enable=1");
 }
 
 static bool filtered(void)
@@ -143,7 +144,7 @@ static bool files_are_limited(void)
 {
 	return limit_file_size(page)
 	       && refused(EFBIG, "RLIMIT_FSIZE is too low: raise it "
-	                  "(LimitFSIZE=135168");
+	                         "(LimitFSIZE=135168");
 }
 
 static bool files_are_limited_later(void)

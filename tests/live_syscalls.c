@@ -97,7 +97,8 @@ static void *hold_in_cache(void *barrier)
 static int fill_beside_a_cache(unsigned flags, unsigned verdict, int growth)
 {
 	struct secmalloc_config config = {
-		.initial_pools = 1, .max_pools = 1 + (size_t)growth,
+		.initial_pools = 1,
+		.max_pools = 1 + (size_t)growth,
 		.flags = flags,
 	};
 	struct secmalloc_stats stats;

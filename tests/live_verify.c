@@ -17,8 +17,8 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 
-#define IDS SECMALLOC_VERIFY_IDS
-#define CAPABILITIES SECMALLOC_VERIFY_CAPABILITIES
+#define IDS             SECMALLOC_VERIFY_IDS
+#define CAPABILITIES    SECMALLOC_VERIFY_CAPABILITIES
 #define BIT(capability) ((uint64_t)1 << (capability))
 
 /* ---- A process that did it all ------------------------------------------ */
@@ -26,7 +26,8 @@
 static bool good_daemon(void)
 {
 	struct secmalloc_config config = {
-		.initial_pools = 4, .flags = SECMALLOC_NODUMP,
+		.initial_pools = 4,
+		.flags = SECMALLOC_NODUMP,
 	};
 
 	return secmalloc_init(&config) == 0 && become_nobody()
@@ -84,7 +85,8 @@ static bool with_gids(gid_t real, gid_t effective, gid_t saved,
 
 static bool saved_uid(void)
 {
-	return with_uids(NOBODY, NOBODY, 0, "the saved uid is still 0 and the "
+	return with_uids(NOBODY, NOBODY, 0,
+	                 "the saved uid is still 0 and the "
 	                 "effective one 65534: use setresuid");
 }
 
@@ -100,7 +102,8 @@ static bool effective_uid(void)
 
 static bool other_uid(void)
 {
-	return with_uids(1, NOBODY, NOBODY, "the real uid is still 1 and the "
+	return with_uids(1, NOBODY, NOBODY,
+	                 "the real uid is still 1 and the "
 	                 "effective one 65534");
 }
 
@@ -123,7 +126,8 @@ static bool real_gid(void)
 
 static bool gid_not_given_up(void)
 {
-	return with_gids(0, 0, 0, "the effective gid is 0: it was not given "
+	return with_gids(0, 0, 0,
+	                 "the effective gid is 0: it was not given "
 	                 "up: use setresgid");
 }
 
@@ -147,7 +151,7 @@ static bool groups_with(gid_t extra, bool found)
 	       && setresgid(NOBODY, NOBODY, NOBODY) == 0
 	       && setresuid(NOBODY, NOBODY, NOBODY) == 0
 	       && (found ? finds(IDS, "the supplementary groups hold 0: call "
-	                         "setgroups before setresuid")
+	                              "setgroups before setresuid")
 	                 : passes(IDS));
 }
 
@@ -187,7 +191,8 @@ static bool keep(uint64_t permitted, uint64_t inheritable)
 static bool all_kept(void)
 {
 	return prctl(PR_SET_KEEPCAPS, 1) == 0 && become_nobody()
-	       && finds(CAPABILITIES, "capabilities cap_chown, "
+	       && finds(CAPABILITIES,
+	                "capabilities cap_chown, "
 	                "cap_dac_override, cap_dac_read_search and ")
 	       && says(" more are still permitted: drop them")
 	       && finds(IDS, ": capabilities cap_setgid, cap_setuid are still");
@@ -220,8 +225,7 @@ static bool setuid_kept(void)
 {
 	return keep(BIT(CAP_SETUID), 0)
 	       && finds(IDS, ": capability cap_setuid is still permitted")
-	       && finds(IDS | CAPABILITIES, "cap_setuid")
-	       && !says(";");
+	       && finds(IDS | CAPABILITIES, "cap_setuid") && !says(";");
 }
 
 /* ---- Threads ------------------------------------------------------------ */
@@ -251,8 +255,10 @@ static bool is_thread(void)
 {
 	char words[80];
 
-	snprintf(words, sizeof(words), " in 1 of 2 threads, the first of them "
-	         "%zu: ", thread_number);
+	snprintf(words, sizeof(words),
+	         " in 1 of 2 threads, the first of them "
+	         "%zu: ",
+	         thread_number);
 	return says(words);
 }
 
@@ -306,8 +312,7 @@ static char empty[] = "/tmp/secmalloc-empty-XXXXXX";
 
 static bool without_proc(void)
 {
-	if (secmalloc_init(NULL) != 0 || chdir(empty) != 0
-	    || chroot(".") != 0)
+	if (secmalloc_init(NULL) != 0 || chdir(empty) != 0 || chroot(".") != 0)
 		case_skip();
 	return fails(SECMALLOC_VERIFY_LOCKED, ENOTSUP, "/proc/self/smaps")
 	       && fails(IDS, ENOTSUP, "/proc/self/task")

@@ -22,9 +22,9 @@
 #define PR_SET_MEMORY_MERGE 67
 #endif
 
-#define LOCKED SECMALLOC_VERIFY_LOCKED
-#define ADVICE SECMALLOC_VERIFY_ADVICE
-#define POOLS 3
+#define LOCKED     SECMALLOC_VERIFY_LOCKED
+#define ADVICE     SECMALLOC_VERIFY_ADVICE
+#define POOLS      3
 #define POOL_BYTES ((size_t)65536)
 
 /* Where the pools of make_pools() start. */
@@ -40,7 +40,8 @@ static char *pool_of(void *chunk)
 static bool make_pools(void)
 {
 	struct secmalloc_config config = {
-		.initial_pools = POOLS, .pool_size = POOL_BYTES,
+		.initial_pools = POOLS,
+		.pool_size = POOL_BYTES,
 	};
 
 	if (secmalloc_init(&config) != 0)
@@ -62,11 +63,13 @@ static bool one_page_is_unlocked(void)
 {
 	char words[128];
 
-	snprintf(words, sizeof(words), "pool 2 (%zu of its 65536 bytes, from "
-	         "offset %zu) is not locked", page, 3 * page);
+	snprintf(words, sizeof(words),
+	         "pool 2 (%zu of its 65536 bytes, from "
+	         "offset %zu) is not locked",
+	         page, 3 * page);
 	return make_pools() && munlock(pools[2] + 3 * page, page) == 0
-	       && finds(LOCKED, words)
-	       && mlock(pools[2] + 3 * page, page) == 0 && passes(LOCKED);
+	       && finds(LOCKED, words) && mlock(pools[2] + 3 * page, page) == 0
+	       && passes(LOCKED);
 }
 
 static bool ends_are_unlocked(void)
@@ -106,7 +109,8 @@ static bool all_are_unlocked(void)
 static bool many_are_unlocked(void)
 {
 	struct secmalloc_config config = {
-		.initial_pools = 40, .pool_size = page,
+		.initial_pools = 40,
+		.pool_size = page,
 	};
 
 	if (secmalloc_init(&config) != 0)
@@ -202,8 +206,7 @@ static bool is_merged_with_neighbour(void)
 		return false;
 	memset(hide(pools[1] - page), 1, page);
 	return proc_mapping_of(pools[1], &mapping)
-	       && mapping.start < (uintptr_t)pools[1]
-	       && passes(LOCKED | ADVICE)
+	       && mapping.start < (uintptr_t)pools[1] && passes(LOCKED | ADVICE)
 	       && munlock(pools[1] - page, page) == 0 && passes(LOCKED);
 }
 
@@ -223,7 +226,8 @@ static bool joined_pools_pass(void)
 static bool guarded_chunks_are_seen(void)
 {
 	struct secmalloc_config config = {
-		.initial_pools = 1, .guarded_chunks = 3,
+		.initial_pools = 1,
+		.guarded_chunks = 3,
 	};
 	char *first, *second;
 
@@ -247,7 +251,8 @@ static bool guarded_chunks_are_seen(void)
 static bool locked_is_not_secret(void)
 {
 	return make_pools()
-	       && finds(SECMALLOC_VERIFY_SECRET, "locked memory, which root "
+	       && finds(SECMALLOC_VERIFY_SECRET,
+	                "locked memory, which root "
 	                "can read: with SECMALLOC_BACKING_SECRET")
 	       && (secmalloc_fini(),
 	           fails(SECMALLOC_VERIFY_SECRET, ENXIO, "no arena"));
@@ -257,7 +262,8 @@ static bool locked_is_not_secret(void)
 static bool kept_ones_pass(void)
 {
 	struct secmalloc_config config = {
-		.initial_pools = 1, .guarded_chunks = 1,
+		.initial_pools = 1,
+		.guarded_chunks = 1,
 		.fork = SECMALLOC_FORK_KEEP,
 	};
 	char *at;
@@ -273,8 +279,10 @@ static bool kept_ones_pass(void)
 static bool secret_memory_passes(void)
 {
 	struct secmalloc_config config = {
-		.initial_pools = 2, .pool_size = POOL_BYTES,
-		.guarded_chunks = 1, .backing = SECMALLOC_BACKING_SECRET,
+		.initial_pools = 2,
+		.pool_size = POOL_BYTES,
+		.guarded_chunks = 1,
+		.backing = SECMALLOC_BACKING_SECRET,
 	};
 	char *at;
 
@@ -349,7 +357,8 @@ static bool without_descriptors(void)
 	struct rlimit none = {0, 0};
 
 	return make_pools() && setrlimit(RLIMIT_NOFILE, &none) == 0
-	       && fails(LOCKED, ENOTSUP, "smaps, which tells what of the pools "
+	       && fails(LOCKED, ENOTSUP,
+	                "smaps, which tells what of the pools "
 	                "is locked, cannot be read (errno 24)")
 	       && fails(ADVICE, ENOTSUP, "smaps");
 }
@@ -395,8 +404,7 @@ int main(void)
 
 	try_case("no arena: before init, after fini", without_arena);
 	try_case("no arena: in a child", in_child);
-	try_case("no descriptor is left: no check passes",
-	         without_descriptors);
+	try_case("no descriptor is left: no check passes", without_descriptors);
 	try_case("success leaves the words of the last failure",
 	         words_of_before_stay);
 	tap_done();

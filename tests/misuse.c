@@ -17,7 +17,7 @@
 #include <stdint.h>
 
 #define STRIDE ((uintptr_t)128 * 1024) /* of pools of the default size */
-#define POOL ((uintptr_t)64 * 1024)
+#define POOL   ((uintptr_t)64 * 1024)
 
 /* Where a chunk of pool 0 lies, as the lines say it. */
 static const char *where(const void *chunk)
@@ -114,7 +114,8 @@ static void inner_pointer(void)
 	char *chunk = chunk_of(32);
 
 	expect("secfree(%p): inner pointer: byte 16 of the chunk of 32 bytes "
-	       "%s", (void *)(chunk + 16), where(chunk));
+	       "%s",
+	       (void *)(chunk + 16), where(chunk));
 	secfree(hide(chunk + 16));
 }
 
@@ -132,7 +133,8 @@ static void inner_pointer_of_a_large_chunk(void)
 	char *chunk = chunk_of(20000);
 
 	expect("secrealloc(%p): inner pointer: byte 19999 of the chunk of "
-	       "20000 bytes %s", (void *)(chunk + 19999), where(chunk));
+	       "20000 bytes %s",
+	       (void *)(chunk + 19999), where(chunk));
 	secfree(secrealloc(hide(chunk + 19999), 5));
 }
 
@@ -141,7 +143,8 @@ static void pointer_to_a_canary(void)
 	char *chunk = chunk_of(30);
 
 	expect("secfree(%p): inner pointer: 2 bytes past the end of the chunk "
-	       "of 30 bytes %s", (void *)(chunk + 32), where(chunk));
+	       "of 30 bytes %s",
+	       (void *)(chunk + 32), where(chunk));
 	secfree(hide(chunk + 32));
 }
 
@@ -151,7 +154,8 @@ static void pointer_into_a_free_place(void)
 
 	secfree(hide(chunk));
 	expect("secfree(%p): wild pointer: byte 3 of the free place of 48 "
-	       "bytes %s", (void *)(chunk + 3), where(chunk));
+	       "bytes %s",
+	       (void *)(chunk + 3), where(chunk));
 	secfree(chunk + 3);
 	secfree(neighbour);
 }
@@ -250,16 +254,31 @@ static void overflow(size_t size, size_t past)
 
 	chunk[size + past] ^= 0x20;
 	expect("secfree(%p): overflow: byte %zu past the end was written, of "
-	       "the chunk of %zu bytes %s", (void *)chunk, past, size,
-	       where(chunk));
+	       "the chunk of %zu bytes %s",
+	       (void *)chunk, past, size, where(chunk));
 	secfree(chunk);
 }
 
-static void overflow_by_one_byte(void) { overflow(32, 0); }
-static void overflow_of_an_odd_size(void) { overflow(37, 0); }
-static void overflow_in_the_last_canary_byte(void) { overflow(32, 15); }
-static void overflow_of_no_bytes(void) { overflow(0, 0); }
-static void overflow_of_a_large_chunk(void) { overflow(20000, 0); }
+static void overflow_by_one_byte(void)
+{
+	overflow(32, 0);
+}
+static void overflow_of_an_odd_size(void)
+{
+	overflow(37, 0);
+}
+static void overflow_in_the_last_canary_byte(void)
+{
+	overflow(32, 15);
+}
+static void overflow_of_no_bytes(void)
+{
+	overflow(0, 0);
+}
+static void overflow_of_a_large_chunk(void)
+{
+	overflow(20000, 0);
+}
 
 static void overflow_found_by_realloc(void)
 {
@@ -267,7 +286,8 @@ static void overflow_found_by_realloc(void)
 
 	chunk[100] = 'x';
 	expect("secrealloc(%p): overflow: byte 0 past the end was written, of "
-	       "the chunk of 100 bytes %s", (void *)chunk, where(chunk));
+	       "the chunk of 100 bytes %s",
+	       (void *)chunk, where(chunk));
 	secfree(secrealloc(chunk, 1000));
 }
 
@@ -277,7 +297,8 @@ static void overflow_after_realloc(void)
 
 	chunk[20] = 'x';
 	expect("secfree(%p): overflow: byte 0 past the end was written, of the "
-	       "chunk of 20 bytes %s", (void *)chunk, where(chunk));
+	       "chunk of 20 bytes %s",
+	       (void *)chunk, where(chunk));
 	secfree(chunk);
 }
 
@@ -318,8 +339,8 @@ static void underflow_into_a_free_place(void)
 	secfree(hide(first));
 	second[-16] ^= 1;
 	expect("secfree(%p): underflow, or write after free: byte 32 was "
-	       "written, of the free memory of 48 bytes %s", (void *)second,
-	       where(first));
+	       "written, of the free memory of 48 bytes %s",
+	       (void *)second, where(first));
 	secfree(second);
 }
 
@@ -330,7 +351,8 @@ static void write_after_free(void)
 	secfree(hide(chunk));
 	chunk[7] = 'x';
 	expect("secmalloc of 32 bytes: write after free: byte 7 was written, "
-	       "of the free place of 48 bytes %s", where(chunk));
+	       "of the free place of 48 bytes %s",
+	       where(chunk));
 	/* The place is reused at some time, in whatever order. */
 	for (int i = 0; i < 100; i++)
 		secmalloc_wipe(secmalloc(32), 32);
@@ -344,14 +366,16 @@ static void write_after_free_of_a_large_chunk(void)
 	secfree(hide(chunk));
 	chunk[255] = 'x';
 	expect("seccalloc of 60000 bytes: write after free: byte 255 was "
-	       "written, of the free place of 60416 bytes %s", where(chunk));
+	       "written, of the free place of 60416 bytes %s",
+	       where(chunk));
 	secfree(seccalloc(3, 20000));
 }
 
 static void write_after_free_far_behind(void)
 {
 	struct secmalloc_config config = {
-		.initial_pools = 1, .flags = SECMALLOC_CHECK_WHOLE,
+		.initial_pools = 1,
+		.flags = SECMALLOC_CHECK_WHOLE,
 	};
 	char *chunk;
 
@@ -361,7 +385,8 @@ static void write_after_free_far_behind(void)
 	secfree(hide(chunk));
 	chunk[59999] = 'x';
 	expect("secmalloc of 60000 bytes: write after free: byte 59999 was "
-	       "written, of the free place of 60416 bytes %s", where(chunk));
+	       "written, of the free place of 60416 bytes %s",
+	       where(chunk));
 	secfree(secmalloc(60000));
 }
 
@@ -372,7 +397,8 @@ static void write_after_free_before_growth(void)
 	/* The first free byte behind it. */
 	*end = 'x';
 	expect("secrealloc(%p): write after free: byte 0 was written, of the "
-	       "free place of 1024 bytes %s", (void *)chunk, where(end));
+	       "free place of 1024 bytes %s",
+	       (void *)chunk, where(end));
 	secfree(secrealloc(chunk, 21000));
 }
 
@@ -387,9 +413,18 @@ static void write_at(ptrdiff_t offset)
 	*(volatile char *)hide(pool + offset) = 1;
 }
 
-static void write_the_last_byte(void) { write_at((ptrdiff_t)POOL - 1); }
-static void write_past_the_pool(void) { write_at((ptrdiff_t)POOL); }
-static void write_before_the_pool(void) { write_at(-1); }
+static void write_the_last_byte(void)
+{
+	write_at((ptrdiff_t)POOL - 1);
+}
+static void write_past_the_pool(void)
+{
+	write_at((ptrdiff_t)POOL);
+}
+static void write_before_the_pool(void)
+{
+	write_at(-1);
+}
 
 /* ---- on_fault ----------------------------------------------------------- */
 
@@ -421,7 +456,8 @@ static void note_fault(const char *line)
 static void on_fault_is_called(void)
 {
 	struct secmalloc_config config = {
-		.initial_pools = 1, .on_fault = note_fault,
+		.initial_pools = 1,
+		.on_fault = note_fault,
 	};
 	char *chunk;
 
@@ -442,7 +478,8 @@ static void note_call(const char *line)
 static void start_with_note(void)
 {
 	struct secmalloc_config config = {
-		.initial_pools = 1, .on_fault = note_call,
+		.initial_pools = 1,
+		.on_fault = note_call,
 	};
 
 	if (secmalloc_init(&config) != 0)
@@ -497,7 +534,8 @@ static void *free_wildly_too(void *unused)
 static void misuse_by_two_threads(void)
 {
 	struct secmalloc_config config = {
-		.initial_pools = 1, .on_fault = note_slowly,
+		.initial_pools = 1,
+		.on_fault = note_slowly,
 	};
 	pthread_t threads[2];
 
@@ -549,7 +587,7 @@ static void guards(void)
 		bool dies;
 	} table[] = {
 		{"control: the last byte of a pool can be written",
-		 write_the_last_byte, false},
+	         write_the_last_byte, false},
 		{"a byte behind the pool faults", write_past_the_pool, true},
 		{"a byte before it faults", write_before_the_pool, true},
 	};
@@ -565,12 +603,13 @@ static void guards(void)
 			tap_skip(table[i].name, "no pool can be locked");
 		else
 			tap_ok((table[i].dies ? died : lived)
-			       && got.line[0] == '\0', "%s", table[i].name);
+			               && got.line[0] == '\0',
+			       "%s", table[i].name);
 	}
 }
 
-#define WITH_ARENA(misuse)                                   \
-	(demand(#misuse, start, misuse),                     \
+#define WITH_ARENA(misuse)               \
+	(demand(#misuse, start, misuse), \
 	 demand(#misuse ", warm", start_warm, misuse))
 #define WITHOUT(misuse) demand(#misuse, NULL, misuse)
 
@@ -636,7 +675,7 @@ int main(void)
 	WITH_ARENA(write_after_free_before_growth);
 	WITHOUT(on_fault_is_called);
 	tap_ok(shared->on_fault_calls == 1
-	       && strcmp(shared->on_fault, shared->want) == 0,
+	               && strcmp(shared->on_fault, shared->want) == 0,
 	       "on_fault got the line, once, and the arena was closed in it");
 
 	WITHOUT(misuse_by_a_cancelled_thread);

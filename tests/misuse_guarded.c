@@ -57,7 +57,8 @@ static void pointer_into_a_free_cell(void)
 
 	secfree(hide(chunk));
 	expect("secrealloc(%p): wild pointer: byte 5 of the free place of 4096 "
-	       "bytes %s", (void *)(cell + 5), where(cell));
+	       "bytes %s",
+	       (void *)(cell + 5), where(cell));
 	secfree(secrealloc(hide(cell + 5), 1));
 }
 
@@ -66,7 +67,8 @@ static void inner_pointer(void)
 	char *chunk = chunk_of(32);
 
 	expect("secfree(%p): inner pointer: byte 16 of the chunk of 32 bytes "
-	       "%s", (void *)(chunk + 16), where(chunk));
+	       "%s",
+	       (void *)(chunk + 16), where(chunk));
 	secfree(hide(chunk + 16));
 }
 
@@ -75,7 +77,8 @@ static void pointer_to_its_canary(void)
 	char *chunk = chunk_of(30);
 
 	expect("secfree(%p): inner pointer: 1 bytes past the end of the chunk "
-	       "of 30 bytes %s", (void *)(chunk + 31), where(chunk));
+	       "of 30 bytes %s",
+	       (void *)(chunk + 31), where(chunk));
 	secfree(hide(chunk + 31));
 }
 
@@ -84,7 +87,8 @@ static void pointer_before_it(void)
 	char *chunk = chunk_of(32);
 
 	expect("secfree(%p): wild pointer: 8 bytes before the chunk of 32 "
-	       "bytes %s", (void *)(chunk - 8), where(chunk));
+	       "bytes %s",
+	       (void *)(chunk - 8), where(chunk));
 	secfree(hide(chunk - 8));
 }
 
@@ -103,7 +107,8 @@ static void overflow_into_the_slack(void)
 
 	chunk[31] ^= 0x20;
 	expect("secfree(%p): overflow: byte 1 past the end was written, of the "
-	       "chunk of 30 bytes %s", (void *)chunk, where(chunk));
+	       "chunk of 30 bytes %s",
+	       (void *)chunk, where(chunk));
 	secfree(chunk);
 }
 
@@ -114,13 +119,19 @@ static void underflow(size_t before)
 
 	*(char *)hide(chunk - before) ^= 0x20;
 	expect("secfree(%p): underflow: %zu bytes before its start was "
-	       "written, of the chunk of 32 bytes %s", (void *)chunk, before,
-	       where(chunk));
+	       "written, of the chunk of 32 bytes %s",
+	       (void *)chunk, before, where(chunk));
 	secfree(chunk);
 }
 
-static void underflow_by_one_byte(void) { underflow(1); }
-static void underflow_up_to_the_guard(void) { underflow(PAGE - 32); }
+static void underflow_by_one_byte(void)
+{
+	underflow(1);
+}
+static void underflow_up_to_the_guard(void)
+{
+	underflow(PAGE - 32);
+}
 
 static void underflow_found_by_realloc(void)
 {
@@ -128,8 +139,8 @@ static void underflow_found_by_realloc(void)
 
 	*(char *)hide(chunk - 16) ^= 1;
 	expect("secrealloc(%p): underflow: 16 bytes before its start was "
-	       "written, of the chunk of 32 bytes %s", (void *)chunk,
-	       where(chunk));
+	       "written, of the chunk of 32 bytes %s",
+	       (void *)chunk, where(chunk));
 	secfree(secrealloc(chunk, 64));
 }
 
@@ -140,8 +151,8 @@ static void underflow_found_before_growth(void)
 
 	*(char *)hide(chunk - 16) ^= 1;
 	expect("secrealloc(%p): underflow: 16 bytes before its start was "
-	       "written, of the chunk of 32 bytes %s", (void *)chunk,
-	       where(chunk));
+	       "written, of the chunk of 32 bytes %s",
+	       (void *)chunk, where(chunk));
 	secfree(secrealloc(chunk, hide_size(SIZE_MAX)));
 }
 
@@ -154,7 +165,8 @@ static void overflow_of_a_closed_chunk(void)
 	if (secmalloc_protect(chunk, SECMALLOC_NOACCESS) != 0)
 		_exit(98);
 	expect("secfree(%p): overflow: byte 0 past the end was written, of the "
-	       "chunk of 30 bytes %s", (void *)chunk, where(chunk));
+	       "chunk of 30 bytes %s",
+	       (void *)chunk, where(chunk));
 	secfree(chunk);
 }
 

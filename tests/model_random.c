@@ -17,9 +17,9 @@
 #include <string.h>
 #include <time.h>
 
-#define OPERATIONS 100000
+#define OPERATIONS  100000
 #define AUDIT_EVERY 50
-#define MOST 700
+#define MOST        700
 
 struct chunk {
 	unsigned char *at;
@@ -43,11 +43,19 @@ static unsigned below(unsigned n)
 static size_t any_size(void)
 {
 	switch (below(20)) {
-	case 0: return 0;
-	case 1: return below(200000);
-	case 2: case 3: return below(20000);
-	case 4: case 5: case 6: return below(4200);
-	default: return below(300);
+	case 0:
+		return 0;
+	case 1:
+		return below(200000);
+	case 2:
+	case 3:
+		return below(20000);
+	case 4:
+	case 5:
+	case 6:
+		return below(4200);
+	default:
+		return below(300);
 	}
 }
 
@@ -174,7 +182,8 @@ static void check(unsigned operation)
 int main(int argc, char **argv)
 {
 	struct secmalloc_config config = {
-		.initial_pools = 8, .max_pools = 24,
+		.initial_pools = 8,
+		.max_pools = 24,
 		.flags = SECMALLOC_CHECK_WHOLE,
 	};
 
@@ -184,7 +193,7 @@ int main(int argc, char **argv)
 	if (secmalloc_init(&config) != 0) {
 		tap_note("%s", secmalloc_error());
 		tap_skip("100,000 random operations", "the lock limit is too "
-		         "small");
+		                                      "small");
 		tap_done();
 	}
 	for (unsigned i = 0; i < OPERATIONS; i++) {

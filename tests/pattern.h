@@ -54,7 +54,8 @@ static inline size_t pattern_count(const unsigned char *data, size_t size,
 
 	pattern_put(needle, seed);
 	while ((at = memmem(at, size - (size_t)(at - data), needle,
-	                    PATTERN_BYTES)) != NULL) {
+	                    PATTERN_BYTES))
+	       != NULL) {
 		count++;
 		at++;
 	}

@@ -31,8 +31,8 @@ static inline long proc_status_kb(const char *name)
 
 struct proc_mapping {
 	uintptr_t start, end;
-	char access[5];  /* such as rw-p */
-	char name[64];   /* its start, or "" */
+	char access[5]; /* such as rw-p */
+	char name[64];  /* its start, or "" */
 	long swap_kb, rss_kb;
 	char flags[128]; /* VmFlags, such as " rd wr mr mw me lo ac dd " */
 };
@@ -51,7 +51,8 @@ static inline bool proc_mapping_of(const void *address,
 		char access[5], name[64] = "";
 
 		if (sscanf(line, "%lx-%lx %4s %*s %*s %*s %63s", &start, &end,
-		           access, name) >= 3) {
+		           access, name)
+		    >= 3) {
 			inside = start <= at && at < end;
 			if (!inside)
 				continue;

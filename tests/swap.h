@@ -21,7 +21,7 @@
 #include <sys/swap.h>
 
 #define SWAP_BYTES ((size_t)32 << 20)
-#define SWAP_PAGE ((size_t)4096)
+#define SWAP_PAGE  ((size_t)4096)
 #define SWAP_PAGES 256 /* that a test puts patterns in */
 
 static char swap_path[300];

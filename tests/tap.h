@@ -20,8 +20,8 @@
 
 static int tap_count;
 
-__attribute__((format(printf, 2, 3)))
-static inline bool tap_ok(bool ok, const char *format, ...)
+__attribute__((format(printf, 2, 3))) static inline bool tap_ok(
+	bool ok, const char *format, ...)
 {
 	va_list list;
 
@@ -34,8 +34,8 @@ static inline bool tap_ok(bool ok, const char *format, ...)
 	return ok;
 }
 
-__attribute__((format(printf, 2, 3)))
-static inline void tap_skip(const char *what, const char *why, ...)
+__attribute__((format(printf, 2, 3))) static inline void tap_skip(
+	const char *what, const char *why, ...)
 {
 	va_list list;
 
@@ -48,8 +48,8 @@ static inline void tap_skip(const char *what, const char *why, ...)
 }
 
 /* A line that explains a result. */
-__attribute__((format(printf, 1, 2)))
-static inline void tap_note(const char *format, ...)
+__attribute__((format(printf, 1, 2))) static inline void tap_note(
+	const char *format, ...)
 {
 	va_list list;
 

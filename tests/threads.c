@@ -22,8 +22,8 @@
 #include <time.h>
 
 #define THREADS 8
-#define ROUNDS 20000
-#define PLACES 512
+#define ROUNDS  20000
+#define PLACES  512
 
 /* Chunks that belong to whoever swaps them out. */
 static _Atomic(unsigned char *) places[PLACES];
@@ -92,7 +92,8 @@ static void *work(void *argument)
 		state ^= state << 17;
 		random = (unsigned)(state >> 20);
 		end(atomic_exchange(&places[random % PLACES],
-		                    make(random >> 9)), random >> 4);
+		                    make(random >> 9)),
+		    random >> 4);
 	}
 	return NULL;
 }
@@ -133,7 +134,9 @@ static void cancel_in_init(void)
 static void share_an_arena(unsigned flags)
 {
 	struct secmalloc_config config = {
-		.initial_pools = 8, .max_pools = 16, .flags = flags,
+		.initial_pools = 8,
+		.max_pools = 16,
+		.flags = flags,
 	};
 	struct secmalloc_stats stats;
 	pthread_t threads[THREADS], looker;
@@ -153,8 +156,10 @@ static void share_an_arena(unsigned flags)
 		pthread_join(threads[i], NULL);
 	atomic_store(&done, true);
 	pthread_join(looker, &looked);
-	tap_ok(looked != NULL && looks > 0, "the arena was sound meanwhile, "
-	       "%zu times", looks);
+	tap_ok(looked != NULL && looks > 0,
+	       "the arena was sound meanwhile, "
+	       "%zu times",
+	       looks);
 	for (int i = 0; i < PLACES; i++)
 		end(atomic_exchange(&places[i], NULL), 1);
 	if (!tap_ok(secmalloc_audit() == 0, "and is at the end"))
@@ -162,9 +167,9 @@ static void share_an_arena(unsigned flags)
 	secmalloc_stats(&stats);
 	tap_ok(damaged == 0, "no chunk was damaged");
 	tap_ok(stats.chunks == 0 && stats.chunk_bytes == 0
-	       && stats.allocations == stats.frees
-	       && stats.allocations > THREADS * ROUNDS / 2
-	       && stats.failures == refused,
+	               && stats.allocations == stats.frees
+	               && stats.allocations > THREADS * ROUNDS / 2
+	               && stats.failures == refused,
 	       "%ju allocations, as many frees; %zu refused",
 	       (uintmax_t)stats.allocations, refused);
 	secmalloc_fini();

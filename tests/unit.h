@@ -30,13 +30,13 @@ static inline int unit_run(const char *module, const TTest *const *tests,
 	return EXIT_SUCCESS;
 }
 
-#define UNIT_MAIN(module, ...)                                                \
-	int main(void)                                                        \
-	{                                                                     \
-		const TTest *const tests[] = {__VA_ARGS__};                   \
-									      \
-		return unit_run(module, tests,                                \
-		                sizeof(tests) / sizeof(tests[0]));            \
+#define UNIT_MAIN(module, ...)                                     \
+	int main(void)                                             \
+	{                                                          \
+		const TTest *const tests[] = {__VA_ARGS__};        \
+                                                                   \
+		return unit_run(module, tests,                     \
+		                sizeof(tests) / sizeof(tests[0])); \
 	}
 
 #endif /* TESTS_UNIT_H */

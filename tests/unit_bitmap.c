@@ -40,12 +40,11 @@ START_TEST(finds_the_next_of_either_value)
 	for (uint32_t bits = 1; bits < MOST; bits++) {
 		fill(bits, bits);
 		for (uint32_t from = 0; from <= bits; from++) {
-			ck_assert_uint_eq(
-				smi_bitmap_next_set(map, bits, from),
-				model_next(bits, from, true));
-			ck_assert_uint_eq(
-				smi_bitmap_next_clear(map, bits, from),
-				model_next(bits, from, false));
+			ck_assert_uint_eq(smi_bitmap_next_set(map, bits, from),
+			                  model_next(bits, from, true));
+			ck_assert_uint_eq(smi_bitmap_next_clear(map, bits,
+			                                        from),
+			                  model_next(bits, from, false));
 		}
 	}
 }
@@ -61,8 +60,8 @@ START_TEST(counts_and_selects)
 			ck_assert_int_eq(smi_bitmap_get(map, i), model[i]);
 			if (!model[i])
 				continue;
-			ck_assert_uint_eq(
-				smi_bitmap_nth_set(map, bits, count), i);
+			ck_assert_uint_eq(smi_bitmap_nth_set(map, bits, count),
+			                  i);
 			count++;
 		}
 		ck_assert_uint_eq(smi_bitmap_count(map, bits), count);
@@ -116,11 +115,10 @@ START_TEST(finds_the_lowest_aligned_run)
 				for (uint32_t align = 1; align <= 32;
 				     align *= 2)
 					ck_assert_uint_eq(
-						smi_bitmap_find_run(
-							map, bits, length,
-							align),
-						model_run(bits, length,
-						          align));
+						smi_bitmap_find_run(map, bits,
+					                            length,
+					                            align),
+						model_run(bits, length, align));
 		}
 }
 END_TEST

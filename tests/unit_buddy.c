@@ -26,8 +26,7 @@ static void check(void)
 
 	ck_assert_msg(wrong == NULL, "%s", wrong != NULL ? wrong : "");
 	for (uint32_t unit = 0; unit < buddy.units; unit++)
-		ck_assert_int_eq(smi_buddy_is_free(&buddy, unit),
-		                 !taken[unit]);
+		ck_assert_int_eq(smi_buddy_is_free(&buddy, unit), !taken[unit]);
 }
 
 /* Note that a run was taken, which nobody may have had before. */
@@ -88,8 +87,8 @@ START_TEST(any_free_run_can_be_had)
 			note(at, run);
 			check();
 			if (at > 0)
-				ck_assert(!smi_buddy_take_at(&buddy, at - 1,
-				                             2));
+				ck_assert(
+					!smi_buddy_take_at(&buddy, at - 1, 2));
 			ck_assert(!smi_buddy_take_at(&buddy, at + 1, run));
 			check();
 		}
@@ -132,7 +131,9 @@ static bool has_run(uint32_t length)
 
 START_TEST(random_use_agrees_with_the_model)
 {
-	struct { uint32_t at, units; } runs[MOST];
+	struct {
+		uint32_t at, units;
+	} runs[MOST];
 	uint32_t count = 0;
 
 	srand(20260101);

@@ -7,7 +7,9 @@
 #include <string.h>
 
 static const struct smi_canary_key key = {
-	0x0123456789abcdef, 0xfedcba9876543211, 0x55aa33cc0ff01234,
+	0x0123456789abcdef,
+	0xfedcba9876543211,
+	0x55aa33cc0ff01234,
 };
 static unsigned char _Alignas(16) place[112];
 
@@ -17,13 +19,14 @@ START_TEST(each_changed_byte_is_found)
 		for (size_t end = size + 8; end <= 96; end++) {
 			smi_canary_write(&key, place, size, end);
 			ck_assert(smi_canary_is_sound(&key, place, size, end));
-			ck_assert_uint_eq(
-				smi_canary_check(&key, place, size, end),
-				SIZE_MAX);
+			ck_assert_uint_eq(smi_canary_check(&key, place, size,
+			                                   end),
+			                  SIZE_MAX);
 			for (size_t at = size; at < end; at++) {
 				place[at] ^= 0x40;
-				ck_assert_uint_eq(smi_canary_check(
-					&key, place, size, end), at - size);
+				ck_assert_uint_eq(smi_canary_check(&key, place,
+				                                   size, end),
+				                  at - size);
 				ck_assert(!smi_canary_is_sound(&key, place,
 				                               size, end));
 				ck_assert(end - size > SMI_CANARY_SHORT_BYTES
@@ -108,17 +111,17 @@ START_TEST(a_fill_is_checked_to_the_byte)
 
 				ck_assert(inside || place[i] == 0xee);
 				place[i] ^= 1;
-				ck_assert_uint_eq(
-					smi_canary_check_fill(&key, place,
-					                      from, to),
-					inside ? i : SIZE_MAX);
+				ck_assert_uint_eq(smi_canary_check_fill(&key,
+				                                        place,
+				                                        from,
+				                                        to),
+				                  inside ? i : SIZE_MAX);
 				place[i] ^= 1;
 			}
 		}
 }
 END_TEST
 
-UNIT_MAIN("canary", each_changed_byte_is_found,
-          a_short_canary_is_the_same, nothing_but_the_slack_is_touched,
-          a_string_ends_at_the_canary,
+UNIT_MAIN("canary", each_changed_byte_is_found, a_short_canary_is_the_same,
+          nothing_but_the_slack_is_touched, a_string_ends_at_the_canary,
           it_depends_on_key_and_address, a_fill_is_checked_to_the_byte)

@@ -13,8 +13,12 @@ static char words[300];
 static const char *words_of(enum smi_finding_kind kind)
 {
 	struct smi_finding finding = {
-		.kind = kind, .pool = 3, .pool_offset = 512,
-		.place = (uintptr_t)secret, .size = 48, .at = 7,
+		.kind = kind,
+		.pool = 3,
+		.pool_offset = 512,
+		.place = (uintptr_t)secret,
+		.size = 48,
+		.at = 7,
 	};
 	struct smi_text text;
 
@@ -46,7 +50,8 @@ START_TEST(every_kind_has_its_words)
 		const char *got = words_of(table[i].kind);
 
 		ck_assert_msg(strncmp(got, table[i].start,
-		                      strlen(table[i].start)) == 0,
+		                      strlen(table[i].start))
+		                      == 0,
 		              "%s", got);
 		ck_assert_ptr_null(strstr(got, "0123"));
 		if (table[i].kind > SMI_IN_GUARD)

@@ -7,30 +7,28 @@
 #define KIB ((size_t)1024)
 
 static const size_t pages[] = {4 * KIB, 16 * KIB, 64 * KIB};
-#define EACH_PAGE(page)                                                       \
-	for (size_t page##_i = 0, page = pages[0];                            \
+#define EACH_PAGE(page)                            \
+	for (size_t page##_i = 0, page = pages[0]; \
 	     page##_i < 3 && ((page = pages[page##_i]), true); page##_i++)
 
 START_TEST(a_guard_follows_every_pool)
 {
 	EACH_PAGE(page)
-		for (size_t count = 1; count < 200; count++) {
-			size_t pool = count * page;
-			struct smi_geometry g;
+	for (size_t count = 1; count < 200; count++) {
+		size_t pool = count * page;
+		struct smi_geometry g;
 
-			ck_assert_int_eq(
-				smi_geometry_plan(&g, page, pool, 10),
-				SMI_GEOMETRY_FITS);
-			ck_assert(smi_is_pow2(smi_geometry_stride(&g)));
-			ck_assert_uint_ge(smi_geometry_stride(&g), pool + page);
-			ck_assert_uint_eq(g.reserve_bytes,
-			                  12 * smi_geometry_stride(&g));
-			/* Guard, key page, and a guard before pool 0. */
-			ck_assert_uint_ge(smi_geometry_key_offset(&g), page);
-			ck_assert_uint_le(smi_geometry_key_offset(&g)
-			                          + 2 * page,
-			                  smi_geometry_pool_offset(&g, 0));
-		}
+		ck_assert_int_eq(smi_geometry_plan(&g, page, pool, 10),
+		                 SMI_GEOMETRY_FITS);
+		ck_assert(smi_is_pow2(smi_geometry_stride(&g)));
+		ck_assert_uint_ge(smi_geometry_stride(&g), pool + page);
+		ck_assert_uint_eq(g.reserve_bytes,
+		                  12 * smi_geometry_stride(&g));
+		/* Guard, key page, and a guard before pool 0. */
+		ck_assert_uint_ge(smi_geometry_key_offset(&g), page);
+		ck_assert_uint_le(smi_geometry_key_offset(&g) + 2 * page,
+		                  smi_geometry_pool_offset(&g, 0));
+	}
 }
 END_TEST
 
@@ -52,7 +50,9 @@ START_TEST(every_offset_finds_its_stride)
 	}
 	for (uint32_t pool = 0; pool < 5; pool++)
 		ck_assert_uint_eq(smi_geometry_stride_of(
-			&g, smi_geometry_pool_offset(&g, pool)), pool);
+					  &g,
+					  smi_geometry_pool_offset(&g, pool)),
+		                  pool);
 	ck_assert_uint_ge(smi_geometry_stride_of(&g, SIZE_MAX), 5);
 }
 END_TEST
@@ -98,7 +98,8 @@ END_TEST
 
 START_TEST(the_defaults_fit)
 {
-	EACH_PAGE(page) {
+	EACH_PAGE(page)
+	{
 		size_t pool = smi_geometry_default_pool(page);
 		struct smi_geometry g;
 
@@ -118,7 +119,6 @@ START_TEST(the_defaults_fit)
 }
 END_TEST
 
-UNIT_MAIN("geometry", a_guard_follows_every_pool,
-          every_offset_finds_its_stride,
+UNIT_MAIN("geometry", a_guard_follows_every_pool, every_offset_finds_its_stride,
           a_large_pool_takes_strides_with_a_guard_after_it,
           what_does_not_fit_is_refused, the_defaults_fit)

@@ -21,7 +21,8 @@ static void start(void)
 	page = smi_os_page_bytes();
 	memset(&pools, 0, sizeof(pools));
 	ck_assert_int_eq(smi_geometry_plan(&pools.geometry, page, 3 * page,
-	                                   STRIDES), SMI_GEOMETRY_FITS);
+	                                   STRIDES),
+	                 SMI_GEOMETRY_FITS);
 	pools.table = table;
 	/* Pages of which strides share none, some, and all. */
 	for (size_t i = 0; i < SMI_STRIPS; i++) {

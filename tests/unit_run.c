@@ -28,8 +28,7 @@ static void use_whole_pool(uint32_t pool, size_t bytes)
 	ck_assert_uint_eq(start, smi_pools_start(&fake.pools, pool));
 	ck_assert_uint_eq(smi_runs_pool(&fake.runs, run), pool);
 	for (size_t at = 0; at < bytes; at += SMI_UNIT_BYTES)
-		ck_assert_uint_eq(smi_runs_find(&fake.runs, start + at),
-		                  run);
+		ck_assert_uint_eq(smi_runs_find(&fake.runs, start + at), run);
 	/* All notes can be written without touching anything else. */
 	memset(smi_runs_notes(&fake.runs, run), 0x77,
 	       units * SMI_UNIT_NOTES_BYTES);
@@ -65,8 +64,9 @@ START_TEST(metadata_of_a_large_pool_fit_its_strides)
 			memset(fake.runs.best, 0, MAX);
 			pool = fake_add(&fake, bytes);
 			buddy = smi_runs_buddy(&fake.runs, pool);
-			ck_assert_uint_le(sizeof(*buddy) + smi_buddy_map_bytes(
-						  buddy->units),
+			ck_assert_uint_le(sizeof(*buddy)
+			                          + smi_buddy_map_bytes(
+							  buddy->units),
 			                  strides * fake.runs.buddy_bytes);
 			use_whole_pool(pool, bytes);
 		}

@@ -23,7 +23,7 @@ START_TEST(slots_are_aligned_and_at_most_one_16th_too_large)
 	ck_assert_uint_eq(smi_sizeclass_bytes(0), SMI_ALIGN_BYTES);
 	ck_assert_uint_eq(smi_sizeclass_bytes(SMI_CLASSES - 1),
 	                  SMI_SLOT_MOST_BYTES);
-	for (unsigned class = 1; class < SMI_CLASSES; class++) {
+	for (unsigned class = 1; class < SMI_CLASSES; ++class) {
 		size_t slot = smi_sizeclass_bytes(class);
 		size_t step = slot - smi_sizeclass_bytes(class - 1);
 
@@ -57,7 +57,7 @@ END_TEST
 
 START_TEST(a_slab_has_room_and_little_tail)
 {
-	for (unsigned class = 0; class < SMI_CLASSES; class++) {
+	for (unsigned class = 0; class < SMI_CLASSES; ++class) {
 		size_t slot = smi_sizeclass_bytes(class);
 		uint32_t least = smi_sizeclass_units(class, SMI_SLAB_LEAST);
 		uint32_t small = smi_sizeclass_units(class, SMI_SLAB_SMALL);

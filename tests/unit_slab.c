@@ -59,7 +59,7 @@ static uint32_t open_slab(size_t slot_bytes, uint32_t units)
 START_TEST(every_class_fills_and_empties)
 {
 	start(true);
-	for (unsigned class = 0; class < SMI_CLASSES; class++) {
+	for (unsigned class = 0; class < SMI_CLASSES; ++class) {
 		size_t slot = smi_sizeclass_bytes(class);
 		struct smi_place places[600];
 		uint32_t count = 0;
@@ -84,8 +84,7 @@ START_TEST(every_class_fills_and_empties)
 		check();
 		ck_assert_uint_eq(slabs.units[class], 0);
 	}
-	ck_assert_int_eq(smi_buddy_largest(
-		smi_runs_buddy(&fake.runs, 0)), 7);
+	ck_assert_int_eq(smi_buddy_largest(smi_runs_buddy(&fake.runs, 0)), 7);
 	fake_end(&fake);
 }
 END_TEST
@@ -121,7 +120,7 @@ END_TEST
 
 START_TEST(each_offset_finds_its_slot)
 {
-	for (unsigned class = 0; class < SMI_CLASSES; class++) {
+	for (unsigned class = 0; class < SMI_CLASSES; ++class) {
 		struct smi_slab slab = {
 			.slot_bytes = smi_sizeclass_bytes(class),
 		};
@@ -308,15 +307,33 @@ START_TEST(the_audit_sees_damage)
 		size_t taken = slabs.taken_bytes;
 
 		switch (field) {
-		case 0: slab->units = 0; break;
-		case 1: slab->units *= 2; break;
-		case 2: slab->class = 60000; break;
-		case 3: slab->slots = 1u << 30; break;
-		case 4: slab->next = 12345678; break;
-		case 5: slab->slot_bytes = SIZE_MAX / 2; break;
-		case 6: slabs.units[2]++; break;
-		case 7: slab->inverse++; break;
-		case 8: slabs.taken_bytes++; break;
+		case 0:
+			slab->units = 0;
+			break;
+		case 1:
+			slab->units *= 2;
+			break;
+		case 2:
+			slab->class = 60000;
+			break;
+		case 3:
+			slab->slots = 1u << 30;
+			break;
+		case 4:
+			slab->next = 12345678;
+			break;
+		case 5:
+			slab->slot_bytes = SIZE_MAX / 2;
+			break;
+		case 6:
+			slabs.units[2]++;
+			break;
+		case 7:
+			slab->inverse++;
+			break;
+		case 8:
+			slabs.taken_bytes++;
+			break;
 		}
 		ck_assert(!audit());
 		ck_assert_int_eq(finding.kind, SMI_INCONSISTENT);
@@ -340,8 +357,7 @@ START_TEST(the_audit_sees_damage)
 END_TEST
 
 UNIT_MAIN("slab", every_class_fills_and_empties,
-          slots_are_taken_in_random_order,
-          each_offset_finds_its_slot, slots_are_lent_and_returned,
-          each_address_of_a_slab_is_told_apart,
+          slots_are_taken_in_random_order, each_offset_finds_its_slot,
+          slots_are_lent_and_returned, each_address_of_a_slab_is_told_apart,
           damage_before_a_chunk_is_seen,
           a_write_to_free_memory_is_seen_on_reuse, the_audit_sees_damage)

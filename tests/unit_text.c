@@ -34,11 +34,12 @@ START_TEST(what_does_not_fit_is_cut)
 		memset(buffer, '!', sizeof(buffer));
 		smi_text_start(&text, buffer, room);
 		smi_text_add(&text, "0123456789%d", 12345);
-		ck_assert_uint_eq(strlen(buffer), room - 1 < 15 ? room - 1
-		                                                : 15);
+		ck_assert_uint_eq(strlen(buffer),
+		                  room - 1 < 15 ? room - 1 : 15);
 		ck_assert_int_eq(buffer[room], '!');
 		ck_assert_int_eq(strncmp(buffer, "012345678912345",
-		                         strlen(buffer)), 0);
+		                         strlen(buffer)),
+		                 0);
 	}
 }
 END_TEST

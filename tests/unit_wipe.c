@@ -45,9 +45,9 @@ START_TEST(the_first_byte_that_is_not_zero_is_found)
 			                  bytes);
 			for (size_t at = 0; at < bytes; at++) {
 				a[from + at] = 0x80;
-				ck_assert_uint_eq(
-					smi_first_nonzero(a + from, bytes),
-					at);
+				ck_assert_uint_eq(smi_first_nonzero(a + from,
+				                                    bytes),
+				                  at);
 				a[from + at] = 0;
 			}
 		}

@@ -49,8 +49,7 @@ static inline bool passes(unsigned checks)
 
 static inline bool become_nobody(void)
 {
-	return setgroups(0, NULL) == 0
-	       && setresgid(NOBODY, NOBODY, NOBODY) == 0
+	return setgroups(0, NULL) == 0 && setresgid(NOBODY, NOBODY, NOBODY) == 0
 	       && setresuid(NOBODY, NOBODY, NOBODY) == 0;
 }
 
