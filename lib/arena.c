@@ -92,8 +92,7 @@ static bool take_place(struct smi_arena *arena, struct smi_cache *cache,
 
 	if (size > PTRDIFF_MAX) {
 		smi_error_set(ENOMEM,
-		              "%s: %zu bytes are more than any object "
-		              "may have",
+		              "%s: %zu bytes are more than any object may have",
 		              call, size);
 		return false;
 	}

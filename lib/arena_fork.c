@@ -103,9 +103,8 @@ int smi_passing_adopt(const struct smi_passing *passing,
 {
 	if (passing->gate_code != 0)
 		return smi_error_set(passing->gate_code,
-		                     "fork: no pipe to the "
-		                     "child could be made (errno %d), so its "
-		                     "copy was wiped",
+		                     "fork: no pipe to the child could be made "
+		                     "(errno %d), so its copy was wiped",
 		                     passing->gate_code);
 	if (!passing->at_rest)
 		return smi_error_set(EPERM,

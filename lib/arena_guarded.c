@@ -68,8 +68,7 @@ void *smi_arena_take_guarded(struct smi_arena *arena, const char *call,
 
 	if (size > PTRDIFF_MAX) {
 		smi_error_set(ENOMEM,
-		              "%s: %zu bytes are more than any object "
-		              "may have",
+		              "%s: %zu bytes are more than any object may have",
 		              call, size);
 		return NULL;
 	}
@@ -171,9 +170,8 @@ int smi_arena_change_guarded(struct smi_arena *arena, const char *call,
 	    || !smi_guarded_find(&arena->guarded, (uintptr_t)ptr, &cell,
 	                         &finding))
 		return smi_error_set(EINVAL,
-		                     "%s: no guarded chunk starts at "
-		                     "%p",
-		                     call, ptr);
+		                     "%s: no guarded chunk starts at %p", call,
+		                     ptr);
 	if (change(&arena->guarded, cell, access) == 0)
 		return 0;
 	if (errno == EINVAL)

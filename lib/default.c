@@ -183,9 +183,8 @@ static int adopt(struct smi_arena *arena, bool at_rest)
 {
 	if (!at_rest)
 		return smi_error_set(ENXIO,
-		                     "fork: the arena was found damaged "
-		                     "in the parent, so the child's copy was "
-		                     "wiped");
+		                     "fork: the arena was found damaged in the "
+		                     "parent, so the child's copy was wiped");
 	if (smi_passing_adopt(&passing, arena, smi_default_cache()) != 0)
 		return -1;
 	pthread_mutex_unlock(&arena->lock);
@@ -304,9 +303,8 @@ static int init_locked(const struct smi_arena_plan *plan, const char *call)
 		                     call);
 	if (!hooked)
 		return smi_error_set(ENOMEM,
-		                     "%s: there was no memory for the "
-		                     "fork handlers when the library was "
-		                     "loaded",
+		                     "%s: there was no memory for the fork "
+		                     "handlers when the library was loaded",
 		                     call);
 	return make(plan, call, plan->no_dump);
 }

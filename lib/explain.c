@@ -7,6 +7,27 @@
 
 #include "slab_find.h"
 
+/* A place that is live is byte 0 of its chunk, to the words that follow. */
+static void find_start(struct smi_finding *finding, size_t size)
+{
+	finding->kind = SMI_INNER;
+	finding->size = size;
+	finding->at = 0;
+}
+
+static void add_past_end(struct smi_text *text, const char *guarded, size_t by,
+                         size_t size)
+{
+	smi_text_add(text, "%zu bytes past the end of a %schunk of %zu bytes",
+	             by, guarded, size);
+}
+
+static void add_before(struct smi_text *text, size_t by, size_t size)
+{
+	smi_text_add(text, "%zu bytes before a guarded chunk of %zu bytes", by,
+	             size);
+}
+
 /* ---- Pools -------------------------------------------------------------- */
 
 static void explain_guard(const struct smi_pools *pools, uintptr_t address,
@@ -34,21 +55,15 @@ static void explain_in_pool(const struct smi_arena *arena, uintptr_t address,
 		explain_guard(&arena->pools, address, pool, text);
 		return;
 	}
-	if (smi_slab_find(&arena->slabs, address, &place, &finding)) {
-		finding.kind = SMI_INNER;
-		finding.size = place.size;
-		finding.at = 0;
-	}
+	if (smi_slab_find(&arena->slabs, address, &place, &finding))
+		find_start(&finding, place.size);
 	switch (finding.kind) {
 	case SMI_INNER:
 		smi_text_add(text, "byte %zu of a chunk of %zu bytes",
 		             finding.at, finding.size);
 		break;
 	case SMI_IN_CANARY:
-		smi_text_add(text,
-		             "%zu bytes past the end of a chunk of %zu "
-		             "bytes",
-		             finding.at, finding.size);
+		add_past_end(text, "", finding.at, finding.size);
 		break;
 	case SMI_DOUBLE_FREE:
 	case SMI_IN_FREE_PLACE:
@@ -77,15 +92,10 @@ static void explain_by_cell(const struct smi_guarded *guarded,
 	    && smi_pools_start(pools, next) - address
 	               <= pools->geometry.page_bytes) {
 		chunk = (uintptr_t)smi_guarded_chunk(guarded, next);
-		smi_text_add(text,
-		             "%zu bytes before a guarded chunk of %zu "
-		             "bytes",
-		             chunk - address, guarded->cells[next].size);
+		add_before(text, chunk - address, guarded->cells[next].size);
 	} else if (before != SMI_NONE && guarded->cells[before].live) {
 		chunk = (uintptr_t)smi_guarded_chunk(guarded, before);
-		smi_text_add(text,
-		             "%zu bytes past the end of a guarded chunk "
-		             "of %zu bytes",
+		add_past_end(text, "guarded ",
 		             address - chunk - guarded->cells[before].size,
 		             guarded->cells[before].size);
 	} else {
@@ -108,27 +118,18 @@ static void explain_in_cell(const struct smi_guarded *guarded,
 		explain_by_cell(guarded, address, cell, text);
 		return;
 	}
-	if (smi_guarded_find(guarded, address, &cell, &finding)) {
-		finding.kind = SMI_INNER;
-		finding.size = guarded->cells[cell].size;
-		finding.at = 0;
-	}
+	if (smi_guarded_find(guarded, address, &cell, &finding))
+		find_start(&finding, guarded->cells[cell].size);
 	switch (finding.kind) {
 	case SMI_INNER:
 		smi_text_add(text, "byte %zu of a guarded chunk of %zu bytes",
 		             finding.at, finding.size);
 		break;
 	case SMI_IN_CANARY:
-		smi_text_add(text,
-		             "%zu bytes past the end of a guarded chunk "
-		             "of %zu bytes",
-		             finding.at, finding.size);
+		add_past_end(text, "guarded ", finding.at, finding.size);
 		break;
 	case SMI_BEFORE_CHUNK:
-		smi_text_add(text,
-		             "%zu bytes before a guarded chunk of %zu "
-		             "bytes",
-		             finding.at, finding.size);
+		add_before(text, finding.at, finding.size);
 		break;
 	default:
 		smi_text_add(text, "inside a free guarded cell");

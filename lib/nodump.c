@@ -21,10 +21,9 @@ static int limit_cores(const char *call)
 	smi_os_core_limits(&limits);
 	if (limits.hard != 0)
 		return smi_error_set(EPERM,
-		                     "%s: setrlimit(RLIMIT_CORE) fails "
-		                     "(errno %d): allow it in the filter of "
-		                     "system calls, or leave SECMALLOC_NODUMP "
-		                     "out",
+		                     "%s: setrlimit(RLIMIT_CORE) fails (errno "
+		                     "%d): allow it in the filter of system "
+		                     "calls, or leave SECMALLOC_NODUMP out",
 		                     call, errno);
 	if (smi_os_core_sink(&sink) == 0 && sink != SMI_CORE_PIPE)
 		return 0;
@@ -44,10 +43,9 @@ int smi_nodump(const char *call)
 
 	if (smi_os_set_dumpable(false) != 0)
 		return smi_error_set(EPERM,
-		                     "%s: prctl(PR_SET_DUMPABLE) fails "
-		                     "(errno %d): allow it in the filter of "
-		                     "system calls, or leave SECMALLOC_NODUMP "
-		                     "out",
+		                     "%s: prctl(PR_SET_DUMPABLE) fails (errno "
+		                     "%d): allow it in the filter of system "
+		                     "calls, or leave SECMALLOC_NODUMP out",
 		                     call, errno);
 	if (limit_cores(call) == 0)
 		return 0;

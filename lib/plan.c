@@ -29,8 +29,7 @@ static int check_form(const struct secmalloc_config *c, const char *call)
 
 	if (c->version != 0)
 		return smi_error_set(EINVAL,
-		                     "%s: version is %zu, this library "
-		                     "knows 0",
+		                     "%s: version is %zu, this library knows 0",
 		                     call, (size_t)c->version);
 	if ((c->flags & ~FLAGS) != 0)
 		return smi_error_set(EINVAL,
@@ -96,9 +95,8 @@ static int check_sizes(const struct smi_arena_plan *plan, const char *call)
 	                      plan->max_pools)
 	    != SMI_GEOMETRY_FITS)
 		return smi_error_set(EINVAL,
-		                     "%s: %s is %zu, which with "
-		                     "pool_size %zu is more than this library "
-		                     "manages",
+		                     "%s: %s is %zu, which with pool_size %zu "
+		                     "is more than this library manages",
 		                     call,
 		                     plan->max_is_default ? "initial_pools"
 		                                          : "max_pools",

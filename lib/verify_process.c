@@ -75,8 +75,7 @@ static const char *where(const struct walk *walk, const struct tally *tally,
 	smi_text_start(&text, buffer, room);
 	if (tally->threads < walk->threads)
 		smi_text_add(&text,
-		             " in %zu of %zu threads, the first of them "
-		             "%zu",
+		             " in %zu of %zu threads, the first of them %zu",
 		             tally->threads, walk->threads,
 		             tally->first.thread);
 	return buffer;
@@ -109,9 +108,8 @@ static void tell_ids(const struct walk *walk, const struct tally *tally,
 		                 kind);
 	else
 		smi_verdict_fail(verdict,
-		                 "the %s %s is still %zu and the "
-		                 "effective one %zu%s: use setres%s, which "
-		                 "sets all",
+		                 "the %s %s is still %zu and the effective one "
+		                 "%zu%s: use setres%s, which sets all",
 		                 names[bad], kind, ids[bad], ids[SMI_EFFECTIVE],
 		                 where(walk, tally, buffer, sizeof(buffer)),
 		                 kind);
@@ -211,9 +209,8 @@ void smi_verify_dumpable(bool no_dump, struct smi_verdict *verdict)
 		return;
 	if (dumpable < 0)
 		smi_verdict_unknown(verdict,
-		                    "prctl(PR_GET_DUMPABLE) fails "
-		                    "(errno %d): allow it in the filter of "
-		                    "system calls",
+		                    "prctl(PR_GET_DUMPABLE) fails (errno %d): "
+		                    "allow it in the filter of system calls",
 		                    errno);
 	else if (no_dump)
 		smi_verdict_fail(verdict,

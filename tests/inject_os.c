@@ -151,9 +151,7 @@ static void auto_falls_back_whole(void)
 	fail_at = 0;
 	secmalloc_fini();
 	tap_ok(good && tries >= 20,
-	       "AUTO makes LOCKED pools when any of %d "
-	       "calls fails",
-	       tries);
+	       "AUTO makes LOCKED pools when any of %d calls fails", tries);
 }
 
 /* One chunk more than there is room for. */

@@ -239,9 +239,8 @@ int main(void)
 	       control, SWAP_PAGES);
 	for (unsigned i = 0; i < 3; i++)
 		tap_ok(found[i] == 0,
-		       "%zu are with %s after "
-		       "secmalloc_daemon()",
-		       found[i], names[i]);
+		       "%zu are with %s after secmalloc_daemon()", found[i],
+		       names[i]);
 	tap_ok(copied == 0, "%zu are with KEEP after fork(), and both write",
 	       copied);
 	tap_done();

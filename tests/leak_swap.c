@@ -50,8 +50,7 @@ int main(void)
 	if (found_control == SIZE_MAX)
 		tap_skip_all("the swap file cannot be read directly");
 	tap_ok(found_control >= SWAP_PAGES / 2,
-	       "control: %zu of %d pages of "
-	       "ordinary memory are in swap",
+	       "control: %zu of %d pages of ordinary memory are in swap",
 	       found_control, SWAP_PAGES);
 	tap_ok(found_secret == 0, "%zu pages of the arena are", found_secret);
 	tap_ok(mapping.swap_kb == 0, "nor does the kernel count any");

@@ -130,8 +130,7 @@ static bool limit_too_small(void)
 	config.initial_pools = 17;
 	return fails(&config, ENOMEM) && (secmalloc_init(&config), true)
 	       && SAYS("16 of 17 pools",
-	               "RLIMIT_MEMLOCK is 1048576 soft and "
-	               "1048576 hard",
+	               "RLIMIT_MEMLOCK is 1048576 soft and 1048576 hard",
 	               "LimitMEMLOCK=");
 }
 

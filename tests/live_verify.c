@@ -103,8 +103,7 @@ static bool effective_uid(void)
 static bool other_uid(void)
 {
 	return with_uids(1, NOBODY, NOBODY,
-	                 "the real uid is still 1 and the "
-	                 "effective one 65534");
+	                 "the real uid is still 1 and the effective one 65534");
 }
 
 static bool by_seteuid(void)
@@ -256,9 +255,7 @@ static bool is_thread(void)
 	char words[80];
 
 	snprintf(words, sizeof(words),
-	         " in 1 of 2 threads, the first of them "
-	         "%zu: ",
-	         thread_number);
+	         " in 1 of 2 threads, the first of them %zu: ", thread_number);
 	return says(words);
 }
 

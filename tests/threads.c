@@ -157,9 +157,7 @@ static void share_an_arena(unsigned flags)
 	atomic_store(&done, true);
 	pthread_join(looker, &looked);
 	tap_ok(looked != NULL && looks > 0,
-	       "the arena was sound meanwhile, "
-	       "%zu times",
-	       looks);
+	       "the arena was sound meanwhile, %zu times", looks);
 	for (int i = 0; i < PLACES; i++)
 		end(atomic_exchange(&places[i], NULL), 1);
 	if (!tap_ok(secmalloc_audit() == 0, "and is at the end"))
