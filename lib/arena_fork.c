@@ -35,8 +35,7 @@ static int lock_copy(struct smi_arena *arena)
 		.bytes_wanted = smi_arena_locked_bytes(arena),
 	};
 
-	if (smi_pools_own_key_page(&arena->pools) == 0
-	    && smi_pools_own_all(&arena->pools) == 0
+	if (smi_pools_own_all(&arena->pools) == 0
 	    && smi_guarded_own(&arena->guarded) == 0)
 		return 0;
 	smi_limits_explain(&shortage);
@@ -96,6 +95,12 @@ void smi_passing_wait(struct smi_passing *passing, struct smi_arena *arena)
 	if (passing->gate_code == 0)
 		smi_os_gate_wait(passing->gate, &done, sizeof(done));
 	smi_caches_resume(&arena->caches);
+}
+
+void smi_arena_inherit(struct smi_arena *arena)
+{
+	smi_pools_inherit(&arena->pools);
+	smi_pools_inherit(&arena->guarded.pools);
 }
 
 int smi_passing_adopt(const struct smi_passing *passing,

@@ -41,6 +41,9 @@ void smi_passing_begin(struct smi_passing *passing, struct smi_arena *arena,
 /* After it, in the parent; the lock is still held. */
 void smi_passing_wait(struct smi_passing *passing, struct smi_arena *arena);
 
+/* After it, in the child, first of all: what it has, it shares. */
+void smi_arena_inherit(struct smi_arena *arena);
+
 /*
  * After it, in the child: lock the copy, give back what the caches of threads
  * hold that are not in it, and let it go another way with random numbers. The

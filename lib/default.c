@@ -225,6 +225,7 @@ static void after_fork_in_child(void)
 	smi_os_fork_end();
 	pthread_mutex_init(&init_lock, NULL);
 	if (arena != NULL && passes_on()) {
+		smi_arena_inherit(arena);
 		if (adopt(arena, at_rest) != 0) {
 			lose();
 			leave_behind(arena);

@@ -280,7 +280,7 @@ void smi_guarded_give(struct smi_guarded *guarded, uint32_t cell)
 void smi_guarded_wipe(struct smi_guarded *guarded)
 {
 	for (uint32_t i = smi_pools_next(&guarded->pools, SMI_NONE);
-	     i != SMI_NONE; i = smi_pools_next(&guarded->pools, i))
+	     i < guarded->pools.owned; i = smi_pools_next(&guarded->pools, i))
 		if (smi_guarded_force(guarded, i, SMI_READWRITE) == 0)
 			smi_wipe(cell_start(guarded, i),
 			         cell_bytes(guarded, i));
@@ -296,6 +296,7 @@ int smi_guarded_own(struct smi_guarded *guarded)
 		                         smi_cell_wanted(&guarded->cells[i]))
 		               != 0)
 			return -1;
+	guarded->pools.owned = SMI_NONE;
 	return 0;
 }
 

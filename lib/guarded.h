@@ -63,7 +63,7 @@ size_t smi_guarded_cell_bytes(size_t size, size_t page_bytes);
 void smi_guarded_start(struct smi_guarded *guarded,
                        const struct smi_canary_key *key);
 
-/* Wipe all cells, before smi_pools_release(). */
+/* Wipe all cells, before smi_pools_release(), but what is shared. */
 void smi_guarded_wipe(struct smi_guarded *guarded);
 
 /* smi_pools_own_all() for cells, whatever their access. */

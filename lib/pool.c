@@ -55,6 +55,7 @@ static void start(struct smi_pools *pools, void *reservation)
 	pools->start = pools->base + smi_geometry_pool_offset(g, 0);
 	pools->used = 0;
 	pools->strips_open = 0;
+	pools->owned = SMI_NONE;
 	atomic_init(&pools->span, 0);
 	pools->count = 0;
 	pools->bytes = 0;
@@ -103,25 +104,32 @@ static int own(const struct smi_pools *pools, void *at, size_t bytes)
 	                     : smi_os_lock(at, bytes);
 }
 
-int smi_pools_own_key_page(const struct smi_pools *pools)
+void smi_pools_inherit(struct smi_pools *pools)
 {
-	return own(pools, smi_pools_key_page(pools),
-	           pools->geometry.page_bytes);
+	pools->owned = 0;
 }
 
-int smi_pools_own_one(const struct smi_pools *pools, uint32_t pool)
+int smi_pools_own_one(struct smi_pools *pools, uint32_t pool)
 {
-	return own(pools, (void *)smi_pools_start(pools, pool),
-	           smi_pools_bytes(pools, pool));
+	if (own(pools, (void *)smi_pools_start(pools, pool),
+	        smi_pools_bytes(pools, pool))
+	    != 0)
+		return -1;
+	pools->owned = pool + 1;
+	return 0;
 }
 
-int smi_pools_own_all(const struct smi_pools *pools)
+int smi_pools_own_all(struct smi_pools *pools)
 {
 	uint32_t pool = SMI_NONE;
 
 	while ((pool = smi_pools_next(pools, pool)) != SMI_NONE)
 		if (smi_pools_own_one(pools, pool) != 0)
 			return -1;
+	if (own(pools, smi_pools_key_page(pools), pools->geometry.page_bytes)
+	    != 0)
+		return -1;
+	pools->owned = SMI_NONE;
 	return 0;
 }
 
@@ -132,11 +140,12 @@ void smi_pools_release(struct smi_pools *pools)
 
 void smi_pools_unmap(struct smi_pools *pools)
 {
-	for (uint32_t i = smi_pools_next(pools, SMI_NONE); i != SMI_NONE;
+	for (uint32_t i = smi_pools_next(pools, SMI_NONE); i < pools->owned;
 	     i = smi_pools_next(pools, i))
 		smi_wipe((void *)smi_pools_start(pools, i),
 		         smi_pools_bytes(pools, i));
-	smi_wipe(smi_pools_key_page(pools), pools->geometry.page_bytes);
+	if (pools->owned == SMI_NONE)
+		smi_wipe(smi_pools_key_page(pools), pools->geometry.page_bytes);
 	smi_pools_release(pools);
 }
 

@@ -58,6 +58,9 @@ struct smi_pools {
 	struct smi_pool *table;  /* geometry.max_pools entries, the caller's */
 	struct smi_strip strips[SMI_STRIPS]; /* the caller's */
 	uint32_t strips_open; /* strides whose parts of them are */
+	uint32_t owned;       /* from this stride on, what a child has it
+	                         shares with its parent, and so has the key
+	                         page; SMI_NONE: nothing */
 };
 
 /* Where an address lies. */
@@ -79,8 +82,11 @@ int smi_pools_map(struct smi_pools *pools, size_t more);
 void smi_pools_map_behind(struct smi_pools *pools,
                           const struct smi_pools *first);
 
-/* Unmap all that smi_pools_map() has mapped; or wipe the pools and the key page
- * first, which can be written. */
+/*
+ * Unmap all that smi_pools_map() has mapped; or wipe the pools and the key page
+ * first, which can be written. What is shared with a parent is not wiped: to
+ * write to it would only make a copy, and not a locked one.
+ */
 void smi_pools_release(struct smi_pools *pools);
 void smi_pools_unmap(struct smi_pools *pools);
 
@@ -90,13 +96,14 @@ void *smi_pools_key_page(const struct smi_pools *pools);
 int smi_pools_lock_key_page(struct smi_pools *pools);
 
 /*
- * In a child, which has no locks, and which may share its pages with the
- * parent: let it have pages of its own, with the same bytes, locked; the key
- * page, a pool that can be written, and all of them. -1 with errno as above.
+ * In a child, which has no locks, and which shares its pages with the parent:
+ * say so; then let it have pages of its own, with the same bytes, locked: a
+ * pool that can be written, in order, or all of them, and then the key page.
+ * -1 with errno as above.
  */
-int smi_pools_own_key_page(const struct smi_pools *pools);
-int smi_pools_own_one(const struct smi_pools *pools, uint32_t pool);
-int smi_pools_own_all(const struct smi_pools *pools);
+void smi_pools_inherit(struct smi_pools *pools);
+int smi_pools_own_one(struct smi_pools *pools, uint32_t pool);
+int smi_pools_own_all(struct smi_pools *pools);
 
 /*
  * Lock a further pool, of `bytes` or, if the lock limit leaves less room, of as

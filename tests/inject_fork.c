@@ -272,6 +272,59 @@ static void caught_busy(void)
 	secmalloc_fini();
 }
 
+/* What a child has of its own in two pools when they are unmapped. */
+static char *places[2];
+static long own_kb = -1;
+
+int __real_munmap(void *at, size_t n);
+int __wrap_munmap(void *at, size_t n);
+int __wrap_munmap(void *at, size_t n)
+{
+	struct proc_mapping mapping;
+
+	for (size_t i = 0; i < 2 && fail_at != 0; i++)
+		if ((char *)at <= places[i] && places[i] < (char *)at + n
+		    && proc_mapping_of(places[i], &mapping))
+			own_kb += mapping.own_kb + (own_kb < 0);
+	return __real_munmap(at, n);
+}
+
+static int loses_copy(void)
+{
+	return failed != NULL && strcmp(failed, "mlock") == 0
+	                       && is_closed() == HAS_NOTHING
+	               ? (int)own_kb
+	               : 255;
+}
+
+/* What was not locked is not written to, so that there is no unlocked copy. */
+static void writes_what_is_locked(void)
+{
+	int kb[2];
+
+	config.fork = SECMALLOC_FORK_KEEP;
+	config.pool_size = 32768;
+	start();
+	for (size_t i = 0; i < 2; i++) {
+		places[i] = hide(secmalloc(20000));
+		memset(places[i], 1, 20000);
+	}
+	fail_in = -getpid();
+	fail_with = ENOMEM;
+	calls = 0;
+	fail_at = 1;
+	kb[0] = in_child(loses_copy);
+	calls = 0;
+	fail_at = 2;
+	kb[1] = in_child(loses_copy);
+	fail_at = 0;
+	tap_ok(kb[0] == 0 && kb[1] == 32,
+	       "of a copy that is lost %d kB are written to if the first of 2 "
+	       "pools cannot be locked, %d kB if the second cannot",
+	       kb[0], kb[1]);
+	secmalloc_fini();
+}
+
 int main(void)
 {
 	tap_needs_plain_build();
@@ -288,5 +341,6 @@ int main(void)
 	fail_children = true;
 	daemon_with_failures("in the child", 11);
 	caught_busy();
+	writes_what_is_locked();
 	tap_done();
 }

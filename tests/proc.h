@@ -34,6 +34,7 @@ struct proc_mapping {
 	char access[5]; /* such as rw-p */
 	char name[64];  /* its start, or "" */
 	long swap_kb, rss_kb;
+	long own_kb;     /* written to, and no other process's too */
 	char flags[128]; /* VmFlags, such as " rd wr mr mw me lo ac dd " */
 };
 
@@ -62,6 +63,8 @@ static inline bool proc_mapping_of(const void *address,
 			memcpy(mapping->name, name, sizeof(name));
 		} else if (inside && strncmp(line, "Rss:", 4) == 0) {
 			mapping->rss_kb = strtol(line + 4, NULL, 10);
+		} else if (inside && strncmp(line, "Private_Dirty:", 14) == 0) {
+			mapping->own_kb = strtol(line + 14, NULL, 10);
 		} else if (inside && strncmp(line, "Swap:", 5) == 0) {
 			mapping->swap_kb = strtol(line + 5, NULL, 10);
 		} else if (inside && strncmp(line, "VmFlags:", 8) == 0) {
