@@ -1,5 +1,5 @@
 /*
- * inject.h - calls to the kernel that fail once
+ * inject.h - the calls to the kernel that an arena needs, failing once
  *
  * For a program that holds the library's objects, and whose linker sends their
  * calls through the wrappers here (--wrap).
@@ -10,37 +10,11 @@
 #define TESTS_INJECT_H
 
 #include "backing.h"
+#include "fails.h"
 
-#include <errno.h>
 #include <stdarg.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <sys/mman.h>
-#include <sys/types.h>
-#include <unistd.h>
-
-/* The call that is to fail, counted from 1; 0: none. If it is not 0, only in
- * that process, or, if it is negative, in any but that. */
-static int fail_at, calls, fail_with, fail_in;
-static const char *failed;
-
-static inline bool fails_now(const char *name)
-{
-	if (fail_at == 0 || (fail_in > 0 && fail_in != getpid())
-	    || (fail_in < 0 && -fail_in == getpid()) || ++calls != fail_at)
-		return false;
-	failed = name;
-	errno = fail_with;
-	return true;
-}
-
-#define WRAP(type, name, parameters, arguments, result)                       \
-	type __real_##name parameters;                                        \
-	type __wrap_##name parameters;                                        \
-	type __wrap_##name parameters                                         \
-	{                                                                     \
-		return fails_now(#name) ? (result) : __real_##name arguments; \
-	}
 
 WRAP(void *, mmap, (void *at, size_t n, int prot, int flags, int fd, off_t off),
      (at, n, prot, flags, fd, off), MAP_FAILED)

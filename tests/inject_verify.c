@@ -10,6 +10,7 @@
  */
 #include "config.h"
 
+#include "fails.h"
 #include "verify.h"
 
 #include <fcntl.h>
@@ -18,20 +19,6 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-
-/* The call that is to fail, counted from 1; 0: none. `only`: of this name. */
-static int fail_at, calls, fail_with;
-static const char *failed, *only;
-
-static bool fails_now(const char *name)
-{
-	if (fail_at == 0 || (only != NULL && strcmp(name, only) != 0)
-	    || ++calls != fail_at)
-		return false;
-	failed = name;
-	errno = fail_with;
-	return true;
-}
 
 /* A file that is to be read in the place of another. */
 static const char *instead_of, *instead;
@@ -85,12 +72,8 @@ int __wrap_prctl(int option, ...)
 	return fails_now("prctl") ? -1 : __real_prctl(option, value, 0, 0, 0);
 }
 
-int __real_setrlimit(__rlimit_resource_t resource, const struct rlimit *limit);
-int __wrap_setrlimit(__rlimit_resource_t resource, const struct rlimit *limit);
-int __wrap_setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
-{
-	return fails_now("setrlimit") ? -1 : __real_setrlimit(resource, limit);
-}
+WRAP(int, setrlimit, (__rlimit_resource_t resource, const struct rlimit *limit),
+     (resource, limit), -1)
 
 /* ---- A process in which all checks pass --------------------------------- */
 
@@ -286,7 +269,7 @@ static bool nodump_fails_at(const char *name, int number)
 	struct rlimit core;
 	int result;
 
-	only = name;
+	fail_only = name;
 	fail_at = number;
 	fail_with = ENOSYS;
 	calls = 0;
