@@ -250,6 +250,9 @@ struct secmalloc_config {
  * EALREADY  there is an arena; it is unchanged. A library that finds this
  *           simply uses the arena that is there
  * ENOSYS    the kernel gave no random bytes for the canary key
+ * ENOTSUP   nothing can be locked on this platform: secmalloc(7), PLATFORMS; or
+ *           SECMALLOC_NODUMP was asked for, and nothing keeps a process from
+ *           being traced there
  *
  * Only with SECMALLOC_BACKING_SECRET:
  *

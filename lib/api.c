@@ -360,15 +360,13 @@ static int on_pages(const char *call, const void *addr, size_t size,
 		return -1;
 	if (act(addr, size) == 0)
 		return 0;
+	if (errno == ENOTSUP)
+		return smi_error_set(ENOTSUP, "%s: this system cannot do that",
+		                     call);
 	return smi_error_set(errno,
 	                     "%s: the kernel refused %zu bytes at %p "
 	                     "(errno %d)",
 	                     call, size, addr, errno);
-}
-
-static int dont_dump(const void *at, size_t bytes)
-{
-	return smi_os_advise(at, bytes, SMI_ADVICE_DONTDUMP);
 }
 
 int secmalloc_mlock(const void *addr, size_t size)
@@ -383,5 +381,5 @@ int secmalloc_munlock(const void *addr, size_t size)
 
 int secmalloc_dontdump(const void *addr, size_t size)
 {
-	return on_pages(__func__, addr, size, dont_dump);
+	return on_pages(__func__, addr, size, smi_os_dont_dump);
 }

@@ -3,8 +3,6 @@
  *
  * SPDX-License-Identifier: ISC
  */
-#include "config.h"
-
 #include "arena_make.h"
 
 #include "arena_grow.h"
@@ -142,22 +140,6 @@ static void unmap_metadata(struct smi_arena *arena)
 	smi_os_release(arena->metadata, arena->metadata_bytes);
 }
 
-/*
- * The lock is held for a batch of slots at a time, much shorter than it takes
- * to sleep and be woken: so who waits for it spins a while, where the libc can.
- */
-static void start_lock(pthread_mutex_t *lock)
-{
-	pthread_mutexattr_t attributes;
-
-	pthread_mutexattr_init(&attributes);
-#if defined(__GLIBC__)
-	pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
-#endif
-	pthread_mutex_init(lock, &attributes);
-	pthread_mutexattr_destroy(&attributes);
-}
-
 /* The reservation, of which guarded cells take the end, and the key page. -1
  * with errno: neither. */
 static int map_reservation(struct smi_arena *arena)
@@ -184,7 +166,7 @@ static struct smi_arena *map_all(const struct plans *plans,
 
 	if (arena == NULL)
 		return NULL;
-	start_lock(&arena->lock);
+	smi_os_start_lock(&arena->lock);
 	if (map_reservation(arena) != 0) {
 		int code = errno;
 

@@ -8,11 +8,11 @@
 #include "default.h"
 #include "explain.h"
 #include "fault.h"
+#include "os.h"
 
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
-#include <time.h>
 
 static const int signals[] = {SIGSEGV, SIGBUS};
 static const char *const names[] = {"SIGSEGV", "SIGBUS"};
@@ -38,7 +38,6 @@ bool smi_crash_explain(const void *ptr, struct smi_text *text)
  * that nobody reads may come between a fault and its course. */
 static void write_undisturbed(const char *line, size_t length)
 {
-	static const struct timespec none;
 	sigset_t pipe, pending, saved;
 	int state;
 
@@ -50,7 +49,7 @@ static void write_undisturbed(const char *line, size_t length)
 	smi_fault_write(line, length);
 	/* One that was there before stays. */
 	if (sigismember(&pending, SIGPIPE) == 0)
-		sigtimedwait(&pipe, NULL, &none);
+		smi_os_drop_signal(SIGPIPE);
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
 	pthread_setcancelstate(state, NULL);
 }
@@ -101,9 +100,7 @@ static bool has_handler(const struct sigaction *action)
 static void pass_on(unsigned i, siginfo_t *info, void *context)
 {
 	struct sigaction action = before[i];
-	/* Memory that was found bad, but not by an instruction. */
-	bool sent = info->si_code <= 0
-	            || (i == 1 && info->si_code == BUS_MCEERR_AO);
+	bool sent = smi_os_signal_is_sent(signals[i], info);
 
 	if (action.sa_handler == SIG_IGN && sent)
 		return;
@@ -126,7 +123,7 @@ static void handle(int signal, siginfo_t *info, void *context)
 	unsigned i = signal == SIGBUS;
 	int code = errno;
 
-	if (info->si_code > 0)
+	if (smi_os_signal_has_address(info))
 		say(i, info->si_addr);
 	errno = code;
 	pass_on(i, info, context);

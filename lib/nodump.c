@@ -8,6 +8,7 @@
 #include "error.h"
 #include "os.h"
 #include "os_proc.h"
+#include "os_words.h"
 
 #include <errno.h>
 
@@ -16,7 +17,7 @@ static int limit_cores(const char *call)
 	struct smi_core_limits limits;
 	enum smi_core_sink sink;
 
-	if (smi_os_limit_cores(1) == 0)
+	if (smi_os_stop_cores() == 0)
 		return 0;
 	smi_os_core_limits(&limits);
 	if (limits.hard != 0)
@@ -36,17 +37,28 @@ static int limit_cores(const char *call)
 	                     call);
 }
 
+static int cannot_undump(const char *call, int code)
+{
+	if (code == ENOTSUP)
+		return smi_error_set(ENOTSUP,
+		                     "%s: this system has nothing that keeps "
+		                     "a process from being traced: leave "
+		                     "SECMALLOC_NODUMP out, and set "
+		                     "RLIMIT_CORE to 0",
+		                     call);
+	return smi_error_set(EPERM,
+	                     "%s: %s fails (errno %d): allow it in the filter "
+	                     "of system calls, or leave SECMALLOC_NODUMP out",
+	                     call, smi_os_words.undump, code);
+}
+
 /* The limit comes last: what it is lowered by could not be had again. */
 int smi_nodump(const char *call)
 {
 	int was = smi_os_dumpable();
 
 	if (smi_os_set_dumpable(false) != 0)
-		return smi_error_set(EPERM,
-		                     "%s: prctl(PR_SET_DUMPABLE) fails (errno "
-		                     "%d): allow it in the filter of system "
-		                     "calls, or leave SECMALLOC_NODUMP out",
-		                     call, errno);
+		return cannot_undump(call, errno);
 	if (limit_cores(call) == 0)
 		return 0;
 	if (was == 1)

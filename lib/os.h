@@ -1,9 +1,11 @@
 /*
  * os.h - all that the library asks of the kernel
  *
- * The files of one platform implement it. Addresses and lengths are whole
- * pages, unless a call says otherwise. A function that returns int gives 0, or
- * -1 with errno; no call fails with EINTR, and none is a cancellation point.
+ * The files of one platform implement it, os_proc.h and os_words.h: configure
+ * chooses them. Addresses and lengths are whole pages, unless a call says
+ * otherwise. A function that returns int gives 0, or -1 with errno; no call
+ * fails with EINTR, and none is a cancellation point. What a platform has not
+ * answers ENOTSUP, and never as if it had been done.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -11,6 +13,9 @@
 #define SMI_OS_H
 
 #include "base.h"
+
+#include <pthread.h>
+#include <signal.h>
 
 enum smi_advice {
 	SMI_ADVICE_DONTDUMP,    /* not in core dumps */
@@ -24,13 +29,14 @@ enum smi_advice {
 /* What may be locked, in bytes; SIZE_MAX is no limit. */
 struct smi_lock_limits {
 	size_t soft, hard;
-	bool privileged; /* CAP_IPC_LOCK that counts: the limits do not bind */
+	bool privileged; /* a right that counts: the limits do not bind */
 };
 
 /* Bytes of a page, a power of two. */
 size_t smi_os_page_bytes(void);
 
-/* Reserve addresses: inaccessible, backed by nothing. NULL: ENOMEM, EPERM. */
+/* Reserve addresses: inaccessible, backed by nothing. NULL: ENOMEM, EPERM; or
+ * ENOTSUP, if nothing can be locked on this platform. */
 void *smi_os_reserve(size_t bytes);
 
 /* Undo smi_os_reserve(), whatever was done to parts since. */
@@ -44,7 +50,7 @@ int smi_os_protect(void *at, size_t bytes, enum smi_access access);
 /* Make a part of a reservation readable and writable. ENOMEM, EPERM. */
 int smi_os_open(void *at, size_t bytes);
 
-/* Unlock a part, drop what it holds, and make it inaccessible again. */
+/* Undo smi_os_open() of a part to which nothing was written, locked or not. */
 void smi_os_close(void *at, size_t bytes);
 
 /*
@@ -67,13 +73,17 @@ void smi_os_fork_end(void);
 
 /*
  * Lock into memory; any addresses. EPERM (no right), ENOMEM (limit, memory, or
- * not mapped), EINVAL (the range wraps round).
+ * not mapped), EINVAL (the range wraps round), ENOTSUP.
  */
 int smi_os_lock(const void *at, size_t bytes);
 int smi_os_unlock(const void *at, size_t bytes);
 
-/* ENOTSUP if the kernel does not know the advice; ENOMEM, EPERM. */
+/* Of a part of a reservation. ENOTSUP if the kernel does not know the advice;
+ * ENOMEM, EPERM. */
 int smi_os_advise(const void *at, size_t bytes, enum smi_advice advice);
+
+/* Leave any pages out of core dumps. The same errors. */
+int smi_os_dont_dump(const void *at, size_t bytes);
 
 /* Unpredictable bytes. ENOSYS. */
 int smi_os_entropy(void *to, size_t bytes);
@@ -86,11 +96,13 @@ struct smi_core_limits {
 };
 void smi_os_core_limits(struct smi_core_limits *limits);
 
-/* Set both to `bytes`. EPERM: the hard limit is lower. */
-int smi_os_limit_cores(size_t bytes);
+/* Set both to what stops dumps wherever they go. EPERM: the hard limit is
+ * lower. */
+int smi_os_stop_cores(void);
 
 /* Whether the process may be dumped and traced: 0 no, 1 yes, 2 dumps go to
- * root. -1 with errno. */
+ * root. -1 with errno; ENOTSUP: nothing keeps it from that, or it cannot be
+ * told. */
 int smi_os_dumpable(void);
 int smi_os_set_dumpable(bool dumpable);
 
@@ -116,11 +128,25 @@ int smi_os_mark_thread(void *mark);
 
 /*
  * A full memory barrier on all processors that run a thread of this process.
- * The first call asks for it once, beforehand: ENOSYS, or what a filter of
- * system calls answers.
+ * The first call asks for it once, beforehand: ENOSYS, ENOTSUP, or what a
+ * filter of system calls answers.
  */
 int smi_os_barrier_prepare(void);
 int smi_os_barrier(void);
+
+/* Initialize a lock that is held much shorter than it takes to sleep and be
+ * woken: who waits for it spins a while, where the libc can. */
+void smi_os_start_lock(pthread_mutex_t *lock);
+
+/*
+ * For handlers of SIGSEGV and SIGBUS: whether si_addr says where; whether it is
+ * not of an instruction of this thread's, but was sent, or tells of memory that
+ * nobody touched; and taking back a signal that is pending and blocked in this
+ * thread, if it is.
+ */
+bool smi_os_signal_has_address(const siginfo_t *info);
+bool smi_os_signal_is_sent(int signal, const siginfo_t *info);
+void smi_os_drop_signal(int signal);
 
 /* ---- Processes (os_*_process.c) ----------------------------------------- */
 

@@ -6,20 +6,19 @@
 #include "config.h"
 
 #include "os.h"
+#include "os_posix.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
-#include <sched.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 /* A kernel before 4.17 takes the flag for none and the address for a wish. */
@@ -27,78 +26,17 @@
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
 
-#define RESERVE_FLAGS (MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE)
+const int smi_posix_map_flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+const int smi_posix_no_replace_flags = MAP_FIXED_NOREPLACE;
 
-size_t smi_os_page_bytes(void)
-{
-	return (size_t)sysconf(_SC_PAGESIZE);
-}
-
-void *smi_os_reserve(size_t bytes)
-{
-	void *at = mmap(NULL, bytes, PROT_NONE, RESERVE_FLAGS, -1, 0);
-
-	if (at != MAP_FAILED) {
-		/* After mlockall(MCL_FUTURE) all that is mapped counts as
-		 * locked; what is to be locked, this library says itself. */
-		munlock(at, bytes);
-		return at;
-	}
-	/* EAGAIN: the lock limit is too small for the addresses, after that. */
-	if (errno != EPERM)
-		errno = ENOMEM;
-	return NULL;
-}
-
-void smi_os_release(void *at, size_t bytes)
-{
-	munmap(at, bytes);
-}
-
-int smi_os_protect(void *at, size_t bytes, enum smi_access access)
-{
-	static const int protections[] = {
-		[SMI_NOACCESS] = PROT_NONE,
-		[SMI_READONLY] = PROT_READ,
-		[SMI_READWRITE] = PROT_READ | PROT_WRITE,
-	};
-
-	if (mprotect(at, bytes, protections[access]) == 0)
-		return 0;
-	/* Others are those of a filter of system calls. */
-	if (errno != ENOMEM)
-		errno = errno == EAGAIN ? ENOMEM : EPERM;
-	return -1;
-}
-
-int smi_os_open(void *at, size_t bytes)
-{
-	return smi_os_protect(at, bytes, SMI_READWRITE);
-}
+/* Too little for a file, and a sign not to start the program of a pipe. */
+const rlim_t smi_posix_no_core_bytes = 1;
 
 void smi_os_close(void *at, size_t bytes)
 {
 	munlock(at, bytes);
 	madvise(at, bytes, MADV_DONTNEED);
 	mprotect(at, bytes, PROT_NONE);
-}
-
-int smi_os_lock(const void *at, size_t bytes)
-{
-	if (mlock(at, bytes) == 0)
-		return 0;
-	/* EAGAIN: some pages could not be had. Others are those of a filter of
-	 * system calls, which may answer what it likes. */
-	if (errno == EAGAIN)
-		errno = ENOMEM;
-	else if (errno != ENOMEM && errno != EINVAL)
-		errno = EPERM;
-	return -1;
-}
-
-int smi_os_unlock(const void *at, size_t bytes)
-{
-	return munlock(at, bytes);
 }
 
 int smi_os_advise(const void *at, size_t bytes, enum smi_advice advice)
@@ -122,6 +60,11 @@ int smi_os_advise(const void *at, size_t bytes, enum smi_advice advice)
 	else if (errno != ENOMEM)
 		errno = EPERM;
 	return -1;
+}
+
+int smi_os_dont_dump(const void *at, size_t bytes)
+{
+	return smi_os_advise(at, bytes, SMI_ADVICE_DONTDUMP);
 }
 
 int smi_os_entropy(void *to, size_t bytes)
@@ -184,36 +127,10 @@ static bool has_cap_ipc_lock(void)
 	       != 0;
 }
 
-static size_t limit_bytes(rlim_t limit)
-{
-	return limit == RLIM_INFINITY || limit > SIZE_MAX ? SIZE_MAX
-	                                                  : (size_t)limit;
-}
-
 void smi_os_lock_limits(struct smi_lock_limits *limits)
 {
-	struct rlimit memlock = {RLIM_INFINITY, RLIM_INFINITY};
-
-	getrlimit(RLIMIT_MEMLOCK, &memlock);
-	limits->soft = limit_bytes(memlock.rlim_cur);
-	limits->hard = limit_bytes(memlock.rlim_max);
+	smi_posix_limits(RLIMIT_MEMLOCK, &limits->soft, &limits->hard);
 	limits->privileged = has_cap_ipc_lock() && is_initial_user_namespace();
-}
-
-void smi_os_core_limits(struct smi_core_limits *limits)
-{
-	struct rlimit core = {RLIM_INFINITY, RLIM_INFINITY};
-
-	getrlimit(RLIMIT_CORE, &core);
-	limits->soft = limit_bytes(core.rlim_cur);
-	limits->hard = limit_bytes(core.rlim_max);
-}
-
-int smi_os_limit_cores(size_t bytes)
-{
-	struct rlimit core = {bytes, bytes};
-
-	return setrlimit(RLIMIT_CORE, &core);
 }
 
 int smi_os_dumpable(void)
@@ -224,53 +141,6 @@ int smi_os_dumpable(void)
 int smi_os_set_dumpable(bool dumpable)
 {
 	return prctl(PR_SET_DUMPABLE, dumpable ? 1L : 0L, 0, 0, 0);
-}
-
-int smi_os_block(void *at, size_t bytes, bool zeros)
-{
-	void *got = mmap(at, bytes, zeros ? PROT_READ : PROT_NONE,
-	                 RESERVE_FLAGS | MAP_FIXED_NOREPLACE, -1, 0);
-
-	if (got == at)
-		return 0;
-	if (got != MAP_FAILED) {
-		munmap(got, bytes);
-		errno = EEXIST;
-	}
-	return -1;
-}
-
-int smi_os_at_fork(void (*prepare)(void), void (*parent)(void),
-                   void (*child)(void))
-{
-	int code = pthread_atfork(prepare, parent, child);
-
-	if (code == 0)
-		return 0;
-	errno = code;
-	return -1;
-}
-
-static pthread_key_t thread_mark;
-
-int smi_os_at_thread_end(void (*end)(void *mark))
-{
-	int code = pthread_key_create(&thread_mark, end);
-
-	if (code == 0)
-		return 0;
-	errno = code;
-	return -1;
-}
-
-int smi_os_mark_thread(void *mark)
-{
-	int code = pthread_setspecific(thread_mark, mark);
-
-	if (code == 0)
-		return 0;
-	errno = code;
-	return -1;
 }
 
 int smi_os_barrier_prepare(void)
@@ -285,20 +155,36 @@ int smi_os_barrier(void)
 	                    0);
 }
 
-/*
- * A thread of low priority may be what is waited for: so after a while this
- * sleeps, and does not only let others of the same priority run.
- */
-void smi_os_pause(unsigned times)
+void smi_os_start_lock(pthread_mutex_t *lock)
 {
-	static const struct timespec nap = {.tv_nsec = 100000};
-	int state;
+	pthread_mutexattr_t attributes;
 
-	if (times < 50) {
-		sched_yield();
-		return;
-	}
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	nanosleep(&nap, NULL);
-	pthread_setcancelstate(state, NULL);
+	pthread_mutexattr_init(&attributes);
+#if defined(__GLIBC__)
+	pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
+#endif
+	pthread_mutex_init(lock, &attributes);
+	pthread_mutexattr_destroy(&attributes);
+}
+
+bool smi_os_signal_has_address(const siginfo_t *info)
+{
+	return info->si_code > 0;
+}
+
+/* Memory may be found bad, but not by an instruction. */
+bool smi_os_signal_is_sent(int signal, const siginfo_t *info)
+{
+	return !smi_os_signal_has_address(info)
+	       || (signal == SIGBUS && info->si_code == BUS_MCEERR_AO);
+}
+
+void smi_os_drop_signal(int signal)
+{
+	static const struct timespec none;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, signal);
+	sigtimedwait(&set, NULL, &none);
 }

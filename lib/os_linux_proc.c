@@ -350,6 +350,11 @@ int smi_os_each_thread(bool (*see)(const struct smi_credentials *credentials,
 	return good ? 0 : -1;
 }
 
+bool smi_os_has_capabilities(void)
+{
+	return true;
+}
+
 const char *smi_os_capability_name(unsigned number)
 {
 	/* Their numbers are the kernel's ABI; older headers lack the last. */

@@ -1,9 +1,8 @@
 /*
  * os_proc.h - what the kernel says of this process: its mappings and threads
  *
- * A part of os.h, under the same rules: one file per platform implements it, no
- * call fails with EINTR, and none is a cancellation point. Nothing here
- * allocates, and what is opened is closed before the call returns.
+ * A part of os.h, under the same rules. Nothing here allocates, and what is
+ * opened is closed before the call returns.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -45,10 +44,14 @@ struct smi_credentials {
 	uint64_t permitted, inheritable;
 };
 
-/* The same for the credentials of each thread that runs. */
+/* The same for the credentials of each thread that runs; where they are the
+ * process's, for one. What the system has not of them is as if equal. */
 int smi_os_each_thread(bool (*see)(const struct smi_credentials *credentials,
                                    void *with),
                        void *with);
+
+/* False: there are none, and who has an id that is 0 has every right. */
+bool smi_os_has_capabilities(void);
 
 #define SMI_CAPABILITY_SETGID 6
 #define SMI_CAPABILITY_SETUID 7

@@ -197,11 +197,19 @@ void smi_verify_pools(const struct smi_arena *arena, bool locks, bool advice,
 
 	start_range(&walk);
 	if (smi_os_each_mapping(see, &walk) != 0) {
-		smi_verdict_unknown(verdict,
-		                    "/proc/self/smaps, which tells "
-		                    "what of the pools is locked, cannot be "
-		                    "read (errno %d): mount /proc",
-		                    errno);
+		if (errno == ENOTSUP)
+			smi_verdict_unknown(verdict,
+			                    "what of the pools is locked, "
+			                    "this system does not tell "
+			                    "(errno %d)",
+			                    errno);
+		else
+			smi_verdict_unknown(
+				verdict,
+				"/proc/self/smaps, which tells "
+				"what of the pools is locked, cannot be "
+				"read (errno %d): mount /proc",
+				errno);
 		return;
 	}
 	/* What lies behind the last mapping. */

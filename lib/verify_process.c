@@ -10,6 +10,7 @@
 
 #include "os.h"
 #include "os_proc.h"
+#include "os_words.h"
 
 #include <errno.h>
 
@@ -162,7 +163,7 @@ void smi_verify_threads(bool ids, bool capabilities,
                         struct smi_verdict *verdict)
 {
 	struct walk walk = {
-		.ids = ids,
+		.ids = ids || !smi_os_has_capabilities(),
 		.unwanted = capabilities
 	                            ? UINT64_MAX
 	                            : 1u << SMI_CAPABILITY_SETUID
@@ -187,7 +188,12 @@ void smi_verify_threads(bool ids, bool capabilities,
 	                          & ~walk.inheritable.first.permitted
 	                          & walk.unwanted,
 	                  verdict);
-	if (!whole)
+	if (!whole && errno == ENOTSUP)
+		smi_verdict_unknown(verdict,
+		                    "all ids and capabilities of the threads "
+		                    "this system does not tell (errno %d)",
+		                    errno);
+	else if (!whole)
 		smi_verdict_unknown(verdict,
 		                    "/proc/self/task, which tells the "
 		                    "ids and capabilities of all threads, "
@@ -207,23 +213,23 @@ void smi_verify_dumpable(bool no_dump, struct smi_verdict *verdict)
 
 	if (dumpable == 0)
 		return;
-	if (dumpable < 0)
+	if (dumpable < 0 && errno == ENOTSUP)
 		smi_verdict_unknown(verdict,
-		                    "prctl(PR_GET_DUMPABLE) fails (errno %d): "
-		                    "allow it in the filter of system calls",
+		                    "whether it can be dumped or traced, this "
+		                    "system does not tell (errno %d)",
 		                    errno);
+	else if (dumpable < 0)
+		smi_verdict_unknown(verdict,
+		                    "%s fails (errno %d): allow it in the "
+		                    "filter of system calls",
+		                    smi_os_words.dumpable_call, errno);
 	else if (no_dump)
 		smi_verdict_fail(verdict,
-		                 "the process is dumpable again (%d), "
-		                 "as setresuid makes it where fs.suid_dumpable "
-		                 "is not 0: call prctl(PR_SET_DUMPABLE, 0) "
-		                 "after it",
-		                 dumpable);
+		                 "the process is dumpable again (%d), %s",
+		                 dumpable, smi_os_words.dumpable_again);
 	else
-		smi_verdict_fail(verdict,
-		                 "the process is dumpable (%d): call "
-		                 "prctl(PR_SET_DUMPABLE, 0) after setresuid",
-		                 dumpable);
+		smi_verdict_fail(verdict, "the process is dumpable (%d): %s",
+		                 dumpable, smi_os_words.dumpable_remedy);
 }
 
 /* "unlimited", or a figure. */
@@ -252,11 +258,18 @@ void smi_verify_core_limit(struct smi_verdict *verdict)
 
 	smi_os_core_limits(&limits);
 	if (smi_os_core_sink(&sink) != 0) {
-		smi_verdict_unknown(verdict,
-		                    "/proc/sys/kernel/core_pattern, "
-		                    "on which the right RLIMIT_CORE depends, "
-		                    "cannot be read (errno %d): mount /proc",
-		                    errno);
+		if (errno == ENOTSUP)
+			smi_verdict_unknown(verdict,
+			                    "where core dumps go, this system "
+			                    "does not tell (errno %d)",
+			                    errno);
+		else
+			smi_verdict_unknown(
+				verdict,
+				"/proc/sys/kernel/core_pattern, on which the "
+				"right RLIMIT_CORE depends, cannot be read "
+				"(errno %d): mount /proc",
+				errno);
 		return;
 	}
 	limit_words(limits.soft, words, sizeof(words));
@@ -271,10 +284,8 @@ void smi_verify_core_limit(struct smi_verdict *verdict)
 		                 "is a pipe: set it to 1",
 		                 words);
 	else if (sink == SMI_CORE_FILE && limits.soft > 1)
-		smi_verdict_fail(verdict,
-		                 "RLIMIT_CORE is %s: set it to 0, or "
-		                 "to 1, which stops pipes too",
-		                 words);
+		smi_verdict_fail(verdict, "RLIMIT_CORE is %s: set it to %s",
+		                 words, smi_os_words.core_remedy);
 	else if (sink != SMI_CORE_SOCKET && limits.hard > 1)
 		smi_verdict_fail(verdict,
 		                 "RLIMIT_CORE is %s, but the hard "

@@ -214,8 +214,8 @@ static bool smaps_differ(void)
 	return verify_with(smaps, smaps_with("Rss:", "Rss:"), locked, 0, NULL)
 	       && verify_with(smaps, smaps_with("VmFlags:", "Flags:"), locked,
 	                      ENOTSUP,
-	                      "smaps, which tells what of the pools "
-	                      "is locked, cannot be read (errno 95)")
+	                      "what of the pools is locked, this system "
+	                      "does not tell (errno 95)")
 	       && verify_with(smaps, "", locked, EPERM,
 	                      "the key page is not mapped")
 	       && munlockall() == 0

@@ -1,0 +1,27 @@
+/*
+ * os_bsd.h - what FreeBSD, OpenBSD, NetBSD and macOS have each in its own way
+ *
+ * os_bsd.c and os_bsd_proc.c are for all four, and leave to the file of each
+ * system what stands here, what os_posix.h asks of a platform, smi_os_words,
+ * smi_os_dumpable() and smi_os_set_dumpable().
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef SMI_OS_BSD_H
+#define SMI_OS_BSD_H
+
+#include "base.h"
+#include "os_proc.h"
+
+/* For minherit(): children have a copy, or nothing. */
+extern const int smi_bsd_inherit_copy, smi_bsd_inherit_none;
+
+/* Leave pages out of core dumps; `reserved`: they are mapped with
+ * smi_posix_map_flags. 0, or -1 with errno; ENOTSUP. */
+int smi_bsd_dont_dump(const void *at, size_t bytes, bool reserved);
+
+/* The real, effective and saved ids of the process. 0, or -1 with ENOTSUP: the
+ * system has no call that tells the saved ones. */
+int smi_bsd_ids(struct smi_credentials *credentials);
+
+#endif /* SMI_OS_BSD_H */
