@@ -47,6 +47,35 @@ manual_is_there() {
 		find "$prefix" -name "${page##*/}*" | grep -q . || return 1
 	done
 }
+# The page of a name, or what it refers to, has the name in its NAME section.
+is_found_as() {
+	page=$manual/man3/$1.3
+	test -s "$page" || return 1
+	read -r request target < "$page"
+	test "$request" != .so || page=$manual/$target
+	"$srcdir/tools/manual-names" "$page" | grep -q "^$1 "
+}
+functions_are_found() {
+	manual=$(dirname "$(dirname "$(find "$prefix" -name secmalloc.7)")")
+	header_names > "$work/names"
+	while read -r name; do
+		is_found_as "$name" || { echo "$name"; return 1; }
+	done < "$work/names"
+	! is_found_as secmalloc_nothing
+}
+man_finds_them() {
+	while read -r name; do
+		MANPATH=$manual man -w 3 "$name" || return 1
+	done < "$work/names"
+}
+uninstall_leaves_nothing() {
+	MAKEFLAGS='' make -C "$BUILD_DIR" install DESTDIR="$work/gone" \
+		&& MAKEFLAGS='' make -C "$BUILD_DIR" uninstall DESTDIR="$work/gone" \
+		|| return 1
+	find "$work/gone" ! -type d > "$work/left"
+	cat "$work/left"
+	test ! -s "$work/left"
+}
 
 tap "make install" install_it
 tap "the README has an example" extract_example
@@ -54,6 +83,14 @@ tap "of at most 25 lines" is_25_lines
 tap "it links with the shared library by pkg-config" link_shared
 tap "and with the static one" link_static
 tap "the manual pages are installed" manual_is_there
+functions_are_found > /dev/null # for $manual, of this shell
+tap "a page for each function, too" functions_are_found
+if man --version > /dev/null 2>&1; then
+	tap "and man finds it" man_finds_them
+else
+	tap_skip "and man finds it" "no man"
+fi
+tap "make uninstall leaves nothing" uninstall_leaves_nothing
 if [ "$(id -u)" -eq 0 ]; then
 	tap "it runs, shared" "$work/shared"
 	tap "it runs, static" "$work/static"

@@ -17,9 +17,19 @@ is_clean() {
 }
 names_agree() {
 	header_names > "$work/header"
-	sed -n '/^\.Sh NAME/,/^\.Sh [^N]/s/^\.Nm \(sec[a-z_]*\).*/\1/p' \
-		"$srcdir"/doc/*.3 | sort -u > "$work/pages"
+	"$srcdir/tools/manual-names" "$srcdir"/doc/*.3 | sed 's/ .*//' | sort \
+		> "$work/pages"
 	diff "$work/header" "$work/pages"
+}
+map_agrees() {
+	sed -n 's/^\t\([a-z_]*\);$/\1/p' "$srcdir/lib/secmalloc.map" | sort \
+		| diff - "$work/pages"
+}
+sees_a_missing_name() {
+	sed '/^\.Nm secfree/d' "$srcdir/doc/secmalloc.3" > "$work/secmalloc.3"
+	"$srcdir/tools/manual-names" "$work/secmalloc.3" "$srcdir"/doc/*_*.3 \
+		| sed 's/ .*//' | sort > "$work/fewer"
+	test "$(comm -23 "$work/header" "$work/fewer")" = secfree
 }
 prototypes_agree() {
 	sed -n '/^\.Sh SYNOPSIS/,/^\.Sh DESC/s/^\.F[no] \(sec[a-z_]*\).*/\1/p' \
@@ -45,6 +55,8 @@ else
 	tap_skip "the pages are clean" "no mandoc"
 fi
 tap "pages of ours that are referred to exist" references_exist
-tap "every function is in a NAME section" names_agree
+tap "every function is in one NAME section" names_agree
+tap "and they are those of the version script" map_agrees
+tap "control: one that is missing is found" sees_a_missing_name
 tap "and in a SYNOPSIS" prototypes_agree
 tap_done
