@@ -1,0 +1,189 @@
+#!/bin/sh
+# examples/privdrop: what it has locked and given up, and what it says when it
+# does not start.
+# SPDX-License-Identifier: ISC
+. "${srcdir:-.}/tests/tap.sh"
+
+grep -q 'SECMALLOC_SANITIZED 1' "$BUILD_DIR/config.h" \
+	&& tap_skip_all "needs a build without sanitizers"
+program=$BUILD_DIR/examples/privdrop
+work=$(mktemp -d)
+pid=''
+trap 'test -z "$pid" || kill -KILL "$pid"; rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+key=$work/key
+(umask 077 && head -c 32 /dev/urandom > "$key")
+
+# The daemon, by the key's name in its command line: it is no child of ours.
+find_daemon() {
+	for line in /proc/[0-9]*/cmdline; do
+		{ tr '\0' '\n' < "$line"; } 2> /dev/null \
+			| grep -qxF "$key" && basename "${line%/*}"
+	done
+}
+# Until the arguments succeed as a command, for 10 s at most.
+await() {
+	tries=100
+	until "$@"; do
+		tries=$((tries - 1))
+		test "$tries" -gt 0 || return 1
+		sleep 0.1
+	done
+}
+is_gone() { test -z "$(find_daemon)"; }
+# ends STATUS WORDS COMMAND...: with that exit status and those words, and no
+# daemon is left.
+ends() {
+	status=0 expected=$1 words=$2
+	shift 2
+	timeout 20 "$@" > "$work/said" 2>&1 || status=$?
+	await is_gone || return 1
+	echo "$status: $(cat "$work/said")"
+	test "$status" -eq "$expected" && grep -q -e "$words" "$work/said"
+}
+field() {
+	awk -v name="$1:" '$1 == name { $1 = ""; print substr($0, 2) }' \
+		"/proc/$pid/status"
+}
+# field_is NAME TEXT, but for spaces at its end.
+field_is() {
+	echo "$1: $(field "$1")"
+	test "$(field "$1" | sed 's/ *$//')" = "$2"
+}
+
+# In groups that are to go, where that can be had.
+with_groups() {
+	if command -v setpriv > /dev/null; then
+		setpriv --groups=0,1 "$@"
+	else
+		"$@"
+	fi
+}
+# When it serves it no longer has the standard streams that it was given.
+serves() {
+	pid=$(find_daemon)
+	test -n "$pid" || return 1
+	for fd in 0 1 2; do
+		test "$(readlink "/proc/$pid/fd/$fd")" = /dev/null || return 1
+	done
+}
+starts() {
+	with_groups timeout 20 "$program" nobody "$key" \
+		< "$srcdir/tests/tap.sh" > "$work/said" 2>&1 || return 1
+	await serves
+	result=$?
+	cat "$work/said"
+	test "$result" -eq 0 && test ! -s "$work/said"
+}
+is_nobody() {
+	user=$(id -u nobody) group=$(id -g nobody)
+	field_is Uid "$user $user $user $user" \
+		&& field_is Gid "$group $group $group $group" \
+		&& field_is Groups ""
+}
+has_no_capabilities() {
+	for set in CapInh CapPrm CapEff CapAmb; do
+		field_is "$set" 0000000000000000 || return 1
+	done
+	field_is NoNewPrivs 1
+}
+# The bytes of a pool, which has 16 pages, and of the page of the canary key.
+pool_and_page() { echo "$(($(getconf PAGESIZE) * 17))"; }
+has_locked() { field_is VmLck "$(($(pool_and_page) / 1024)) kB"; }
+is_not_dumped() {
+	awk '/^VmFlags:/ && / lo( |$)/ { n++; bad += !/ dd( |$)/ }
+		END { print n + 0, bad + 0; exit !(n && !bad) }' \
+		"/proc/$pid/smaps" || return 1
+	limit=$(awk '/^Max core file size/ { print $5 }' "/proc/$pid/limits")
+	echo "core limit: $limit"
+	test "$limit" -le 1
+}
+is_detached() {
+	test "$(readlink "/proc/$pid/cwd")" = / || return 1
+	# The file of the key is closed, and the session its own.
+	! find "/proc/$pid/fd" -lname "$key" | grep . \
+		&& test "$(awk '{ print $6 }' "/proc/$pid/stat")" = "$pid"
+}
+# The same 32 bytes as a key that find-key knows how to look for.
+key_is_locked_only() {
+	{
+		echo "-----BEGIN PRIVATE KEY-----"
+		{
+			printf '\060\056\002\001\000\060\005\006'
+			printf '\003\053\145\160\004\042\004\040'
+			cat "$key"
+		} | openssl base64
+		echo "-----END PRIVATE KEY-----"
+	} > "$work/pem"
+	"$BUILD_DIR/examples/find-key" "$pid" "$work/pem"
+}
+ends_on_term() { kill -TERM "$pid" && await is_gone; }
+
+is_small() { test "$(wc -l < "$srcdir/examples/privdrop.c")" -le 60; }
+try_as_root() {
+	tap "root: it starts, and says nothing" starts
+	pid=$(find_daemon)
+	if [ -n "$pid" ]; then
+		tap "it is nobody, in no other group" is_nobody
+		tap "it has no capability, nor gets one by execve" \
+			has_no_capabilities
+		tap "a pool and the canary key's page are locked" has_locked
+		tap "what is locked is not dumped, nor anything" is_not_dumped
+		tap "it is in the background, with the file closed" is_detached
+		if [ -x "$BUILD_DIR/examples/find-key" ]; then
+			tap "the key is in locked memory only" \
+				key_is_locked_only
+		else
+			tap_skip "the key is in locked memory only" \
+				"no libsodium, so no find-key"
+		fi
+		tap "SIGTERM ends it" ends_on_term
+		pid=$(find_daemon)
+	fi
+	head -c 31 "$key" > "$work/short"
+	tap "a key that is too short" ends 1 "no key of 32 bytes" \
+		"$program" nobody "$work/short"
+	tap "a key that is not there" ends 1 "No such file" \
+		"$program" nobody "$work/none"
+	tap "root is no user to become" ends 0 "secmalloc_verify: .*uid" \
+		"$program" root "$key"
+	if ! command -v setpriv > /dev/null; then
+		tap_skip "limits and privileges that stay" "no setpriv"
+		return
+	fi
+	tap "capabilities that stay: a line, and no daemon" \
+		ends 0 "are still permitted: drop them" \
+		setpriv --securebits=+no_setuid_fixup "$program" nobody "$key"
+	# A pool that is the last may be smaller, but not less than a page.
+	page=$(getconf PAGESIZE)
+	tap "too little to lock: what is wanted" ends 1 \
+		"RLIMIT_MEMLOCK is $page .*LimitMEMLOCK=$(pool_and_page)[^0-9]" \
+		setpriv --bounding-set=-ipc_lock prlimit --memlock="$page" \
+		"$program" nobody "$key"
+	tap "control: with that it starts" ends 1 "no key of" \
+		setpriv --bounding-set=-ipc_lock prlimit \
+		--memlock="$(pool_and_page)" "$program" nobody "$work/short"
+}
+
+tap "it has no more than 60 lines" is_small
+tap "no arguments: how it is called" ends 2 "usage: privdrop" "$program"
+tap "an unknown user" ends 2 "USER one that exists" \
+	"$program" no-such-user "$key"
+if [ "$(id -u)" -eq 0 ]; then
+	try_as_root
+	if command -v setpriv > /dev/null \
+		&& setpriv --reuid=65534 --regid=65534 --clear-groups \
+			test -x "$program"; then
+		tap "an ordinary user: what is missing" ends 1 \
+			"start it as root" setpriv --reuid=65534 \
+			--regid=65534 --clear-groups "$program" nobody "$key"
+	else
+		tap_skip "an ordinary user: what is missing" \
+			"no setpriv, or the build directory is closed to others"
+	fi
+else
+	tap_skip "what is locked and given up" "needs root"
+	tap "an ordinary user: what is missing" ends 1 "start it as root" \
+		"$program" nobody "$key"
+fi
+tap_done
