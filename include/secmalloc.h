@@ -57,6 +57,12 @@ extern "C" {
 #define SECMALLOC_SIZED(...)
 #endif
 
+/*
+ * The version of this header: major, minor and patch, a byte each, so that
+ * 0x010203 is 1.2.3. That of the library that runs is secmalloc_version().
+ */
+#define SECMALLOC_VERSION_NUMBER 0x010000
+
 /* ---- Making and ending the arena ---------------------------------------- */
 
 /*

@@ -1,5 +1,6 @@
 #!/bin/sh
-# The public header stands alone, in C and in C++, without a warning.
+# The public header stands alone, in C and in C++, without a warning, and tells
+# the version that configure.ac does.
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
@@ -14,6 +15,20 @@ printf '#include <secmalloc.h>\n%s\n%s\n' \
 printf '#include <secmalloc.h>\n%s\n' \
 	'int use() { char *p = static_cast<char *>(secmalloc(4)); secfree(p); return p != 0; }' \
 	> "$work/use.cc"
+
+# version_agrees CONFIGURE_AC
+version_agrees() {
+	told=$(sed -n 's/^AC_INIT(\[secmalloc\], \[\([0-9.]*\)\].*/\1/p' "$1")
+	number=$(printf '%s\n' '#include <secmalloc.h>' \
+		SECMALLOC_VERSION_NUMBER \
+		| $CC -I"$srcdir/include" -E -P - | tail -n 1)
+	echo "$1: $told; secmalloc.h: $number"
+	test "$told" = "$((number >> 16)).$((number >> 8 & 255)).$((number & 255))"
+}
+sees_another_version() {
+	echo 'AC_INIT([secmalloc], [1.0.99])' > "$work/configure.ac"
+	! version_agrees "$work/configure.ac"
+}
 
 flags="-Wall -Wextra -Wpedantic -Wstrict-prototypes -Werror"
 for standard in c99 c11 gnu17; do
@@ -30,4 +45,7 @@ if $CXX --version > /dev/null 2>&1; then
 else
 	tap_skip "c++" "no C++ compiler"
 fi
+tap "its version number is that of configure.ac" \
+	version_agrees "$srcdir/configure.ac"
+tap "control: another version is seen" sees_another_version
 tap_done
