@@ -9,22 +9,27 @@ grep -q 'SECMALLOC_SANITIZED 1' "$BUILD_DIR/config.h" \
 CC=${CC:-cc}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-prefix=$work/prefix
+stage=$work/stage
 
 install_it() {
 	# MAKEFLAGS of the make that runs the tests are not for this one.
-	MAKEFLAGS='' make -C "$BUILD_DIR" install DESTDIR="$work/stage"
-	mv "$work/stage$(sed -n 's/^prefix=//p' "$BUILD_DIR/secmalloc.pc")" \
-		"$prefix"
+	MAKEFLAGS='' make -C "$BUILD_DIR" install DESTDIR="$stage"
 }
+# Of the copy in the stage, wherever its prefix lies: what a compiler would
+# find by itself is not in its own places.
 flags() {
-	PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name secmalloc.pc)") \
-		pkg-config --define-variable=prefix="$prefix" "$@" secmalloc
+	PKG_CONFIG_PATH=$(libdir)/pkgconfig PKG_CONFIG_SYSROOT_DIR=$stage \
+		PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1 \
+		PKG_CONFIG_ALLOW_SYSTEM_LIBS=1 pkg-config "$@" secmalloc
+}
+libdir() {
+	pc=$(find "$stage" -name secmalloc.pc)
+	echo "${pc%/pkgconfig/*}"
 }
 link_shared() {
 	# shellcheck disable=SC2046 # flags are words
 	$CC -Wall -Wextra -Werror -o "$work/shared" "$work/example.c" \
-		$(flags --cflags --libs) -Wl,-rpath,"$(flags --variable=libdir)"
+		$(flags --cflags --libs) -Wl,-rpath,"$(libdir)"
 }
 link_static() {
 	# shellcheck disable=SC2046
@@ -44,7 +49,7 @@ is_25_lines() {
 }
 manual_is_there() {
 	for page in "$srcdir"/doc/*.[37]; do
-		find "$prefix" -name "${page##*/}*" | grep -q . || return 1
+		find "$stage" -name "${page##*/}*" | grep -q . || return 1
 	done
 }
 # The page of a name, or what it refers to, has the name in its NAME section.
