@@ -61,7 +61,7 @@ is_found_as() {
 	"$srcdir/tools/manual-names" "$page" | grep -q "^$1 "
 }
 functions_are_found() {
-	manual=$(dirname "$(dirname "$(find "$prefix" -name secmalloc.7)")")
+	manual=$(dirname "$(dirname "$(find "$stage" -name secmalloc.7)")")
 	header_names > "$work/names"
 	while read -r name; do
 		is_found_as "$name" || { echo "$name"; return 1; }
