@@ -3,23 +3,13 @@
 # run: what a new user does.
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
+. "$srcdir/tests/installed.sh"
 
-grep -q 'SECMALLOC_SANITIZED 1' "$BUILD_DIR/config.h" \
-	&& tap_skip_all "a build with sanitizers is not for use"
 CC=${CC:-cc}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-prefix=$work/prefix
 
-install_it() {
-	# MAKEFLAGS of the make that runs the tests are not for this one.
-	MAKEFLAGS='' make -C "$BUILD_DIR" install DESTDIR="$work/stage"
-	mv "$work/stage$(sed -n 's/^prefix=//p' "$BUILD_DIR/secmalloc.pc")" \
-		"$prefix"
-}
 flags() {
 	PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name secmalloc.pc)") \
-		pkg-config --define-variable=prefix="$prefix" "$@" secmalloc
+		pkg-config "$@" secmalloc
 }
 link_shared() {
 	# shellcheck disable=SC2046 # flags are words
@@ -48,7 +38,8 @@ manual_is_there() {
 	done
 }
 
-tap "make install" install_it
+tap "make install" install_to_stage
+tap "in a prefix" move_to_prefix
 tap "the README has an example" extract_example
 tap "of at most 25 lines" is_25_lines
 tap "it links with the shared library by pkg-config" link_shared
