@@ -3,28 +3,13 @@
 # run: what a new user does.
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
+. "$srcdir/tests/installed.sh"
 
-grep -q 'SECMALLOC_SANITIZED 1' "$BUILD_DIR/config.h" \
-	&& tap_skip_all "a build with sanitizers is not for use"
 CC=${CC:-cc}
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-stage=$work/stage
 
-install_it() {
-	# MAKEFLAGS of the make that runs the tests are not for this one.
-	MAKEFLAGS='' make -C "$BUILD_DIR" install DESTDIR="$stage"
-}
-# Of the copy in the stage, wherever its prefix lies: what a compiler would
-# find by itself is not in its own places.
 flags() {
-	PKG_CONFIG_PATH=$(libdir)/pkgconfig PKG_CONFIG_SYSROOT_DIR=$stage \
-		PKG_CONFIG_ALLOW_SYSTEM_CFLAGS=1 \
-		PKG_CONFIG_ALLOW_SYSTEM_LIBS=1 pkg-config "$@" secmalloc
-}
-libdir() {
-	pc=$(find "$stage" -name secmalloc.pc)
-	echo "${pc%/pkgconfig/*}"
+	PKG_CONFIG_PATH=$(dirname "$(find "$prefix" -name secmalloc.pc)") \
+		pkg-config "$@" secmalloc
 }
 link_shared() {
 	# shellcheck disable=SC2046 # flags are words
@@ -49,7 +34,7 @@ is_25_lines() {
 }
 manual_is_there() {
 	for page in "$srcdir"/doc/*.[37]; do
-		find "$stage" -name "${page##*/}*" | grep -q . || return 1
+		find "$prefix" -name "${page##*/}*" | grep -q . || return 1
 	done
 }
 # The page of a name, or what it refers to, has the name in its NAME section.
@@ -61,7 +46,7 @@ is_found_as() {
 	"$srcdir/tools/manual-names" "$page" | grep -q "^$1 "
 }
 functions_are_found() {
-	manual=$(dirname "$(dirname "$(find "$stage" -name secmalloc.7)")")
+	manual=$(dirname "$(dirname "$(find "$prefix" -name secmalloc.7)")")
 	header_names > "$work/names"
 	while read -r name; do
 		is_found_as "$name" || { echo "$name"; return 1; }
@@ -82,7 +67,8 @@ uninstall_leaves_nothing() {
 	test ! -s "$work/left"
 }
 
-tap "make install" install_it
+tap "make install" install_to_stage
+tap "in a prefix" move_to_prefix
 tap "the README has an example" extract_example
 tap "of at most 25 lines" is_25_lines
 tap "it links with the shared library by pkg-config" link_shared

@@ -36,5 +36,8 @@ for directory in include lib tests bench examples; do
 	tap "$directory/ is laid out as .clang-format says" \
 		is_laid_out "$srcdir/$directory"/*.[ch]
 done
+tap "tests/consumers/ is, too" is_laid_out \
+	"$srcdir/tests/consumers/consumer.c" \
+	"$srcdir/tests/consumers/cxx/consumer.cc"
 tap "control: a file that is not is found" sees_a_difference
 tap_done

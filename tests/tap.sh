@@ -3,6 +3,7 @@
 # SPDX-License-Identifier: ISC
 
 tap_count=0
+tap_failed=0
 srcdir=${srcdir:-.}
 BUILD_DIR=${BUILD_DIR:-.}
 
@@ -15,6 +16,7 @@ tap() {
 	if tap_output=$("$@" 2>&1); then
 		echo "ok $tap_count - $tap_name"
 	else
+		tap_failed=$((tap_failed + 1))
 		echo "not ok $tap_count - $tap_name"
 		printf '%s\n' "$tap_output" | sed 's/^/# /'
 	fi
@@ -28,6 +30,29 @@ tap_skip() {
 tap_skip_all() {
 	echo "1..0 # SKIP $1"
 	exit 0
+}
+
+# tap_adopt NAME COMMAND...: take over the results of a command that prints TAP,
+# each with NAME before its own. That it does not come to its plan is a failure.
+tap_adopt() {
+	tap_adopted=$1
+	shift
+	tap_output=$("$@" 2>&1)
+	tap_plan=no
+	while IFS= read -r tap_line; do
+		case $tap_line in
+		"ok "* | "not ok "*)
+			tap_count=$((tap_count + 1))
+			echo "${tap_line%%ok *}ok $tap_count - $tap_adopted:" \
+				"${tap_line#*ok [0-9]* - }"
+			;;
+		1..*) tap_plan=yes ;;
+		*) echo "# ${tap_line#\# }" ;;
+		esac
+	done << END
+$tap_output
+END
+	test "$tap_plan" = yes || tap "$tap_adopted: it came to its end" false
 }
 
 # The exit status is 0 whatever failed: the lines tell that.
