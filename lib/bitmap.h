@@ -2,8 +2,10 @@
  * bitmap.h - arrays of bits in words that the caller owns (a leaf, pure)
  *
  * Bit i is bit i % 32 of word i / 32. Ranges are half-open. The caller sees to
- * it that indexes lie inside the array, and that bits at and past `bits` in the
- * last word stay 0 (invariant M1).
+ * it that indexes lie inside the array, and to the invariant.
+ *
+ * Invariants:
+ *   M1  Bits at and past `bits` in the last word are 0.
  *
  * SPDX-License-Identifier: ISC
  */

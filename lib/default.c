@@ -263,9 +263,8 @@ __attribute__((constructor)) static void hook(void)
 
 /* ---- Making and ending -------------------------------------------------- */
 
-/* Make and publish the arena, under the init lock. */
-/* Make and publish one; with no_dump see to the process, too. A child inherits
- * what was done to it. */
+/* Make and publish the arena, under the init lock; with no_dump see to the
+ * process, too. A child inherits what was done to it. */
 static int make(const struct smi_arena_plan *plan, const char *call,
                 bool no_dump)
 {

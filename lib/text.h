@@ -4,6 +4,9 @@
  * For messages that must be made without allocating, without locale and from
  * any place, a fault included.
  *
+ * Invariants:
+ *   T1  length < room, and buffer[length] is NUL.
+ *
  * SPDX-License-Identifier: ISC
  */
 #ifndef SMI_TEXT_H
@@ -13,7 +16,6 @@
 
 #include <stdarg.h>
 
-/* Invariant T1: length < room, and buffer[length] is NUL. */
 struct smi_text {
 	char *buffer;
 	size_t room, length;

@@ -1,6 +1,10 @@
 /*
  * verdict.h - what several checks found, in one message
  *
+ * Invariants:
+ *   V1  The words hold each finding as a whole or not at all; those that did
+ *       not fit are counted in left_out.
+ *
  * SPDX-License-Identifier: ISC
  */
 #ifndef SMI_VERDICT_H
@@ -10,10 +14,6 @@
 #include "error.h"
 #include "text.h"
 
-/*
- * Invariant V1: the words hold each finding as a whole or not at all; those
- * that did not fit are counted in `left_out`.
- */
 struct smi_verdict {
 	const char *call;
 	size_t found, left_out;
