@@ -15,19 +15,6 @@ static void find_start(struct smi_finding *finding, size_t size)
 	finding->at = 0;
 }
 
-static void add_past_end(struct smi_text *text, const char *guarded, size_t by,
-                         size_t size)
-{
-	smi_text_add(text, "%zu bytes past the end of a %schunk of %zu bytes",
-	             by, guarded, size);
-}
-
-static void add_before(struct smi_text *text, size_t by, size_t size)
-{
-	smi_text_add(text, "%zu bytes before a guarded chunk of %zu bytes", by,
-	             size);
-}
-
 /* ---- Pools -------------------------------------------------------------- */
 
 static void explain_guard(const struct smi_pools *pools, uintptr_t address,
@@ -63,7 +50,9 @@ static void explain_in_pool(const struct smi_arena *arena, uintptr_t address,
 		             finding.at, finding.size);
 		break;
 	case SMI_IN_CANARY:
-		add_past_end(text, "", finding.at, finding.size);
+		smi_text_add(text,
+		             "%zu bytes past the end of a chunk of %zu bytes",
+		             finding.at, finding.size);
 		break;
 	case SMI_DOUBLE_FREE:
 	case SMI_IN_FREE_PLACE:
@@ -77,6 +66,19 @@ static void explain_in_pool(const struct smi_arena *arena, uintptr_t address,
 }
 
 /* ---- Guarded chunks ----------------------------------------------------- */
+
+static void add_behind(struct smi_text *text, size_t by, size_t size)
+{
+	smi_text_add(text,
+	             "%zu bytes past the end of a guarded chunk of %zu bytes",
+	             by, size);
+}
+
+static void add_before(struct smi_text *text, size_t by, size_t size)
+{
+	smi_text_add(text, "%zu bytes before a guarded chunk of %zu bytes", by,
+	             size);
+}
 
 /* In a guard: behind the cell before it, unless the next one is nearer than a
  * page. */
@@ -95,9 +97,8 @@ static void explain_by_cell(const struct smi_guarded *guarded,
 		add_before(text, chunk - address, guarded->cells[next].size);
 	} else if (before != SMI_NONE && guarded->cells[before].live) {
 		chunk = (uintptr_t)smi_guarded_chunk(guarded, before);
-		add_past_end(text, "guarded ",
-		             address - chunk - guarded->cells[before].size,
-		             guarded->cells[before].size);
+		add_behind(text, address - chunk - guarded->cells[before].size,
+		           guarded->cells[before].size);
 	} else {
 		smi_text_add(text, "in a guard of guarded chunks");
 	}
@@ -126,7 +127,7 @@ static void explain_in_cell(const struct smi_guarded *guarded,
 		             finding.at, finding.size);
 		break;
 	case SMI_IN_CANARY:
-		add_past_end(text, "guarded ", finding.at, finding.size);
+		add_behind(text, finding.at, finding.size);
 		break;
 	case SMI_BEFORE_CHUNK:
 		add_before(text, finding.at, finding.size);

@@ -14,7 +14,7 @@ flags() {
 link_shared() {
 	# shellcheck disable=SC2046 # flags are words
 	$CC -Wall -Wextra -Werror -o "$work/shared" "$work/example.c" \
-		$(flags --cflags --libs) -Wl,-rpath,"$(libdir)"
+		$(flags --cflags --libs) -Wl,-rpath,"$(flags --variable=libdir)"
 }
 link_static() {
 	# shellcheck disable=SC2046
