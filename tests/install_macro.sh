@@ -22,11 +22,13 @@ export ac_cv_c_compiler_gnu ac_cv_prog_cc_g ac_cv_prog_cc_c11
 # ---- Configure scripts -------------------------------------------------------
 
 # script NAME CALL [PROLOGUE]: one with this call of the macro. Nothing but what
-# is installed with the library is there for aclocal: no pkg.m4.
+# is installed with the library is there for aclocal: no pkg.m4. Macros that are
+# not known, autoconf leaves as they are, unless they are forbidden.
 script() {
 	mkdir "$work/$1" && cd "$work/$1" || return 1
 	cat > configure.ac << END
 AC_INIT([script], [1])
+m4_pattern_forbid([^_SECMALLOC|^SECMALLOC_CHECK|^PKG_(PROG|CHECK)])
 AC_PROG_CC
 ${3:-}
 $2
