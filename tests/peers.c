@@ -1,0 +1,182 @@
+/*
+ * peers.c - what an allocator does, in the words of the README's table
+ *
+ *     peers_NAME QUESTION
+ *
+ * The allocators are those of the benchmark. tests/peers.sh gives the limits
+ * that a question needs, and compares the answer with the table.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "../bench/bench.h"
+#include "child.h"
+#include "proc.h"
+
+#include <err.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define KEY  32
+#define MOST 4000
+
+static char *key;
+
+/* Kept from the compiler, which knows what must not be done to a chunk. */
+static char *volatile byte;
+
+static const char *locked(void)
+{
+	return proc_has_flag(key, "lo") ? "yes" : "no";
+}
+
+static const char *dumps(void)
+{
+	return proc_has_flag(key, "dd") ? "yes" : "no";
+}
+
+/* Chunks until there are no more, or one is in memory that is not locked. */
+static const char *full(void)
+{
+	char *next = key;
+
+	for (int i = 0; i < MOST && next != NULL; i++) {
+		if (!proc_has_flag(next, "lo"))
+			return "unlocked memory";
+		next = peer_take(KEY);
+	}
+	return next == NULL ? "no memory" : "more memory";
+}
+
+/* The access of the mapping that ends or starts at an address is none. */
+static bool is_guard(uintptr_t address)
+{
+	struct proc_mapping mapping;
+
+	return proc_mapping_of((void *)address, &mapping)
+	       && strcmp(mapping.access, "---p") == 0;
+}
+
+static const char *guards(void)
+{
+	struct proc_mapping mine, others;
+
+	if (!proc_mapping_of(key, &mine) || !is_guard(mine.start - 1)
+	    || !is_guard(mine.end))
+		return "nothing";
+	if (!proc_mapping_of(peer_take(KEY), &others)
+	    || others.start != mine.start)
+		return "each chunk";
+	return mine.end - mine.start == (uintptr_t)getpagesize() ? "each page"
+	                                                         : "the pool";
+}
+
+/* How a child ends that writes a byte and gives the chunk back. */
+static int write_and_give(void)
+{
+	*byte = (char)(*byte ^ 0x5a);
+	peer_give(key, KEY);
+	return 0;
+}
+
+static const char *writes(char *at)
+{
+	int end;
+
+	byte = at;
+	/* The words of the dying are no answer. */
+	if (freopen("/dev/null", "w", stderr) == NULL)
+		return "no /dev/null";
+	end = in_child(write_and_give);
+	return end == 128 + SIGALRM ? "endless"
+	       : end == 0           ? "unnoticed"
+	                            : "fatal";
+}
+
+static const char *overflow(void)
+{
+	return writes(key + KEY);
+}
+
+static const char *underflow(void)
+{
+	return writes(key - 1);
+}
+
+static sigjmp_buf elsewhere;
+
+static void leave(int signal)
+{
+	siglongjmp(elsewhere, signal);
+}
+
+static const char *wiped(void)
+{
+	memset(key, 'K', KEY);
+	bench_touch(key);
+	peer_give(key, KEY);
+	signal(SIGSEGV, leave);
+	if (sigsetjmp(elsewhere, 1) != 0)
+		return "unmapped";
+	/* The first bytes may have become those of a list. */
+	for (int i = KEY / 2; i < KEY; i++)
+		if (((volatile char *)key)[i] == 'K')
+			return "no";
+	return "yes";
+}
+
+static int look_in_child(void)
+{
+	if (*(volatile char *)key != 'K')
+		return 2;
+	return proc_has_flag(key, "lo") ? 3 : 4;
+}
+
+static const char *forked(void)
+{
+	static const char *const answers[] = {"zeros", "a locked copy",
+	                                      "an unlocked copy"};
+	int end;
+
+	memset(key, 'K', KEY);
+	end = in_child(look_in_child);
+	return end >= 2 && end <= 4 ? answers[end - 2] : "nothing";
+}
+
+static const struct {
+	const char *name;
+	const char *(*ask)(void);
+} questions[] = {
+	{"locked", locked}, {"dumps", dumps},       {"full", full},
+	{"guards", guards}, {"overflow", overflow}, {"underflow", underflow},
+	{"wiped", wiped},   {"fork", forked},
+};
+
+int main(int argc, char **argv)
+{
+	/* Not the first of its pool, nor the last. */
+	char *before, *after;
+
+	/* What it says is not asked: a program may forget to. */
+	if (!peer_start(64 << 10))
+		fputs("it did not start\n", stderr);
+	before = peer_take(KEY);
+	key = peer_take(KEY);
+	after = peer_take(KEY);
+	if (argc > 1 && key == NULL && strcmp(argv[1], "full") == 0) {
+		puts("no memory");
+		return 0;
+	}
+	if (before == NULL || key == NULL || after == NULL)
+		errx(1, "no chunk");
+	for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++)
+		if (argc > 1 && strcmp(argv[1], questions[i].name) == 0) {
+			puts(questions[i].ask());
+			return 0;
+		}
+	errx(1, "usage: peers QUESTION");
+}

@@ -1,0 +1,105 @@
+#!/bin/sh
+# The README's table of what other allocators do: each word in it is what the
+# allocator did here, and each figure is in doc/PERFORMANCE.md.
+# SPDX-License-Identifier: ISC
+. "${srcdir:-.}/tests/tap.sh"
+
+readme=$srcdir/README.md
+figures=$srcdir/doc/PERFORMANCE.md
+grep -q 'SECMALLOC_SANITIZED 1' "$BUILD_DIR/config.h" \
+	&& tap_skip_all "needs a build without sanitizers"
+peers="secmalloc libsodium openssl libgcrypt botan"
+
+# cell FILE ROW COLUMN: of the table in which both are; without case.
+cell() {
+	awk -F '|' -v row="$2" -v column="$3" '
+	function text(s) { gsub(/^[ *]+|[ *]+$/, "", s); return s }
+	!/^\|/ { at = 0 }
+	/^\|/ && !at {
+		for (i = 3; i < NF; i++)
+			if (tolower(text($i)) == column) at = i
+	}
+	at && text($2) == row { print text($at); exit }' "$1"
+}
+
+# ---- What it does ---------------------------------------------------------
+
+ordinary() {
+	if [ "$(id -u)" -eq 0 ]; then
+		set -- setpriv --reuid=65534 --regid=65534 --clear-groups "$@"
+	fi
+	"$@"
+}
+# answer PEER QUESTION [LIMIT]: with a limit as an ordinary user that has it.
+answer() {
+	set -- "$BUILD_DIR/tests/peers_$1" "$2" ${3:+"$3"}
+	if [ $# -eq 3 ]; then
+		ordinary prlimit --memlock="$3" timeout 30 "$1" "$2"
+	else
+		timeout 30 "$@"
+	fi 2> /dev/null
+}
+# agrees ROW PEER QUESTION [LIMIT]
+agrees() {
+	says=$(cell "$readme" "$1" "$2")
+	shift
+	does=$(answer "$@")
+	echo "README: $says; $1: $does"
+	test -n "$does" && test "$says" = "$does"
+}
+# ask ROW QUESTION [LIMIT]: of all that are there.
+ask() {
+	row=$1
+	shift
+	for peer in $peers; do
+		if [ $# -eq 2 ] && [ "$may" != yes ]; then
+			tap_skip "$row: $peer" "$may"
+		elif [ -x "$BUILD_DIR/tests/peers_$peer" ]; then
+			tap "$row: $peer" agrees "$row" "$peer" "$@"
+		else
+			tap_skip "$row: $peer" "configure did not find it"
+		fi
+	done
+}
+sees_a_lie() {
+	sed 's/| a chunk is locked | yes/| a chunk is locked | no/' \
+		"$readme" > "$work/README.md"
+	readme=$work/README.md
+	! agrees "a chunk is locked" secmalloc locked
+}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+# Somebody else may not be let into the build directory.
+may=yes
+ordinary prlimit --memlock=65536 "$BUILD_DIR/tests/peers_secmalloc" locked \
+	2> /dev/null | grep -q yes || may="no ordinary user may lock here"
+ask "a chunk is locked" locked
+ask "it is left out of core dumps" dumps
+ask "when nothing may be locked" full 0
+ask "when the lock limit is used up" full 65536
+ask "guards are round" guards
+ask "a write past the end, then free" overflow
+ask "a write before the start, then free" underflow
+ask "wiped when freed" wiped
+ask "a child of fork() has" fork
+tap "control: a cell that is wrong is found" sees_a_lie
+
+# ---- What it costs --------------------------------------------------------
+
+# published ROW OF_TABLE: the figures of doc/PERFORMANCE.md.
+published() {
+	for peer in $peers; do
+		says=$(cell "$readme" "$1" "$peer")
+		is=$(cell "$figures" "$2" "$peer")
+		echo "$peer: $says; PERFORMANCE.md: $is"
+		test -n "$is" && test "$says" = "$is" || return 1
+	done
+}
+tap "keys in a lock limit, as published" \
+	published "keys of 32 bytes in a lock limit of 64 KiB" 64-32
+tap "nanoseconds, as published" \
+	published "ns for an allocation of 32 bytes and its free" 32
+tap "and with 10,000 live" \
+	published "ns to replace one of 10,000 live chunks" 10000
+tap_done

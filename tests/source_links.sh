@@ -1,0 +1,96 @@
+#!/bin/sh
+# What the README and the pages in doc/ refer to is in the tree: files and
+# headings that they link, and files that they name. The README's figures are in
+# doc/PERFORMANCE.md.
+# SPDX-License-Identifier: ISC
+. "${srcdir:-.}/tests/tap.sh"
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# pages DIR: those of a tree.
+pages() {
+	find "$1" "$1/doc" "$1/bench" -maxdepth 1 -name '*.md' | sort
+}
+# The places that a page links, but for those of the web.
+links() {
+	sed '/^```/,/^```/d' "$1" | grep -o ']([^)]*)' | sed 's/^](//; s/)$//' \
+		| grep -v '^https\{0,1\}:'
+}
+# A page's headings as its renderer names them.
+anchors() {
+	sed -n 's/^##* //p' "$1" | tr '[:upper:]' '[:lower:]' \
+		| sed "s/[^a-z0-9 _-]//g; s/ /-/g"
+}
+# A link that leads nowhere: PAGE: LINK.
+dead_links() {
+	for page in $(pages "$1"); do
+		for link in $(links "$page"); do
+			file=${link%%#*} anchor=
+			case $link in *'#'*) anchor=${link#*#} ;; esac
+			target=$page
+			test -z "$file" || target=${page%/*}/$file
+			if [ ! -e "$target" ] || { [ -n "$anchor" ] \
+				&& ! anchors "$target" | grep -qx -e "$anchor"; }
+			then
+				echo "${page#"$1/"}: $link"
+			fi
+		done
+	done
+}
+# Files that are named like this: `doc/X`, `tools/X`; tests without their .c.
+# What the benchmark writes is not in the tree.
+dead_names() {
+	for page in $(pages "$1"); do
+		for name in $(grep -oE '`(doc|tools|tests|bench|examples|include)/[^ `]*`' \
+			"$page" | tr -d '`' | grep -v '\.csv$\|\.log$'); do
+			found=
+			for file in "$1"/$name "$1"/$name.c; do
+				test ! -e "$file" || found=yes
+			done
+			test -n "$found" || echo "${page#"$1/"}: $name"
+		done
+	done
+}
+# Numbers of the README's part on speed that have a unit or a colon before them.
+stray_figures() {
+	sed -n '/^## How fast/,/^## /p' "$1" \
+		| grep -oE '[0-9][0-9,.]*( ns|[;)])|: [0-9][0-9,.]*' \
+		| grep -oE '[0-9][0-9,]*(\.[0-9]+)?' | sort -u > "$work/figures"
+	test -s "$work/figures" || echo "no figures"
+	while read -r figure; do
+		grep -q -e "| $figure |" "$srcdir/doc/PERFORMANCE.md" \
+			|| echo "$figure"
+	done < "$work/figures"
+}
+none() {
+	"$@" > "$work/found"
+	cat "$work/found"
+	test ! -s "$work/found"
+}
+# A tree with one mistake of each kind.
+sees_mistakes() {
+	mkdir -p "$work/tree/doc" "$work/tree/bench"
+	cat > "$work/tree/README.md" <<-'END'
+	# One heading
+	[good](doc/page.md#a-part-of-it) [bad](doc/none.md) `doc/page.md`
+	## How fast it is
+	It takes 12345 ns.
+	END
+	cat > "$work/tree/doc/page.md" <<-'END'
+	## A part, of it
+	[good](../README.md) [bad](#another) `tools/none`
+	END
+	dead_links "$work/tree" > "$work/dead"
+	cat "$work/dead"
+	test "$(wc -l < "$work/dead")" -eq 2 \
+		&& test "$(dead_names "$work/tree")" = "doc/page.md: tools/none" \
+		&& test "$(stray_figures "$work/tree/README.md")" = 12345
+}
+
+tap "each link leads somewhere" none dead_links "$srcdir"
+tap "each file that is named is there" none dead_names "$srcdir"
+tap "the README's figures are published" none stray_figures \
+	"$srcdir/README.md"
+tap "control: mistakes of each kind are found" sees_mistakes
+tap_done
