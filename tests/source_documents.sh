@@ -29,10 +29,11 @@ exists() {
 names_exist() {
 	result=0
 	for document in "$@"; do
-		for name in $(cd "$srcdir" && set -f && paths "$document"); do
+		paths "$srcdir/$document" > "$work/paths"
+		while read -r name; do
 			exists "$name" \
 				|| { echo "$document: $name"; result=1; }
-		done
+		done < "$work/paths"
 	done
 	return $result
 }
