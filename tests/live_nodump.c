@@ -1,6 +1,7 @@
 /*
  * SECMALLOC_NODUMP, and what secmalloc_verify() says of dumps: what the flag
- * sets, what it leaves when it fails, what undoes it, and that it stops a dump.
+ * sets, what it leaves when it fails, what undoes it, and that it stops a dump
+ * and a reader of the same user.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -14,6 +15,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #define DUMPABLE SECMALLOC_VERIFY_DUMPABLE
 #define CORE     SECMALLOC_VERIFY_CORE
@@ -100,6 +102,71 @@ static bool fails_at_0_for_a_pipe(void)
 	       && says("LimitCORE=1") && is(1, 0, 0) && secmalloc_audit() == -1
 	       && errno == ENXIO && proc_status_kb("VmLck") == locked
 	       && secmalloc_init(NULL) == 0;
+}
+
+/* ---- Another process of the same user ----------------------------------- */
+
+static volatile char watched = 'w';
+
+/* Be an ordinary process that others of its user may look at; then, if asked
+ * to, one that has the flag. What comes of it goes to `ready`. */
+static _Noreturn void be_watched(bool with_flag, int ready)
+{
+	char result = 'y';
+
+	if ((geteuid() == 0 && !become_nobody())
+	    || prctl(PR_SET_DUMPABLE, 1) != 0
+	    || (with_flag && secmalloc_init(&nodump) != 0))
+		result = 'n';
+	if (write(ready, &result, 1) == 1)
+		pause();
+	_exit(0);
+}
+
+/* Whether a process reads a byte of another one, as that one's user. */
+static bool fellow_reads(pid_t pid)
+{
+	char byte = 0;
+	struct iovec to = {&byte, 1}, from = {(void *)(uintptr_t)&watched, 1};
+	int status = -1;
+	pid_t fellow = fork();
+
+	if (fellow == 0) {
+		if (geteuid() == 0 && !become_nobody())
+			_exit(2);
+		_exit(process_vm_readv(pid, &to, 1, &from, 1, 0) == 1
+		      && byte == 'w');
+	}
+	waitpid(fellow, &status, 0);
+	return WIFEXITED(status) && WEXITSTATUS(status) == 1;
+}
+
+/* The same of a process that be_watched(). */
+static bool is_read(bool with_flag)
+{
+	int ready[2], status;
+	char result = 'n';
+	bool read_it;
+	pid_t pid;
+
+	if (pipe(ready) != 0 || (pid = fork()) < 0)
+		case_skip();
+	if (pid == 0)
+		be_watched(with_flag, ready[1]);
+	if (read(ready[0], &result, 1) != 1 || result != 'y')
+		case_skip();
+	read_it = fellow_reads(pid);
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	return read_it;
+}
+
+/* Where a process may trace none but its children, there is no control. */
+static bool is_not_read(void)
+{
+	if (!is_read(false))
+		case_skip();
+	return !is_read(true);
 }
 
 /* ---- Verifying ---------------------------------------------------------- */
@@ -278,6 +345,8 @@ int main(int argc, char **argv)
 	tap_needs_plain_build();
 	try_case("what the flag sets, and fini leaves", sets_and_keeps);
 	try_case("an init that fails sets nothing", is_left_by_failure);
+	try_case("others of its user cannot read it, as they can without",
+	         is_not_read);
 	try_case("a dumpable process is found", dumpable_is_found);
 	try_case("one that has become so again is, too", undone_is_found);
 	try_case("exec undoes it", undone_by_exec);
