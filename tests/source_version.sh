@@ -10,9 +10,11 @@ tree=$srcdir
 
 version=$(sed -n 's/^AC_INIT(\[secmalloc\], \[\(.*\)\])$/\1/p' \
 	"$srcdir/configure.ac")
-so_number=$(sed -n 's/.*-version-info \([0-9:]*\).*/\1/p' \
+# The numbers of the library's file, of which the soname has the first.
+file_version=$(sed -n 's/.*-version-info \([0-9:]*\).*/\1/p' \
 	"$srcdir/lib/Makefile.inc" \
-	| awk -F: '{ print $1 - $3 }')
+	| awk -F: '{ printf "%d.%d.%d\n", $1 - $3, $3, $2 }')
+so_number=${file_version%%.*}
 
 # all_are WANTED: there are lines in the input, and each is that.
 all_are() {
@@ -36,8 +38,26 @@ header() {
 	sed -n 's/.*such as "\([0-9.]*\)".*/\1/p' "$tree/include/secmalloc.h" \
 		| all_are "$version"
 }
+header_number() {
+	number=$(echo "$version" \
+		| awk -F. '{ printf "0x%02x%02x%02x", $1, $2, $3 }')
+	sed -n 's/^#define SECMALLOC_VERSION_NUMBER //p' \
+		"$tree/include/secmalloc.h" | all_are "$number"
+}
 manual() {
 	sed -n 's/^\.Qq \([0-9.]*\) \.$/\1/p' "$tree/doc/secmalloc_init.3" \
+		| all_are "$version"
+}
+spec() {
+	sed -n 's/^Version:[[:space:]]*//p' "$tree/secmalloc.spec" \
+		| all_are "$version"
+}
+spec_changes() {
+	sed -n '/^%changelog/,$s/^\*.* - \(.*\)-[0-9]*$/\1/p' \
+		"$tree/secmalloc.spec" | head -n 1 | all_are "$version"
+}
+debian() {
+	sed -n '1s/^secmalloc (\([^)-]*\).*/\1/p' "$tree/debian/changelog" \
 		| all_are "$version"
 }
 stored_abi() {
@@ -62,6 +82,24 @@ map() {
 	{ cat "$work/nodes" && echo "${version%.*}"; } | sort -V | tail -n 1 \
 		| all_are "${version%.*}"
 }
+spec_soname() {
+	sed -n 's,.*%{_libdir}/libsecmalloc\.so\.,,p' "$tree/secmalloc.spec" \
+		> "$work/files"
+	sed -n 1p "$work/files" | all_are "$so_number" || return 1
+	sed -n 2p "$work/files" | all_are "$file_version"
+}
+debian_soname() {
+	sed -n 's/ #MINVER#$//p' "$tree"/debian/*.symbols \
+		| all_are "libsecmalloc.so.$so_number libsecmalloc$so_number"
+}
+debian_symbols() {
+	awk '/^SECMALLOC_/ { node = $1; print node "@" node }
+		/^local:/ { exit }
+		/^\t/ { sub(";", ""); print $1 "@" node }' \
+		"$tree/lib/secmalloc.map" | sort > "$work/map"
+	sed -n 's/^ \([^ ]*@[^ ]*\) .*/\1/p' "$tree"/debian/*.symbols | sort \
+		| diff "$work/map" -
+}
 
 # ---- Each of them, and that it can fail -----------------------------------
 
@@ -69,7 +107,7 @@ copy_tree() {
 	tree=$work/tree
 	rm -rf "$tree"
 	mkdir "$tree"
-	for part in NEWS abi doc include lib; do
+	for part in NEWS abi debian doc include lib secmalloc.spec; do
 		cp -R "$srcdir/$part" "$tree" || return 1
 	done
 	chmod -R u+w "$tree"
@@ -94,7 +132,13 @@ agrees() {
 tap "what was built is $version" is_built
 agrees "NEWS begins with $version and its day" news NEWS '1s/(.*)/(soon)/'
 agrees "the header names it" header include/secmalloc.h 's/such as "/&9/'
+agrees "and has its number" header_number include/secmalloc.h \
+	's/_NUMBER 0x/&9/'
 agrees "the manual names it" manual doc/secmalloc_init.3 's/^\.Qq /&9/'
+agrees "the spec file has it" spec secmalloc.spec 's/^Version:.*/&9/'
+agrees "so have its changes" spec_changes secmalloc.spec \
+	'/^%changelog/,$s/ - /&9/'
+agrees "Debian's changes have it" debian debian/changelog '1s/(/&9/'
 tree=$srcdir
 tap "the ABI of that release is stored" stored_abi
 tap "control: that of another is seen" sees_an_old_abi
@@ -106,4 +150,10 @@ else
 fi
 agrees "the version script's nodes belong to it" map lib/secmalloc.map \
 	's/^SECMALLOC_.* {/SECMALLOC_999.0 {/'
+agrees "the spec file packages it" spec_soname secmalloc.spec \
+	's/\/libsecmalloc\.so\.[0-9.]*$/&9/'
+agrees "Debian's package is named after it" debian_soname \
+	"debian/libsecmalloc$so_number.symbols" 's/ libsecmalloc[0-9]*/&t64/'
+agrees "Debian knows the symbols" debian_symbols lib/secmalloc.map \
+	's/secmalloc_audit;/secmalloc_auditor;/'
 tap_done
