@@ -13,6 +13,7 @@ broken() {
 	mkdir "$copy/lib" "$copy/doc"
 	cp "$srcdir"/lib/*.[ch] "$copy/lib"
 	cp "$srcdir/doc/ARCHITECTURE.md" "$copy/doc"
+	chmod -R u+w "$copy"
 	echo "$2" >> "$copy/lib/$1"
 	! "$srcdir/tools/check-layers" "$copy"
 }
