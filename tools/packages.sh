@@ -72,12 +72,12 @@ tell_tests() {
 
 # ---- What is in a package -----------------------------------------------------
 
-# Of a list of paths, those that are not documents or lintian's, without the name of the
-# library directory and of a compression.
+# Of a list of paths, those that are not documents or lintian's, without the
+# name of the library directory and of a compression.
 normal_paths() {
-	sed 's,^\./,/,; s,^/usr/lib[^/]*/\([a-z0-9_]*-linux-gnu[a-z0-9]*/\)*,LIB/,
-		s,^/usr/,,; s/\.gz$//; /^share\/\(doc\|licenses\|lintian\)\//d' \
-		| sort
+	sed 's,^\./,/,; s,^/usr/lib[^/]*/,LIB/,; s,^/usr/,,; s/\.gz$//
+		s,^LIB/[a-z0-9_]*-linux-gnu[a-z0-9]*/,LIB/,
+		/^share\/\(doc\|licenses\|lintian\)\//d' | sort
 }
 library_files() {
 	echo LIB/libsecmalloc.so.1
