@@ -72,12 +72,12 @@ tell_tests() {
 
 # ---- What is in a package -----------------------------------------------------
 
-# Of a list of paths, those that are not documents or lintian's, without the name of the
-# library directory and of a compression.
+# Of a list of paths, those that are not documents or lintian's, without the
+# name of the library directory and of a compression.
 normal_paths() {
-	sed 's,^\./,/,; s,^/usr/lib[^/]*/\([a-z0-9_]*-linux-gnu[a-z0-9]*/\)*,LIB/,
-		s,^/usr/,,; s/\.gz$//; /^share\/\(doc\|licenses\|lintian\)\//d' \
-		| sort
+	sed 's,^\./,/,; s,^/usr/lib[^/]*/,LIB/,; s,^/usr/,,; s/\.gz$//
+		s,^LIB/[a-z0-9_]*-linux-gnu[a-z0-9]*/,LIB/,
+		/^share\/\(doc\|licenses\|lintian\)\//d' | sort
 }
 library_files() {
 	echo LIB/libsecmalloc.so.1
@@ -87,13 +87,17 @@ devel_files() {
 	echo LIB/libsecmalloc.so
 	echo LIB/pkgconfig/secmalloc.pc
 	echo include/secmalloc.h
+	echo share/aclocal/secmalloc.m4
 }
 static_files() { echo LIB/libsecmalloc.a; }
-# Each page that the source has of a section.
+# Each page that the source has of a section, and a name for each function.
 manual_files() {
-	for page in "$source_dir"/doc/*."$1"; do
-		echo "share/man/man$1/${page##*/}"
-	done
+	{
+		for page in "$source_dir"/doc/*."$1"; do
+			echo "share/man/man$1/${page##*/}"
+		done
+		test "$1" != 3 || header_names | sed 's,.*,share/man/man3/&.3,'
+	} | sort -u
 }
 
 # ---- What is in a root --------------------------------------------------------
@@ -149,8 +153,7 @@ control_roots() {
 consumers() {
 	consumers_name=$1
 	shift
-	run=${CONSUMERS:-$source_dir/tests/consumers/run}
-	"$run" "$@" > "$work/consumers.tap" 2>&1
+	"$source_dir/tests/consumers/run" "$@" > "$work/consumers.tap" 2>&1
 	while read -r line; do
 		case $line in
 		"ok "* | "not ok "*)
