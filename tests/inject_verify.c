@@ -72,7 +72,7 @@ int __wrap_prctl(int option, ...)
 	return fails_now("prctl") ? -1 : __real_prctl(option, value, 0, 0, 0);
 }
 
-WRAP(int, setrlimit, (__rlimit_resource_t resource, const struct rlimit *limit),
+WRAP(int, setrlimit, (int resource, const struct rlimit *limit),
      (resource, limit), -1)
 
 /* ---- A process in which all checks pass --------------------------------- */
