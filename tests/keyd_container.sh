@@ -41,11 +41,15 @@ install_stage() {
 		&& (cd "$BUILD_DIR" && ./libtool --mode=install install \
 			examples/keyd "$work/built/usr/local/sbin/keyd")
 }
+# Patterns of files.
 copied() { sed -n 's/^COPY --from=build \([^ ]*\) .*/\1/p' "$work/lines"; }
 copies_exist() {
 	test "$(copied | wc -l)" -eq 2 || return 1
-	for file in $(copied); do
-		test -f "$work/built$file" || { echo "$file"; return 1; }
+	# shellcheck disable=SC2231 # patterns
+	for pattern in $(copied); do
+		for file in "$work/built"$pattern; do
+			test -f "$file" || { echo "$pattern"; return 1; }
+		done
 	done
 }
 # add PROGRAM...: with the libraries that the loader finds for them here.
@@ -60,9 +64,10 @@ add() {
 make_root() {
 	mkdir -p "$root/dev" "$root/proc" "$root/etc/keyd" "$root/run/keyd" \
 		|| return 1
-	for file in $(copied); do
-		mkdir -p "$root${file%/*}"
-		cp -L "$work/built$file" "$root$file" || return 1
+	# shellcheck disable=SC2086,SC2231
+	for pattern in $(copied); do
+		mkdir -p "$root${pattern%/*}"
+		cp -L "$work/built"$pattern "$root${pattern%/*}" || return 1
 	done
 	add "$work/built/usr/local/sbin/keyd" "$(command -v setpriv)" \
 		|| return 1
