@@ -43,11 +43,12 @@ tap_adopt() {
 		case $tap_line in
 		"ok "* | "not ok "*)
 			tap_count=$((tap_count + 1))
-			echo "${tap_line%%ok *}ok $tap_count - $tap_adopted:" \
+			printf '%sok %s - %s: %s\n' "${tap_line%%ok *}" \
+				"$tap_count" "$tap_adopted" \
 				"${tap_line#*ok [0-9]* - }"
 			;;
 		1..*) tap_plan=yes ;;
-		*) echo "# ${tap_line#\# }" ;;
+		*) printf '# %s\n' "${tap_line#\# }" ;;
 		esac
 	done << END
 $tap_output
