@@ -50,7 +50,7 @@ parts_of_literals() {
 parts_of_quotes() {
 	sed -e 's/\\&//g' -e 's/\.\.\./\n/g' -e 's/\<[0-9][0-9a-fx]*\>/\n/g' \
 		-e 's/\<\(N\|S\|CALL\|ADDRESS\|WORDS\|FIELD\|STEP\)\>/\n/g' \
-		-e 's/\<\(STATE\|REMEDY\|KIND\|INVARIANT\)\>/\n/g' "$@" | tidy
+		-e 's/\<\(STATE\|REMEDY\|KIND\|LIMITS\|INVARIANT\)\>/\n/g' "$@" | tidy
 }
 # Two words at least: less is no message.
 tidy() {
@@ -83,7 +83,12 @@ said() {
 	for file in "$srcdir"/lib/*.c; do
 		case ${file##*/} in
 		explain.c | verdict.c | verify*.c) ;;
-		os_linux_words.c) literals "$file" ;;
+		os_linux_words.c)
+			sed '/^const struct smi_os_words/,/^};/d' "$file" \
+				> "$work/words.c"
+			literals "$work/words.c"
+			;;
+		os_posix.c) literals "$file" ;;
 		os_*) ;;
 		*) literals "$file" ;;
 		esac
