@@ -9,10 +9,12 @@ trap 'rm -rf "$work"' EXIT
 documents=$(cd "$srcdir" && find . -maxdepth 2 -name '*.md' \
 	! -path './build/*' | sed 's,^\./,,' | sort)
 
-# Each path in backticks, of a file in the tree; what only a build makes is none.
+# Each path in backticks, of a file in the tree; what only a build makes is none,
+# and nor is one with a NAME to fill in.
 paths() {
 	grep -o '`[^` ]*`' "$1" | tr -d '`' \
 		| grep '^\(bench\|doc\|examples\|include\|lib\|m4\|tests\|tools\)/' \
+		| grep -v NAME \
 		| grep -vx 'bench/results\.csv\|bench/errors\.log\|doc/html' \
 		| sort -u
 }
