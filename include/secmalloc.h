@@ -304,6 +304,7 @@ SECMALLOC_API void secmalloc_fini(void);
  * EAGAIN          there may be no more processes
  * ECHILD          the child died, as if killed for want of memory
  * ENOENT, ENODEV, EACCES  /dev/null cannot be opened, or is another device
+ * ENOSYS          the kernel gave the child no random bytes
  */
 SECMALLOC_API int secmalloc_daemon(int nochdir, int noclose);
 
