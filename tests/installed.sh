@@ -25,5 +25,7 @@ change_pc() {
 # From there to $prefix, as if it had been configured with that.
 move_to_prefix() {
 	mv "$stage$configured" "$prefix" \
-		&& change_pc "$prefix" -e "s,=$configured,=$prefix,"
+		&& change_pc "$prefix" \
+			-e "s,^\([a-z_]*\)=$configured,\1=\${prefix}," \
+			-e "s,^prefix=.*,prefix=$prefix,"
 }
