@@ -52,14 +52,12 @@ int smi_os_advise(const void *at, size_t bytes, enum smi_advice advice)
 		return documented(minherit(pages, bytes, smi_bsd_inherit_none));
 	case SMI_ADVICE_DOFORK:
 		return documented(minherit(pages, bytes, smi_bsd_inherit_copy));
-	/* None of them merges equal pages, nor has a say on large ones. */
-	case SMI_ADVICE_UNMERGEABLE:
-	case SMI_ADVICE_NOHUGEPAGE:
-	case SMI_ADVICES:
-		break;
+	default:
+		/* None of them merges equal pages, nor has a say on large ones.
+		 */
+		errno = ENOTSUP;
+		return -1;
 	}
-	errno = ENOTSUP;
-	return -1;
 }
 
 int smi_os_dont_dump(const void *at, size_t bytes)

@@ -71,6 +71,14 @@ int smi_os_copy_secret(void *at, size_t bytes, bool in_children)
 	return not_here();
 }
 
+void smi_os_fork_begin(void)
+{
+}
+
+void smi_os_fork_end(void)
+{
+}
+
 int smi_os_lock(const void *at, size_t bytes)
 {
 	(void)at, (void)bytes;

@@ -11,14 +11,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
 #include <pthread.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-_Static_assert(SMI_GATE_MOST_BYTES <= PIPE_BUF,
-               "a message is written whole, or not at all");
 
 /* ---- The gate ----------------------------------------------------------- */
 
@@ -65,28 +61,39 @@ int smi_os_gate_make(int ends[2])
  * The pipe has room for the message: this does not wait. */
 void smi_os_gate_open(int ends[2], const void *message, size_t bytes)
 {
+	const unsigned char *from = message;
 	int state;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	while (write(ends[1], message, bytes) < 0 && errno == EINTR)
-		;
+	while (bytes > 0) {
+		ssize_t n = write(ends[1], from, bytes);
+
+		if (n < 0 && errno != EINTR)
+			break;
+		from += n > 0 ? n : 0;
+		bytes -= n > 0 ? (size_t)n : 0;
+	}
 	smi_os_gate_drop(ends);
 	pthread_setcancelstate(state, NULL);
 }
 
+/* Only up to PIPE_BUF bytes come in one piece, which may be 512. */
 bool smi_os_gate_wait(int ends[2], void *message, size_t bytes)
 {
-	ssize_t got;
+	unsigned char *to = message;
+	ssize_t n;
 	int state;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	close(ends[1]);
-	do
-		got = read(ends[0], message, bytes);
-	while (got < 0 && errno == EINTR);
+	do {
+		n = read(ends[0], to, bytes);
+		to += n > 0 ? n : 0;
+		bytes -= n > 0 ? (size_t)n : 0;
+	} while (bytes > 0 && (n > 0 || (n < 0 && errno == EINTR)));
 	close(ends[0]);
 	pthread_setcancelstate(state, NULL);
-	return got == (ssize_t)bytes;
+	return bytes == 0;
 }
 
 /* ---- Processes ---------------------------------------------------------- */

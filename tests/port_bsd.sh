@@ -1,0 +1,118 @@
+#!/bin/sh
+# The library compiled for the BSDs and macOS, against declarations made from
+# their manuals (tests/stubs): nothing of Linux is within reach. It is not run.
+# SPDX-License-Identifier: ISC
+. "${srcdir:-.}/tests/tap.sh"
+
+CC=${CC:-cc}
+NM=${NM:-nm}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+warnings="-Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Werror"
+
+own=$($CC -print-file-name=include)
+test -d "$own" || tap_skip_all "$CC does not say where its own headers are"
+
+# The macro by which the compiler tells each system.
+macro_of() {
+	case $1 in
+	freebsd) echo __FreeBSD__ ;;
+	openbsd) echo __OpenBSD__ ;;
+	netbsd) echo __NetBSD__ ;;
+	darwin) echo __APPLE__ ;;
+	esac
+}
+
+# compile SYSTEM ARGUMENTS...: with its headers and the compiler's, no others.
+compile() {
+	system=$1
+	shift
+	# shellcheck disable=SC2086 # flags are words
+	$CC -std=gnu11 $warnings -ffreestanding -nostdinc \
+		-isystem "$srcdir/tests/stubs/$system" \
+		-isystem "$srcdir/tests/stubs/posix" -isystem "$own" \
+		-I"$srcdir/include" -I"$BUILD_DIR" -iquote "$srcdir/lib" \
+		-U__linux__ -U__linux -Ulinux -U__gnu_linux__ \
+		-D"$(macro_of "$system")=1" "$@"
+}
+
+# The files of lib/Makefile.inc for a system, but those that all have.
+files_of() {
+	printf 'os_%s\n' posix posix_process bsd bsd_proc "$1"
+	case $1 in
+	freebsd | openbsd) echo os_bsd_ids ;;
+	esac
+}
+
+# The two parts of the library.
+common_compiles() {
+	# shellcheck disable=SC2046 # files are words
+	compile "$1" -fsyntax-only $(find "$srcdir/lib" -name '*.c' \
+		! -name 'os_*')
+}
+platform_compiles() {
+	for file in $(files_of "$1"); do
+		compile "$1" -O2 -c -o "$work/$1-$file.o" \
+			"$srcdir/lib/$file.c" || return 1
+	done
+}
+
+# All that the three headers declare is there.
+names_wanted() {
+	sed -n 's/.*\b\(smi_os_[a-z_]*\)(.*/\1/p; s/^} \(smi_os_words\);$/\1/p
+		s/^extern .*\b\(smi_os_[a-z_]*\);$/\1/p' \
+		"$srcdir/lib/os.h" "$srcdir/lib/os_proc.h" \
+		"$srcdir/lib/os_words.h" | sort -u
+}
+is_complete() {
+	$NM "$work/$1"-*.o > "$work/names" || return 1
+	names_wanted > "$work/wanted"
+	test "$(wc -l < "$work/wanted")" -gt 40 || return 1
+	awk '$2 ~ /[A-Z]/ && $2 != "U" { print $3 }' "$work/names" \
+		| sort -u > "$work/defined"
+	awk '$1 == "U" && $2 ~ /^smi_(os|posix|bsd)_/ { print $2 }' \
+		"$work/names" | sort -u >> "$work/wanted"
+	sort -u "$work/wanted" | comm -23 - "$work/defined" > "$work/missing"
+	cat "$work/missing"
+	test ! -s "$work/missing"
+}
+
+# Controls: a file with a line more, and a platform with a file less.
+finds() {
+	cp "$srcdir/lib/os_$1.c" "$work/control.c"
+	echo "$2" >> "$work/control.c"
+	! compile "$1" -fsyntax-only "$work/control.c"
+}
+accepts() {
+	cp "$srcdir/lib/os_$1.c" "$work/control.c"
+	echo "$2" >> "$work/control.c"
+	compile "$1" -fsyntax-only "$work/control.c"
+}
+finds_a_gap() {
+	rm "$work/$1-os_posix_process.o"
+	! is_complete "$1"
+}
+
+for system in freebsd openbsd netbsd darwin; do
+	tap "$system: the library compiles" common_compiles "$system"
+	tap "$system: so does what is the system's" platform_compiles "$system"
+	tap "$system: which is all that is asked of a platform" \
+		is_complete "$system"
+	tap "$system: control: a line that is right compiles" \
+		accepts "$system" 'long page(void); long page(void)
+		{ return sysconf(_SC_PAGESIZE); }'
+	tap "$system: control: a header of Linux is not there" \
+		finds "$system" '#include <sys/prctl.h>'
+	tap "$system: nor is a call of Linux" \
+		finds "$system" 'int barrier(void); int barrier(void)
+		{ return madvise(0, 0, MADV_DONTFORK) + gettid(); }'
+	tap "$system: control: a function that is missing is missed" \
+		finds_a_gap "$system"
+done
+tap "control: macOS has no pipe2()" \
+	finds darwin 'int ends(int *e); int ends(int *e)
+	{ return pipe2(e, O_CLOEXEC); }'
+tap "control: NetBSD has no getresuid()" \
+	finds netbsd 'int ids(uid_t *i); int ids(uid_t *i)
+	{ return getresuid(i, i, i); }'
+tap_done

@@ -1,0 +1,49 @@
+#!/bin/sh
+# The library for a system on which nothing can be locked (lib/os_none.c), built
+# and run here.
+# SPDX-License-Identifier: ISC
+. "${srcdir:-.}/tests/tap.sh"
+
+CC=${CC:-cc}
+NM=${NM:-nm}
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# build [PLATFORM_FILE]
+build() {
+	# shellcheck disable=SC2046 # files are words
+	$CC -std=gnu11 -Wall -Wextra -Werror -pthread -I"$BUILD_DIR" \
+		-I"$srcdir/include" -o "$work/port_none" \
+		$(find "$srcdir/lib" -name '*.c' ! -name 'os_*') "$@" \
+		"$srcdir/tests/port_none.c"
+}
+# What locks, maps, reads of the process or asks a kernel.
+asks_for_nothing() {
+	$CC -std=gnu11 -I"$BUILD_DIR" -c -o "$work/os_none.o" \
+		"$srcdir/lib/os_none.c" || return 1
+	$NM -u "$work/os_none.o" | awk '{ print $2 }' | grep -v '^smi_\|^__\|^_G' \
+		> "$work/asked"
+	printf '_Exit\npthread_mutex_init\n' | diff - "$work/asked"
+}
+control() {
+	! build
+}
+# The lines of the program are shown if one of them says that it failed.
+run() {
+	"$work/port_none" > "$work/lines" 2>&1
+	cat "$work/lines"
+	grep -q '^1\.\.8$' "$work/lines" && ! grep -q '^not ok' "$work/lines"
+}
+# With a system under it that can lock, the program must find that it is wrong.
+linux_differs() {
+	build "$srcdir"/lib/os_linux*.c "$srcdir"/lib/os_posix*.c && ! run
+}
+
+tap "it compiles" build "$srcdir/lib/os_none.c"
+tap "every call answers as it should" run
+tap "the platform asks libc for two functions" asks_for_nothing
+tap "control: without a platform it does not link" control
+case $(uname -s) in
+Linux) tap "control: with another the answers differ" linux_differs ;;
+esac
+tap_done

@@ -1,0 +1,5 @@
+/* SPDX-License-Identifier: ISC */
+/* ptrace(2): after <sys/types.h> */
+#pragma once
+#define PT_DENY_ATTACH 31
+int ptrace(int request, pid_t pid, caddr_t address, int data);

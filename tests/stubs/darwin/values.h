@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: ISC */
+/* The types and numbers that are not the same on all of them. */
+#pragma once
+#include <stdint.h>
+typedef uint32_t sigset_t;
+typedef struct {
+	long signature;
+	char opaque[56];
+} pthread_mutex_t;
+typedef struct {
+	long signature;
+	char opaque[8];
+} pthread_mutexattr_t;
+typedef unsigned long pthread_key_t;
+typedef int32_t dev_t;
+typedef uint16_t nlink_t, mode_t;
+typedef uint64_t rlim_t;
+int *__error(void);
+#define errno                  (*__error())
+#define ENOTSUP                45
+#define EBADMSG                94
+#define O_CLOEXEC              0x01000000
+#define F_DUPFD_CLOEXEC        67
+#define _SC_PAGESIZE           29
+#define NGROUPS_MAX            16
+#define PTHREAD_CANCEL_DISABLE 0x00
+#define PTHREAD_MUTEX_INITIALIZER \
+	{                         \
+		0x32AAABA7,       \
+		{                 \
+			0         \
+		}                 \
+	}
+#define RLIM_INFINITY (((uint64_t)1 << 63) - 1)

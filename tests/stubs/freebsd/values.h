@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC */
+/* The types and numbers that are not the same on all of them. */
+#pragma once
+#include <stdint.h>
+typedef struct {
+	uint32_t bits[4];
+} sigset_t;
+typedef struct pthread_mutex *pthread_mutex_t;
+typedef struct pthread_mutex_attr *pthread_mutexattr_t;
+typedef int pthread_key_t;
+typedef uint64_t dev_t, nlink_t;
+typedef uint16_t mode_t;
+typedef int64_t id_t;
+typedef int64_t rlim_t;
+int *__error(void);
+#define errno                     (*__error())
+#define ENOTSUP                   45
+#define EBADMSG                   89
+#define O_CLOEXEC                 0x00100000
+#define F_DUPFD_CLOEXEC           17
+#define _SC_PAGESIZE              47
+#define NGROUPS_MAX               1023
+#define PTHREAD_CANCEL_DISABLE    1
+#define PTHREAD_MUTEX_INITIALIZER ((pthread_mutex_t)0)
+#define RLIM_INFINITY             ((rlim_t)(((uint64_t)1 << 63) - 1))

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC */
+/* The types and numbers that are not the same on all of them. */
+#pragma once
+#include <stdint.h>
+typedef struct {
+	uint32_t bits[4];
+} sigset_t;
+typedef struct {
+	unsigned magic;
+	void *owner;
+} pthread_mutex_t;
+typedef struct {
+	unsigned magic;
+} pthread_mutexattr_t;
+typedef int pthread_key_t;
+typedef uint64_t dev_t;
+typedef uint32_t nlink_t, mode_t;
+typedef uint64_t rlim_t;
+int *__errno(void);
+#define errno                  (*__errno())
+#define ENOTSUP                86
+#define EBADMSG                88
+#define O_CLOEXEC              0x00400000
+#define F_DUPFD_CLOEXEC        12
+#define _SC_PAGESIZE           28
+#define NGROUPS_MAX            16
+#define PTHREAD_CANCEL_DISABLE 1
+#define PTHREAD_MUTEX_INITIALIZER \
+	{                         \
+		0x33330003, 0     \
+	}
+#define RLIM_INFINITY (~((rlim_t)1 << 63))

@@ -1,0 +1,3 @@
+/* SPDX-License-Identifier: ISC */
+#pragma once
+int sched_yield(void);
