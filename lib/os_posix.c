@@ -102,9 +102,10 @@ int smi_os_block(void *at, size_t bytes, bool zeros)
 
 static size_t limit_bytes(rlim_t limit)
 {
-	return limit == RLIM_INFINITY || (uintmax_t)limit > SIZE_MAX
-	               ? SIZE_MAX
-	               : (size_t)limit;
+	size_t bytes = (size_t)limit;
+
+	return limit == RLIM_INFINITY || (rlim_t)bytes != limit ? SIZE_MAX
+	                                                        : bytes;
 }
 
 void smi_posix_limits(int resource, size_t *soft, size_t *hard)

@@ -85,9 +85,9 @@ int __wrap_prctl(int option, ...)
 	return fails_now("prctl") ? -1 : __real_prctl(option, value, 0, 0, 0);
 }
 
-int __real_setrlimit(__rlimit_resource_t resource, const struct rlimit *limit);
-int __wrap_setrlimit(__rlimit_resource_t resource, const struct rlimit *limit);
-int __wrap_setrlimit(__rlimit_resource_t resource, const struct rlimit *limit)
+int __real_setrlimit(int resource, const struct rlimit *limit);
+int __wrap_setrlimit(int resource, const struct rlimit *limit);
+int __wrap_setrlimit(int resource, const struct rlimit *limit)
 {
 	return fails_now("setrlimit") ? -1 : __real_setrlimit(resource, limit);
 }

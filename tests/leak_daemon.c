@@ -12,6 +12,7 @@
  */
 #include "config.h"
 
+#include "first.h"
 #include "backing.h"
 #include "child.h"
 #include "hide.h"
@@ -52,8 +53,7 @@ static void hook_first(void)
 {
 	pthread_atfork(NULL, NULL, linger);
 }
-__attribute__((section(".preinit_array"),
-               used)) static void (*first)(void) = hook_first;
+RUN_FIRST(hook_first);
 
 /* ---- Reclaim ------------------------------------------------------------ */
 
@@ -209,6 +209,8 @@ int main(void)
 
 	tap_needs_plain_build();
 	tap_needs_root();
+	if (!ran_first)
+		tap_skip_all(NOT_RAN_FIRST);
 	alarm(100);
 	if (!make_group())
 		tap_skip_all("no control group whose memory can be reclaimed");

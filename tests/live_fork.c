@@ -7,6 +7,7 @@
  */
 #include "config.h"
 
+#include "first.h"
 #include "backing.h"
 #include "child.h"
 #include "hide.h"
@@ -171,8 +172,7 @@ static void hook_first(void)
 {
 	pthread_atfork(NULL, NULL, grab_the_place);
 }
-__attribute__((section(".preinit_array"),
-               used)) static void (*first)(void) = hook_first;
+RUN_FIRST(hook_first);
 
 /* ---- Mappings, which are what a fork costs ------------------------------ */
 
@@ -317,11 +317,15 @@ int main(int argc, char **argv)
 	       "the child can have an arena of its own, locked");
 	tap_ok(in_child(generations) == 1,
 	       "so can its children, and theirs: all old pointers are known");
-	tap_note("a fatal line is expected here");
-	grab = true;
-	tap_ok(in_child(nothing) == 128 + SIGABRT,
-	       "a child in which the place was taken dies");
-	grab = false;
+	if (ran_first) {
+		tap_note("a fatal line is expected here");
+		grab = true;
+		tap_ok(in_child(nothing) == 128 + SIGABRT,
+		       "a child in which the place was taken dies");
+		grab = false;
+	} else {
+		tap_skip("a child in which the place was taken", NOT_RAN_FIRST);
+	}
 	tap_ok(strcmp(chunk, "locked secret") == 0 && secmalloc_audit() == 0
 	               && proc_has_flag(chunk, "lo"),
 	       "the parent is untouched");

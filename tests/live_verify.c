@@ -8,6 +8,7 @@
 
 #include "verify.h"
 
+#include <fcntl.h>
 #include <limits.h>
 #include <linux/capability.h>
 #include <pthread.h>
@@ -16,6 +17,7 @@
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/syscall.h>
+#include <time.h>
 
 #define IDS             SECMALLOC_VERIFY_IDS
 #define CAPABILITIES    SECMALLOC_VERIFY_CAPABILITIES
@@ -288,20 +290,38 @@ static bool threads_pass(void)
 	return become_nobody() && passes(IDS | CAPABILITIES);
 }
 
-static void *drop_in_thread(void *first)
+static bool first_is_zombie(void)
 {
-	pthread_join(*(pthread_t *)first, NULL);
-	_exit(become_nobody() && passes(IDS | CAPABILITIES) ? 0 : 1);
+	char path[64], line[256] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", getpid());
+	fd = open(path, O_RDONLY);
+	if (fd >= 0 && read(fd, line, sizeof(line) - 1) < 0)
+		line[0] = '\0';
+	close(fd);
+	return strstr(line, ") Z ") != NULL;
+}
+
+/* pthread_join() may come back before the kernel has ended the thread. */
+static void *drop_in_thread(void *unused)
+{
+	const struct timespec moment = {.tv_nsec = 10000000};
+
+	(void)unused;
+	for (int i = 0; i < 1000 && !first_is_zombie(); i++)
+		nanosleep(&moment, NULL);
+	_exit(first_is_zombie() && become_nobody() && passes(IDS | CAPABILITIES)
+	              ? 0
+	              : 1);
 }
 
 /* It is in the list until the others have ended, but can do nothing more. */
 static bool first_thread_ended(void)
 {
-	static pthread_t first;
 	pthread_t thread;
 
-	first = pthread_self();
-	if (pthread_create(&thread, NULL, drop_in_thread, &first) != 0)
+	if (pthread_create(&thread, NULL, drop_in_thread, NULL) != 0)
 		return false;
 	pthread_exit(NULL);
 }
@@ -372,7 +392,13 @@ int main(void)
 	try_case("another thread has kept a capability",
 	         thread_keeps_capability);
 	try_case("threads that all gave it up", threads_pass);
+#ifdef __GLIBC__
 	try_case("a first thread that has ended", first_thread_ended);
+#else
+	(void)first_thread_ended;
+	tap_skip("a first thread that has ended",
+	         "some libc never gets others' ids changed then");
+#endif
 	if (mkdtemp(empty) != NULL) {
 		try_case("no /proc: no check passes", without_proc);
 		rmdir(empty);

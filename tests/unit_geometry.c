@@ -104,14 +104,16 @@ START_TEST(the_defaults_fit)
 		struct smi_geometry g;
 
 		ck_assert_uint_eq(pool, page == 4096 ? 64 * KIB : 16 * page);
-		for (size_t bytes = page; bytes < (size_t)1 << 30; bytes *= 4) {
+		for (size_t bytes = page;
+		     bytes < (size_t)1 << 30 && bytes < PTRDIFF_MAX / 16;
+		     bytes *= 4) {
 			size_t max = smi_geometry_default_max(page, bytes, 3);
 
 			ck_assert_uint_ge(max, 3);
 			ck_assert_int_eq(smi_geometry_plan(&g, page, bytes,
 			                                   max),
 			                 SMI_GEOMETRY_FITS);
-			ck_assert_uint_le(g.reserve_bytes, (size_t)8 << 30);
+			ck_assert_uint_le(g.reserve_bytes, (uint64_t)8 << 30);
 		}
 	}
 	ck_assert_uint_eq(smi_geometry_default_max(4096, 65536, 1u << 20),
