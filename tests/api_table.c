@@ -10,6 +10,7 @@
 #include <secmalloc.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static size_t page;
@@ -611,7 +612,9 @@ START_TEST(memory_of_the_caller)
 #ifndef SECMALLOC_SANITIZED
 	FAILS(secmalloc_mlock(NULL, 1), -1, ENOMEM, "refused");
 #endif
-	FAILS(secmalloc_dontdump(NULL, 1), -1, ENOMEM, "refused");
+	/* Some emulators leave all advice alone. */
+	if (madvise(NULL, page, MADV_DONTDUMP) != 0)
+		FAILS(secmalloc_dontdump(NULL, 1), -1, ENOMEM, "refused");
 	ck_assert_int_eq(secmalloc_mlock(memory + 10, 2 * page), 0);
 	ck_assert_int_eq(secmalloc_dontdump(memory + 10, 2 * page), 0);
 	ck_assert_int_eq(secmalloc_munlock(memory + 10, 2 * page), 0);
