@@ -37,6 +37,7 @@ for directory in include lib tests bench examples; do
 		is_laid_out "$srcdir/$directory"/*.[ch]
 done
 # shellcheck disable=SC2046 # names have no blanks
-tap "tests/stubs/ too" is_laid_out $(find "$srcdir/tests/stubs" -name '*.h')
+tap "and below tests/" is_laid_out $(find "$srcdir/tests/stubs" \
+	"$srcdir/tests/alone" -name '*.h')
 tap "control: a file that is not is found" sees_a_difference
 tap_done
