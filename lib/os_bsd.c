@@ -53,8 +53,7 @@ int smi_os_advise(const void *at, size_t bytes, enum smi_advice advice)
 	case SMI_ADVICE_DOFORK:
 		return documented(minherit(pages, bytes, smi_bsd_inherit_copy));
 	default:
-		/* None of them merges equal pages, nor has a say on large ones.
-		 */
+		/* Equal pages are never merged, large ones not spoken of. */
 		errno = ENOTSUP;
 		return -1;
 	}
@@ -90,7 +89,7 @@ void smi_os_fork_end(void)
 /* They bind root too. */
 void smi_os_lock_limits(struct smi_lock_limits *limits)
 {
-	smi_posix_limits(RLIMIT_MEMLOCK, &limits->soft, &limits->hard);
+	smi_posix_lock_limits(&limits->soft, &limits->hard);
 	limits->privileged = false;
 }
 

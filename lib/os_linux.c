@@ -129,7 +129,7 @@ static bool has_cap_ipc_lock(void)
 
 void smi_os_lock_limits(struct smi_lock_limits *limits)
 {
-	smi_posix_limits(RLIMIT_MEMLOCK, &limits->soft, &limits->hard);
+	smi_posix_lock_limits(&limits->soft, &limits->hard);
 	limits->privileged = has_cap_ipc_lock() && is_initial_user_namespace();
 }
 

@@ -108,13 +108,19 @@ static size_t limit_bytes(rlim_t limit)
 	                                                        : bytes;
 }
 
-void smi_posix_limits(int resource, size_t *soft, size_t *hard)
+static void limits_bytes(const struct rlimit *limits, size_t *soft,
+                         size_t *hard)
+{
+	*soft = limit_bytes(limits->rlim_cur);
+	*hard = limit_bytes(limits->rlim_max);
+}
+
+void smi_posix_lock_limits(size_t *soft, size_t *hard)
 {
 	struct rlimit limits = {RLIM_INFINITY, RLIM_INFINITY};
 
-	getrlimit(resource, &limits);
-	*soft = limit_bytes(limits.rlim_cur);
-	*hard = limit_bytes(limits.rlim_max);
+	getrlimit(RLIMIT_MEMLOCK, &limits);
+	limits_bytes(&limits, soft, hard);
 }
 
 static void say_limit(struct smi_text *text, size_t bytes, const char *which)
@@ -129,7 +135,7 @@ void smi_posix_say_lock_limits(struct smi_text *text)
 {
 	size_t soft, hard;
 
-	smi_posix_limits(RLIMIT_MEMLOCK, &soft, &hard);
+	smi_posix_lock_limits(&soft, &hard);
 	smi_text_add(text, "RLIMIT_MEMLOCK is ");
 	say_limit(text, soft, "soft and ");
 	say_limit(text, hard, "hard");
@@ -137,7 +143,10 @@ void smi_posix_say_lock_limits(struct smi_text *text)
 
 void smi_os_core_limits(struct smi_core_limits *limits)
 {
-	smi_posix_limits(RLIMIT_CORE, &limits->soft, &limits->hard);
+	struct rlimit core = {RLIM_INFINITY, RLIM_INFINITY};
+
+	getrlimit(RLIMIT_CORE, &core);
+	limits_bytes(&core, &limits->soft, &limits->hard);
 }
 
 int smi_os_stop_cores(void)

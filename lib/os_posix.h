@@ -32,8 +32,8 @@ bool smi_posix_is_null(const struct stat *device);
 
 /* ---- Theirs ------------------------------------------------------------- */
 
-/* The limits of a resource in bytes, SIZE_MAX is no limit. */
-void smi_posix_limits(int resource, size_t *soft, size_t *hard);
+/* RLIMIT_MEMLOCK in bytes, SIZE_MAX is no limit. */
+void smi_posix_lock_limits(size_t *soft, size_t *hard);
 
 /* "RLIMIT_MEMLOCK is 65536 soft and unlimited hard" */
 void smi_posix_say_lock_limits(struct smi_text *text);

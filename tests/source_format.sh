@@ -37,5 +37,8 @@ for directory in include lib tests bench examples; do
 	tap "$directory/ is laid out as .clang-format says" is_laid_out \
 		$(find "$srcdir/$directory" -name '*.[ch]' -o -name '*.cc')
 done
+# shellcheck disable=SC2046 # names have no blanks
+tap "and below tests/" is_laid_out $(find "$srcdir/tests/stubs" \
+	"$srcdir/tests/alone" -name '*.h')
 tap "control: a file that is not is found" sees_a_difference
 tap_done
