@@ -102,7 +102,8 @@ static int fill_beside_a_cache(unsigned flags, unsigned verdict, int growth)
 		.flags = flags,
 	};
 	struct secmalloc_stats stats;
-	pthread_barrier_t barrier;
+	/* Not on the stack: the thread may still be on its way out of it. */
+	static pthread_barrier_t barrier;
 	pthread_t thread;
 
 	secmalloc_fini();
