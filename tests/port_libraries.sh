@@ -1,0 +1,33 @@
+#!/bin/sh
+# What configure takes for there: a library that pkg-config tells of and that no
+# program links with, as that of the machine that builds for another, is not.
+# SPDX-License-Identifier: ISC
+. "${srcdir:-.}/tests/tap.sh"
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+test -f "$srcdir/configure" || tap_skip_all "there is no configure"
+test ! -f "$srcdir/config.status" \
+	|| tap_skip_all "the sources are configured themselves"
+top=$(cd "$srcdir" && pwd)
+
+# finds yes|no LIBS: configure, told of libsodium's flags, says that.
+finds() {
+	(
+		cd "$work" && "$top/configure" --cache-file=cache \
+			SODIUM_CFLAGS=-DSODIUM SODIUM_LIBS="$2" > said 2>&1
+	) || return 1
+	grep 'example daemon' "$work/said"
+	grep -q "example daemon *$1 " "$work/said" \
+		&& grep -q "libsodium $1," "$work/said"
+}
+# A cache keeps the flags too, and configure stops if they are others.
+forget() {
+	sed -i.bak '/^ac_cv_env_SODIUM/d' "$work/cache"
+}
+
+tap "a library that is not for this compiler is not used" \
+	finds no -lsecmalloc-no-such-library
+tap "control: without that it is" eval 'forget; finds yes -lm'
+tap_done
