@@ -1,6 +1,7 @@
 #!/bin/sh
 # What configure takes for there: a library that pkg-config tells of and that no
-# program links with, as that of the machine that builds for another, is not.
+# program links with, as that of the machine that builds for another, is not. Nor
+# are flags of programs that use this library those to build it with.
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
@@ -30,4 +31,18 @@ forget() {
 tap "a library that is not for this compiler is not used" \
 	finds no -lsecmalloc-no-such-library
 tap "control: without that it is" eval 'forget; finds yes -lm'
+
+# What of the environment is not of this configure.
+takes_no_flags_of_users() {
+	(
+		forget && cd "$work" && SECMALLOC_CFLAGS=-DTHEIRS \
+			SECMALLOC_LDFLAGS=-L/theirs \
+			SECMALLOC_LIB_LDFLAGS=-L/theirs "$top/configure" \
+			--cache-file=cache > said 2>&1
+	) || return 1
+	grep 'flags added' "$work/said"
+	grep -q 'flags added.*-Wall' "$work/said" \
+		&& ! grep 'flags added' "$work/said" | grep -i theirs
+}
+tap "flags of programs that use it are not added" takes_no_flags_of_users
 tap_done
