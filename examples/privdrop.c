@@ -7,6 +7,7 @@
 #include <pwd.h>
 #include <secmalloc.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/prctl.h>
 #include <unistd.h>
 
@@ -32,6 +33,7 @@ int main(int argc, char **argv)
 	if (geteuid() != 0)
 		errx(1, "only root can become %s: start it as root", argv[1]);
 	need(secmalloc_init(&config) == 0);
+	atexit(secmalloc_fini); /* wipes the key also where err() ends it */
 	need((key = secmalloc(KEY_BYTES)) != NULL);
 	if (null < 0 || (file = open(argv[2], O_RDONLY)) < 0)
 		err(1, "%s", null < 0 ? "/dev/null" : argv[2]);
@@ -54,5 +56,4 @@ int main(int argc, char **argv)
 	/* Here it serves, with the key, until SIGTERM. */
 	sigwait(&ends, &signal);
 	secfree(key); /* checked and wiped */
-	secmalloc_fini();
 }

@@ -41,7 +41,7 @@ void smi_passing_begin(struct smi_passing *passing, struct smi_arena *arena,
 /* After it, in the parent; the lock is still held. */
 void smi_passing_wait(struct smi_passing *passing, struct smi_arena *arena);
 
-/* After it, in the child, first of all: what it has, it shares. */
+/* After it, in the child, first of all: what it has, it may share. */
 void smi_arena_inherit(struct smi_arena *arena);
 
 /*

@@ -12,7 +12,8 @@
  * Make the process undumpable, and its core limit one that stops dumps wherever
  * they go: 1 on Linux, soft and hard. A hard limit of 0 that cannot be raised
  * stays, unless core_pattern is a pipe. -1 with EPERM and words: nothing
- * changed; or ENOTSUP: nothing keeps a process from being traced here.
+ * changed, but on macOS, where it cannot be undone; or ENOTSUP: nothing keeps a
+ * process from being traced here.
  */
 int smi_nodump(const char *call);
 

@@ -78,6 +78,10 @@ void smi_os_fork_end(void);
 int smi_os_lock(const void *at, size_t bytes);
 int smi_os_unlock(const void *at, size_t bytes);
 
+/* Whether fork() copies what is locked, and the copy is not; else a child
+ * shares such pages with its parent until one of them writes there. */
+bool smi_os_fork_copies(void);
+
 /* Of a part of a reservation. ENOTSUP if the kernel does not know the advice;
  * ENOMEM, EPERM. */
 int smi_os_advise(const void *at, size_t bytes, enum smi_advice advice);

@@ -34,6 +34,12 @@ void smi_os_close(void *at, size_t bytes)
 	mprotect(at, bytes, PROT_NONE);
 }
 
+/* Pages that are wired can be no copy-on-write. */
+bool smi_os_fork_copies(void)
+{
+	return true;
+}
+
 static int documented(int result)
 {
 	if (result != 0 && errno != ENOTSUP && errno != ENOMEM)

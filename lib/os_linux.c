@@ -133,6 +133,11 @@ void smi_os_lock_limits(struct smi_lock_limits *limits)
 	limits->privileged = has_cap_ipc_lock() && is_initial_user_namespace();
 }
 
+bool smi_os_fork_copies(void)
+{
+	return false;
+}
+
 int smi_os_dumpable(void)
 {
 	return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);

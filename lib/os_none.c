@@ -91,6 +91,11 @@ int smi_os_unlock(const void *at, size_t bytes)
 	return not_here();
 }
 
+bool smi_os_fork_copies(void)
+{
+	return false;
+}
+
 int smi_os_advise(const void *at, size_t bytes, enum smi_advice advice)
 {
 	(void)at, (void)bytes, (void)advice;

@@ -106,7 +106,8 @@ static int own(const struct smi_pools *pools, void *at, size_t bytes)
 
 void smi_pools_inherit(struct smi_pools *pools)
 {
-	pools->owned = 0;
+	if (pools->secret || !smi_os_fork_copies())
+		pools->owned = 0;
 }
 
 int smi_pools_own_one(struct smi_pools *pools, uint32_t pool)
@@ -115,7 +116,8 @@ int smi_pools_own_one(struct smi_pools *pools, uint32_t pool)
 	        smi_pools_bytes(pools, pool))
 	    != 0)
 		return -1;
-	pools->owned = pool + 1;
+	if (pools->owned != SMI_NONE)
+		pools->owned = pool + 1;
 	return 0;
 }
 

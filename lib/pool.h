@@ -96,10 +96,10 @@ void *smi_pools_key_page(const struct smi_pools *pools);
 int smi_pools_lock_key_page(struct smi_pools *pools);
 
 /*
- * In a child, which has no locks, and which shares its pages with the parent:
- * say so; then let it have pages of its own, with the same bytes, locked: a
- * pool that can be written, in order, or all of them, and then the key page.
- * -1 with errno as above.
+ * In a child, which has no locks, and which may share its pages with the
+ * parent: say so; then let it have pages of its own, with the same bytes,
+ * locked: a pool that can be written, in order, or all of them, and then the
+ * key page. -1 with errno as above.
  */
 void smi_pools_inherit(struct smi_pools *pools);
 int smi_pools_own_one(struct smi_pools *pools, uint32_t pool);

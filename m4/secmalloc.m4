@@ -25,6 +25,8 @@
 #                             that is not set, and not at all if both are.
 #   PKG_CONFIG                the pkg-config to ask, with options if need be:
 #                             "pkg-config --static" for a static link
+#   PKG_CONFIG_PATH, PKG_CONFIG_LIBDIR
+#                             where it looks
 #
 # and sets:
 #
@@ -90,6 +92,10 @@ AC_DEFUN([_SECMALLOC_GIVEN], [
   AC_ARG_VAR([SECMALLOC_LIBS],
     [linker flags for SECMALLOC, overriding pkg-config])dnl
   AC_ARG_VAR([PKG_CONFIG], [path to pkg-config utility])dnl
+  AC_ARG_VAR([PKG_CONFIG_PATH],
+    [directories to add to pkg-config's search path])dnl
+  AC_ARG_VAR([PKG_CONFIG_LIBDIR],
+    [path overriding pkg-config's built-in search path])dnl
   AS_IF([test -z "${secmalloc_given+set}"], [
     secmalloc_given=${SECMALLOC_CFLAGS+c}${SECMALLOC_LIBS+l}
     secmalloc_given_cflags=$SECMALLOC_CFLAGS

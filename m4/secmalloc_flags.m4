@@ -1,4 +1,4 @@
-dnl Probing of one compiler or linker flag at a time.
+dnl Probing of one compiler flag, linker flag or library at a time.
 dnl SPDX-License-Identifier: ISC
 
 dnl SECMALLOC_COMPILE_FLAG(FLAG)
@@ -48,4 +48,25 @@ AC_DEFUN([SECMALLOC_VERSION_SCRIPT], [
   ])
   AM_CONDITIONAL([HAVE_VERSION_SCRIPT],
     [test "x$secmalloc_cv_version_script" = xyes])
+])
+
+dnl SECMALLOC_LIBRARY(NAME, MODULE)
+dnl Whether there is MODULE, by pkg-config, for the tests, the examples and the
+dnl benchmark: NAME_CFLAGS, NAME_LIBS, and HAVE_NAME for make. For a cross
+dnl compiler pkg-config may tell of the libraries of the machine that builds, so
+dnl a program has to link with it too.
+AC_DEFUN([SECMALLOC_LIBRARY], [
+  AS_VAR_PUSHDEF([have], [have_]m4_tolower([$1]))
+  PKG_CHECK_MODULES([$1], [$2], [AS_VAR_SET([have], [yes])],
+    [AS_VAR_SET([have], [no])])
+  AS_VAR_IF([have], [yes], [
+    AC_MSG_CHECKING([whether a program links with $][$1_LIBS])
+    secmalloc_save_LIBS=$LIBS
+    LIBS="$$1_LIBS $LIBS"
+    AC_LINK_IFELSE([AC_LANG_PROGRAM()], [], [AS_VAR_SET([have], [no])])
+    LIBS=$secmalloc_save_LIBS
+    AC_MSG_RESULT([$have])
+  ])
+  AM_CONDITIONAL([HAVE_$1], [test "x$have" = xyes])
+  AS_VAR_POPDEF([have])
 ])

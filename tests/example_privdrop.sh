@@ -119,6 +119,34 @@ key_is_locked_only() {
 }
 ends_on_term() { kill -TERM "$pid" && await is_gone; }
 
+# ends_wiped WORDS ARGUMENTS...: it ends with these words, and secmalloc_fini()
+# was called, as a library that comes before tells.
+build_witness() {
+	cat > "$work/witness.c" << 'END'
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <unistd.h>
+void secmalloc_fini(void);
+void secmalloc_fini(void)
+{
+	void (*fini)(void) = (void (*)(void))dlsym(RTLD_NEXT, "secmalloc_fini");
+
+	if (fini != NULL && write(2, "wiped\n", 6) == 6)
+		fini();
+}
+END
+	${CC:-cc} -shared -fPIC -o "$work/witness.so" "$work/witness.c" -ldl
+}
+ends_wiped() {
+	words=$1
+	shift
+	LD_PRELOAD=$work/witness.so timeout 20 "$program" "$@" \
+		> "$work/said" 2>&1 || true
+	await is_gone || return 1
+	cat "$work/said"
+	grep -q -e "$words" "$work/said" && grep -qx wiped "$work/said"
+}
+
 is_small() { test "$(wc -l < "$srcdir/examples/privdrop.c")" -le 60; }
 try_as_root() {
 	tap "root: it starts, and says nothing" starts
@@ -145,6 +173,16 @@ try_as_root() {
 		"$program" nobody "$work/short"
 	tap "a key that is not there" ends 1 "No such file" \
 		"$program" nobody "$work/none"
+	if ldd "$program" 2> /dev/null | grep -q libsecmalloc \
+		|| head -c 2 "$program" | grep -q '#!' && build_witness; then
+		tap "that is wiped when it ends so" \
+			ends_wiped "no key of 32 bytes" nobody "$work/short"
+		tap "and so is the key when the daemon does" \
+			ends_wiped "secmalloc_verify: " root "$key"
+	else
+		tap_skip "what was read is wiped on failure" \
+			"no witness to load before a static library"
+	fi
 	tap "root is no user to become" ends 0 "secmalloc_verify: .*uid" \
 		"$program" root "$key"
 	if ! command -v setpriv > /dev/null; then

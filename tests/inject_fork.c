@@ -301,10 +301,19 @@ static int loses_copy(void)
 	               : 255;
 }
 
-/* What was not locked is not written to, so that there is no unlocked copy. */
-static void writes_what_is_locked(void)
+/* Of a system whose fork() copies locked pages. */
+static bool copies;
+bool __wrap_smi_os_fork_copies(void);
+bool __wrap_smi_os_fork_copies(void)
 {
-	int kb[2];
+	return copies;
+}
+
+/* What was not locked is not written to, so that there is no unlocked copy; but
+ * where there is one from the start, all is. */
+static void writes_what_is_its_own(void)
+{
+	int kb[3];
 
 	config.fork = SECMALLOC_FORK_KEEP;
 	config.pool_size = 32768;
@@ -321,11 +330,17 @@ static void writes_what_is_locked(void)
 	calls = 0;
 	fail_at = 2;
 	kb[1] = in_child(loses_copy);
+	calls = 0;
+	fail_at = 1;
+	copies = true;
+	kb[2] = in_child(loses_copy);
+	copies = false;
 	fail_at = 0;
 	tap_ok(kb[0] == 0 && kb[1] == 32,
 	       "of a copy that is lost %d kB are written to if the first of 2 "
 	       "pools cannot be locked, %d kB if the second cannot",
 	       kb[0], kb[1]);
+	tap_ok(kb[2] == 64, "where fork() has copied them, %d kB", kb[2]);
 	secmalloc_fini();
 }
 
@@ -345,6 +360,6 @@ int main(void)
 	fail_children = true;
 	daemon_with_failures("in the child", 11);
 	caught_busy();
-	writes_what_is_locked();
+	writes_what_is_its_own();
 	tap_done();
 }

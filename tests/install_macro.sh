@@ -114,6 +114,17 @@ with=--with-secmalloc
 # ---- Found -------------------------------------------------------------------
 
 tap "pkg-config finds it" gives "yes|found|$I|$L -lsecmalloc" usual "$by_pc"
+# make runs configure again, in an environment without the path.
+finds_again() {
+	(
+		cd "$work/usual" && env "$by_pc" ./configure > log 2>&1 \
+			&& ./config.status --recheck > again 2>&1
+	) || return 1
+	grep 'for secmalloc >= ' "$work/usual/log" "$work/usual/again"
+	grep -q 'for secmalloc >= .*yes' "$work/usual/log" \
+		&& grep -q 'for secmalloc >= .*yes' "$work/usual/again"
+}
+tap "and again when configure is run again" finds_again
 tap "without pkg-config the header and the library are found" \
 	gives "yes|found||-lsecmalloc" \
 	usual PKG_CONFIG=false CPPFLAGS="$I" LDFLAGS="$L"

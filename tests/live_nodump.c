@@ -255,28 +255,38 @@ static bool limits_for_a_socket(void)
 
 static char directory[] = "/tmp/secmalloc-nodump-XXXXXX";
 
+/* What the program of the pipe removes for a process, and for no other that
+ * dies on this machine meanwhile. */
+static const char *mark_of(pid_t pid)
+{
+	static char mark[64];
+
+	snprintf(mark, sizeof(mark), "%s/%d", directory, (int)pid);
+	return mark;
+}
+
 /* Whether the kernel starts the program of the pipe for a process that dies. */
 static bool is_dumped(bool use_flag)
 {
-	char mark[64];
-	bool dumped;
 	pid_t child = fork();
+	const char *mark = mark_of(child == 0 ? getpid() : child);
+	int status = 0;
 
 	if (child == 0) {
-		if (use_flag ? secmalloc_init(&nodump) != 0 : !limit(0, 4096))
+		if (mkdir(mark, 0700) != 0
+		    || (use_flag ? secmalloc_init(&nodump) != 0
+		                 : !limit(0, 4096)))
 			_exit(1);
 		/* So that it is the limit that counts. */
 		prctl(PR_SET_DUMPABLE, 1);
 		raise(SIGABRT);
 	}
 	/* Who dies waits for the program, if there is one. */
-	waitpid(child, NULL, 0);
-	snprintf(mark, sizeof(mark), "%s/dumped", directory);
-	for (int i = 0; i < 20 && !use_flag && access(mark, F_OK) != 0; i++)
+	waitpid(child, &status, 0);
+	for (int i = 0; i < 20 && !use_flag && access(mark, F_OK) == 0; i++)
 		usleep(100000);
-	dumped = access(mark, F_OK) == 0;
-	rmdir(mark);
-	return dumped;
+	/* One that could not begin is wrong either way. */
+	return rmdir(mark) != 0 || (use_flag && !WIFSIGNALED(status));
 }
 
 static void try_dump(void)
@@ -286,7 +296,7 @@ static void try_dump(void)
 
 	if (mkdtemp(directory) == NULL)
 		return;
-	snprintf(pattern, sizeof(pattern), "|/bin/mkdir %s/dumped", directory);
+	snprintf(pattern, sizeof(pattern), "|/bin/rmdir %s/%%p", directory);
 	if (!core_pattern_set(pattern) || !is_dumped(false)) {
 		tap_skip(what, "RLIMIT_CORE 0 gives none either");
 	} else {
