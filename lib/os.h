@@ -146,7 +146,8 @@ void smi_os_start_lock(pthread_mutex_t *lock);
  * For handlers of SIGSEGV and SIGBUS: whether si_addr says where; whether it is
  * not of an instruction of this thread's, but was sent, or tells of memory that
  * nobody touched; and taking back a signal that is pending and blocked in this
- * thread, if it is.
+ * thread, if it is. The last is a cancellation point, which the caller holds
+ * off.
  */
 bool smi_os_signal_has_address(const siginfo_t *info);
 bool smi_os_signal_is_sent(int signal, const siginfo_t *info);

@@ -118,7 +118,8 @@ void smi_os_say_shortage(struct smi_text *text, size_t wanted, bool copy,
 	if (wanted > limits.soft)
 		smi_text_add(text,
 		             "raise it to %zu bytes%s, also for root, by "
-		             "ulimit -l %zu or in login.conf",
+		             "ulimit -l %zu or, where there is one, in "
+		             "login.conf",
 		             wanted, copy ? " before the fork" : "", kib);
 	else if (code == EPERM)
 		smi_text_add(text, "this user may not lock memory: call it "
