@@ -637,17 +637,17 @@ START_TEST(the_version_is_that_of_the_build)
 }
 END_TEST
 
-UNIT_MAIN("api", before_init_every_call_is_closed,
-          after_fini_every_call_is_closed, a_second_init_changes_nothing,
-          a_bad_field_is_named_with_its_value, the_configuration_is_kept,
-          a_null_configuration_is_all_defaults, size_0_is_a_unique_pointer,
-          sizes_are_exact_and_chunks_zero_and_aligned,
-          sizes_that_cannot_be_are_refused,
-          alignments_are_powers_of_two_up_to_half_a_pool,
-          realloc_of_null_and_to_0,
-          realloc_keeps_what_stays_and_clears_what_comes,
-          realloc_that_cannot_grow_leaves_the_chunk,
-          realloc_to_less_never_fails, realloc_stays_where_there_is_room,
-          copies, what_is_owned, success_leaves_errno, statistics_add_up,
-          the_audit_reports_damage, wipe_and_equal, memory_of_the_caller,
-          the_version_is_that_of_the_build)
+UNIT_MAIN_LOCKING(
+	"api", 1024, before_init_every_call_is_closed,
+	after_fini_every_call_is_closed, a_second_init_changes_nothing,
+	a_bad_field_is_named_with_its_value, the_configuration_is_kept,
+	a_null_configuration_is_all_defaults, size_0_is_a_unique_pointer,
+	sizes_are_exact_and_chunks_zero_and_aligned,
+	sizes_that_cannot_be_are_refused,
+	alignments_are_powers_of_two_up_to_half_a_pool,
+	realloc_of_null_and_to_0,
+	realloc_keeps_what_stays_and_clears_what_comes,
+	realloc_that_cannot_grow_leaves_the_chunk, realloc_to_less_never_fails,
+	realloc_stays_where_there_is_room, copies, what_is_owned,
+	success_leaves_errno, statistics_add_up, the_audit_reports_damage,
+	wipe_and_equal, memory_of_the_caller, the_version_is_that_of_the_build)

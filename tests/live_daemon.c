@@ -407,9 +407,7 @@ int main(void)
 	tap_needs_plain_build();
 	if (sysconf(_SC_PAGESIZE) != 4096)
 		tap_skip_all("the figures are those of pages of 4 KiB");
-	if (!start())
-		tap_skip_all("4 pools cannot be locked");
-	secmalloc_fini();
+	tap_needs_lock(1024);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	pthread_atfork(NULL, NULL, die);
 	found = mmap(NULL, sizeof(*found), PROT_READ | PROT_WRITE,

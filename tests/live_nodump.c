@@ -353,6 +353,7 @@ int main(int argc, char **argv)
 	if (argc > 1)
 		_exit(after_exec() ? 0 : 1);
 	tap_needs_plain_build();
+	tap_needs_lock(64);
 	try_case("what the flag sets, and fini leaves", sets_and_keeps);
 	try_case("an init that fails sets nothing", is_left_by_failure);
 	try_case("others of its user cannot read it, as they can without",

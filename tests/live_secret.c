@@ -364,6 +364,7 @@ int main(void)
 	page = (size_t)sysconf(_SC_PAGESIZE);
 	if (page != 4096)
 		tap_skip_all("the figures are those of pages of 4 KiB");
+	tap_needs_lock(4096);
 	if (!start(SECMALLOC_BACKING_LOCKED, 1))
 		tap_skip_all("1 pool cannot be locked");
 	secmalloc_fini();

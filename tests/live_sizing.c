@@ -153,6 +153,7 @@ int main(void)
 
 	if (sysconf(_SC_PAGESIZE) != 4096)
 		tap_skip_all("the figures are those of pages of 4 KiB");
+	tap_needs_lock(1024);
 	tap_ok(read_page(&pools, &locked), "the page has its tables");
 	for (at = 0; at < equals; at++) {
 		snprintf(name, sizeof(name), "%zu chunks of %zu bytes",

@@ -376,6 +376,7 @@ int main(void)
 	page = (size_t)sysconf(_SC_PAGESIZE);
 	if (page != 4096)
 		tap_skip_all("the offsets are those of pages of 4 KiB");
+	tap_needs_lock(1024);
 
 	try_case("a pool is unlocked", one_is_unlocked);
 	try_case("a page of a pool is", one_page_is_unlocked);

@@ -638,6 +638,7 @@ int main(void)
 	dies_start();
 	if (sysconf(_SC_PAGESIZE) != 4096)
 		tap_skip_all("the offsets are those of pages of 4 KiB");
+	tap_needs_lock(256);
 
 	controls();
 	guards();

@@ -16,6 +16,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static int tap_count;
@@ -93,6 +94,20 @@ static inline void tap_needs_root(void)
 {
 	if (geteuid() != 0)
 		tap_skip_all("needs root");
+}
+
+/* So much has to be lockable at one time. */
+static inline void tap_needs_lock(size_t kib)
+{
+	size_t bytes = kib * 1024;
+	void *at = mmap(NULL, bytes, PROT_READ | PROT_WRITE,
+	                MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (at == MAP_FAILED || mlock(at, bytes) != 0) {
+		printf("1..0 # SKIP %zu KiB cannot be locked\n", kib);
+		exit(0);
+	}
+	munmap(at, bytes);
 }
 
 #endif /* TESTS_TAP_H */

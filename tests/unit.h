@@ -6,6 +6,8 @@
 #ifndef TESTS_UNIT_H
 #define TESTS_UNIT_H
 
+#include "tap.h"
+
 #include <check.h>
 #include <stdlib.h>
 
@@ -30,11 +32,15 @@ static inline int unit_run(const char *module, const TTest *const *tests,
 	return EXIT_SUCCESS;
 }
 
-#define UNIT_MAIN(module, ...)                                     \
+/* The suite of a module, and of one that locks so much at one time. */
+#define UNIT_MAIN(module, ...) UNIT_MAIN_LOCKING(module, 0, __VA_ARGS__)
+#define UNIT_MAIN_LOCKING(module, kib, ...)                        \
 	int main(void)                                             \
 	{                                                          \
 		const TTest *const tests[] = {__VA_ARGS__};        \
                                                                    \
+		if ((kib) > 0)                                     \
+			tap_needs_lock(kib);                       \
 		return unit_run(module, tests,                     \
 		                sizeof(tests) / sizeof(tests[0])); \
 	}

@@ -155,5 +155,6 @@ START_TEST(the_audit_sees_damage)
 }
 END_TEST
 
-UNIT_MAIN("pool", every_address_is_told_apart, pools_can_be_written_and_walked,
-          what_touches_the_reservation, the_audit_sees_damage)
+UNIT_MAIN_LOCKING("pool", 256, every_address_is_told_apart,
+                  pools_can_be_written_and_walked, what_touches_the_reservation,
+                  the_audit_sees_damage)
