@@ -21,15 +21,6 @@ find_daemon() {
 			| grep -qxF "$key" && basename "${line%/*}"
 	done
 }
-# Until the arguments succeed as a command, for 10 s at most.
-await() {
-	tries=100
-	until "$@"; do
-		tries=$((tries - 1))
-		test "$tries" -gt 0 || return 1
-		sleep 0.1
-	done
-}
 is_gone() { test -z "$(find_daemon)"; }
 # ends STATUS WORDS COMMAND...: with that exit status and those words, and no
 # daemon is left.

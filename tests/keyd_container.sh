@@ -81,18 +81,7 @@ make_root() {
 
 # ---- The entry point ------------------------------------------------------
 
-has_ended() {
-	! grep -qs '^State:[[:space:]]*[^Z[:space:]]' "/proc/$pid/status"
-}
-is_up() { has_ended || grep -q '^keyd: ready: ' "$work/log"; }
-await() {
-	tries=100
-	until "$@"; do
-		tries=$((tries - 1))
-		test "$tries" -gt 0 || return 1
-		sleep 0.1
-	done
-}
+is_up() { has_ended "$pid" || grep -q '^keyd: ready: ' "$work/log"; }
 # start MEMLOCK: as the run line says, but for what an engine does with
 # control groups, and with the loader told what ldconfig would tell it.
 start() {
@@ -133,7 +122,7 @@ works() {
 	timeout 20 "$BUILD_DIR/examples/keyd-client" \
 		--socket "$inside/root/run/keyd/socket" \
 		--pubkey "$work/pub.pem" --count 100 --clients 8 || return 1
-	kill -TERM "$(first)" && await has_ended && wait "$pid"
+	kill -TERM "$(first)" && await has_ended "$pid" && wait "$pid"
 }
 needs_limit() {
 	! start "$(($(run_option memlock) - 64 * 1024))" && wait "$pid"

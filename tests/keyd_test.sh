@@ -5,19 +5,17 @@
 #
 # Environment: BUILD_DIR (.), where examples/keyd was built. Output: TAP.
 set -u
+. "${srcdir:-.}/tests/tap.sh"
 
 bin=${BUILD_DIR:-.}/examples
-if [ ! -x "$bin/keyd" ]; then
-	echo "1..0 # SKIP libsodium was not found by configure"
-	exit 0
-fi
+[ -x "$bin/keyd" ] || tap_skip_all "libsodium was not found by configure"
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/keyd-test.XXXXXX") || exit 99
 # The unprivileged user passes through $dir, and may write in run/ only.
 chmod 711 "$dir"
 mkdir "$dir/run"
 chmod 1777 "$dir/run"
-pid='' pids='' tests=0
+pid='' pids=''
 key=$dir/key.pem pub=$dir/pub.pem sock=$dir/run/s log=$dir/log
 : > "$dir/logs"
 
@@ -30,21 +28,12 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 1' HUP INT TERM
 
-# ---- TAP ----------------------------------------------------------------
+# ---- Results ------------------------------------------------------------
 
 # result STATUS DESCRIPTION: the log explains a failure.
 result() {
-	tests=$((tests + 1))
-	if [ "$1" -eq 0 ]; then
-		echo "ok $tests - $2"
-	else
-		echo "not ok $tests - $2"
-		sed 's/^/# log: /' "$log"
-	fi
-}
-skip() {
-	tests=$((tests + 1))
-	echo "ok $tests - $1 # SKIP $2"
+	tap "$2" test "$1" -eq 0
+	[ "$1" -eq 0 ] || sed 's/^/# log: /' "$log"
 }
 is_root() { [ "$(id -u)" -eq 0 ]; }
 # With sanitizers nothing is locked.
@@ -52,19 +41,6 @@ is_sanitized() { grep -q 'SECMALLOC_SANITIZED 1' "${bin%/*}/config.h"; }
 
 # ---- Running keyd -------------------------------------------------------
 
-# Until the arguments succeed as a command, for 10 s at most.
-await() {
-	tries=200
-	until "$@"; do
-		tries=$((tries - 1))
-		[ "$tries" -gt 0 ] || return 1
-		sleep 0.05
-	done
-}
-# A child that has ended is a zombie until it is waited for.
-has_ended() {
-	! grep -qs '^State:[[:space:]]*[^Z[:space:]]' "/proc/$1/status"
-}
 has_line() { grep -qF -- "$1" "$log"; }
 is_up() { has_line "keyd: ready: " || has_ended "$pid"; }
 
@@ -169,8 +145,8 @@ test_options() {
 		refused "--user root" "user 'root' is root" \
 			--key "$key" --socket "$sock" --user root
 	else
-		skip "an unknown user" "needs root"
-		skip "--user root" "needs root"
+		tap_skip "an unknown user" "needs root"
+		tap_skip "--user root" "needs root"
 	fi
 }
 
@@ -194,14 +170,14 @@ test_key_files() {
 		chown 65534 "$dir/owner"
 		refused_key "another user's key" "is UID 65534's" "$dir/owner"
 	else
-		skip "another user's key" "needs root"
-		skip "... and none of it in the message" "needs root"
+		tap_skip "another user's key" "needs root"
+		tap_skip "... and none of it in the message" "needs root"
 	fi
 }
 
 test_unreadable_key() {
 	if [ "$unprivileged" != yes ]; then
-		skip "a key that cannot be read" "$unprivileged"
+		tap_skip "a key that cannot be read" "$unprivileged"
 		return
 	fi
 	is_root || chmod 0 "$key"
@@ -342,10 +318,10 @@ test_bad_clients() {
 test_exhaustion() {
 	# shellcheck disable=SC3045
 	if [ "$(getconf PAGESIZE)" -ne 4096 ]; then
-		skip "a full arena" "the figures are for pages of 4 KiB"
+		tap_skip "a full arena" "the figures are for pages of 4 KiB"
 		return
 	elif ! (ulimit -l 260) 2> /dev/null; then
-		skip "a full arena" "the lock limit is too low"
+		tap_skip "a full arena" "the lock limit is too low"
 		return
 	fi
 	start privileged 260 --key "$key" --socket "$sock" --timeout 1
@@ -410,7 +386,7 @@ test_drop() {
 		result $? "capabilities that stay: its line, and the end"
 		rm -f "$sock"
 	else
-		skip "capabilities that stay" "no setpriv"
+		tap_skip "capabilities that stay" "no setpriv"
 	fi
 
 	mkfifo "$dir/wait"
@@ -471,8 +447,8 @@ if is_sanitized; then
 	! start privileged "" --key "$key" --socket "$sock" &&
 		has_line "secmalloc_verify: the key page is not locked"
 	result $? "nothing is locked with sanitizers: its line, and the end"
-	skip "all that keyd does" "it does not serve when nothing is locked"
-	echo "1..$tests"
+	tap_skip "all that keyd does" "it does not serve when nothing is locked"
+	tap_done
 	exit 0
 fi
 test_signing
@@ -490,15 +466,15 @@ else
 		"the key is found, and in locked memory only" \
 		"find-key finds a key in ordinary memory" \
 		"find-key says so if there is no key"; do
-		skip "$what" "needs root"
+		tap_skip "$what" "needs root"
 	done
 fi
 if [ "$unprivileged" = yes ]; then
 	test_unprivileged
 else
-	skip "not root" "$unprivileged"
+	tap_skip "not root" "$unprivileged"
 fi
 is_discreet "$key" "$dir/logs" && [ -s "$dir/pieces" ]
 result $? "no log has any of the key"
 # The exit status is 0 whatever failed: the lines tell that.
-echo "1..$tests"
+tap_done

@@ -80,18 +80,7 @@ knows_options() {
 		grep -q "^  $word " "$work/help" || return 1
 	done
 }
-await() {
-	tries=100
-	until "$@"; do
-		tries=$((tries - 1))
-		test "$tries" -gt 0 || return 1
-		sleep 0.1
-	done
-}
-has_ended() {
-	! grep -qs '^State:[[:space:]]*[^Z[:space:]]' "/proc/$pid/status"
-}
-is_up() { has_ended || grep -q '^keyd: ready: ' "$work/log"; }
+is_up() { has_ended "$pid" || grep -q '^keyd: ready: ' "$work/log"; }
 # start LIMIT COMMAND...: with the unit's limits and capabilities, in which that
 # command runs keyd; all that in the namespaces of $around, if any.
 around=
@@ -117,7 +106,7 @@ daemon() {
 	echo "${child:-$pid}" | tr -d ' '
 }
 stop() {
-	kill -TERM "$(daemon)" && await has_ended && wait "$pid"
+	kill -TERM "$(daemon)" && await has_ended "$pid" && wait "$pid"
 }
 signs() {
 	timeout 20 "$BUILD_DIR/examples/keyd-client" \

@@ -61,6 +61,20 @@ tap_done() {
 	echo "1..$tap_count"
 }
 
+# await COMMAND...: until it succeeds, for 10 s at most.
+await() {
+	tries=200
+	until "$@"; do
+		tries=$((tries - 1))
+		test "$tries" -gt 0 || return 1
+		sleep 0.05
+	done
+}
+# has_ended PID: a child that has is a zombie until it is waited for.
+has_ended() {
+	! grep -qs '^State:[[:space:]]*[^Z[:space:]]' "/proc/$1/status"
+}
+
 # The functions that the public header declares, one a line, sorted.
 header_names() {
 	tr '\n' ' ' < "$srcdir/include/secmalloc.h" \
