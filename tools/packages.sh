@@ -49,7 +49,7 @@ logged() {
 make_tarball() {
 	build=${BUILD:-$source_dir/build}
 	mkdir -p "$build" && cd "$build" || return 1
-	test -x "$source_dir/configure" || autoreconf -i "$source_dir" \
+	test -x "$source_dir/configure" || autoreconf -fi "$source_dir" \
 		|| return 1
 	test -f Makefile || "$source_dir/configure" || return 1
 	make dist && mv secmalloc-*.tar.gz "$work"
