@@ -200,9 +200,9 @@ else
 		usual "$with"
 	tap "or, where nothing else was to be done, an error" \
 		stops 'secmalloc was not found' bare "$with"
+	tap "so is a library of which only the header is there" \
+		gives "no|not||" usual PKG_CONFIG=false CPPFLAGS="$I"
 fi
-tap "a library of which only the header is there is absent" \
-	gives "no|not||" usual PKG_CONFIG=false CPPFLAGS="$I"
 
 tap "too old" tells '99.0... no, too old' "no|not||" \
 	no "$with" "$by_pc" CPPFLAGS="$I" LDFLAGS="$L"
