@@ -1,16 +1,14 @@
 /*
  * os_netbsd.c - what NetBSD has in its own way; not run
  *
- * From mmap(2), minherit(2), pipe2(2), core(5).
+ * From mmap(2), minherit(2), pipe2(2).
  *
  * SPDX-License-Identifier: ISC
  */
 #include "config.h"
 
-#include "os.h"
 #include "os_bsd.h"
 #include "os_posix.h"
-#include "os_words.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -23,15 +21,6 @@ const int smi_posix_no_replace_flags = MAP_TRYFIXED;
 const int smi_bsd_inherit_copy = MAP_INHERIT_COPY;
 const int smi_bsd_inherit_none = MAP_INHERIT_NONE;
 
-/* Nothing keeps a process from being traced or dumped by its user. */
-const struct smi_os_words smi_os_words = {
-	.undump = "",
-	.dumpable_call = "",
-	.dumpable_again = "",
-	.dumpable_remedy = "",
-	.core_remedy = "0",
-};
-
 int smi_bsd_dont_dump(const void *at, size_t bytes, bool reserved)
 {
 	(void)at, (void)bytes, (void)reserved;
@@ -43,19 +32,6 @@ int smi_bsd_dont_dump(const void *at, size_t bytes, bool reserved)
 int smi_bsd_ids(struct smi_credentials *c)
 {
 	(void)c;
-	errno = ENOTSUP;
-	return -1;
-}
-
-int smi_os_dumpable(void)
-{
-	errno = ENOTSUP;
-	return -1;
-}
-
-int smi_os_set_dumpable(bool dumpable)
-{
-	(void)dumpable;
 	errno = ENOTSUP;
 	return -1;
 }

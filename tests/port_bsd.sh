@@ -42,6 +42,9 @@ files_of() {
 	case $1 in
 	freebsd | openbsd) echo os_bsd_ids ;;
 	esac
+	case $1 in
+	netbsd | openbsd) echo os_bsd_traced ;;
+	esac
 }
 
 # The two parts of the library.
