@@ -6,8 +6,7 @@
 
 VALGRIND=${VALGRIND:-valgrind}
 program=$BUILD_DIR/tests/equal_branches
-grep -q 'SECMALLOC_SANITIZED 1' "$BUILD_DIR/config.h" \
-	&& tap_skip_all "sanitizers and valgrind do not go together"
+is_sanitized && tap_skip_all "sanitizers and valgrind do not go together"
 test -x "$program" || tap_skip_all "no valgrind/memcheck.h when it was built"
 "$VALGRIND" --version > /dev/null 2>&1 || tap_skip_all "no valgrind"
 

@@ -3,8 +3,7 @@
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
-grep -q 'SECMALLOC_SANITIZED 1' "$BUILD_DIR/config.h" \
-	&& tap_skip_all "needs a build without sanitizers"
+is_sanitized && tap_skip_all "needs a build without sanitizers"
 program=$BUILD_DIR/examples/guarded
 "$program" > /dev/null 2>&1 || {
 	"$program" 2>&1 | grep -q 'LimitMEMLOCK' \

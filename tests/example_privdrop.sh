@@ -4,8 +4,7 @@
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
-grep -q 'SECMALLOC_SANITIZED 1' "$BUILD_DIR/config.h" \
-	&& tap_skip_all "needs a build without sanitizers"
+is_sanitized && tap_skip_all "needs a build without sanitizers"
 program=$BUILD_DIR/examples/privdrop
 work=$(mktemp -d)
 pid=''

@@ -2,8 +2,7 @@
 # The build, installed to be tried. To be sourced, after tap.sh.
 # SPDX-License-Identifier: ISC
 
-grep -q 'SECMALLOC_SANITIZED 1' "$BUILD_DIR/config.h" \
-	&& tap_skip_all "a build with sanitizers is not for use"
+is_sanitized && tap_skip_all "a build with sanitizers is not for use"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 stage=$work/stage

@@ -5,8 +5,7 @@
 . "${srcdir:-.}/tests/tap.sh"
 
 recipe=$srcdir/examples/Containerfile
-grep -q 'SECMALLOC_SANITIZED 1' "$BUILD_DIR/config.h" \
-	&& tap_skip_all "needs a build without sanitizers"
+is_sanitized && tap_skip_all "needs a build without sanitizers"
 test -x "$BUILD_DIR/examples/keyd" \
 	|| tap_skip_all "libsodium was not found by configure"
 work=$(mktemp -d)

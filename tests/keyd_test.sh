@@ -36,8 +36,6 @@ result() {
 	[ "$1" -eq 0 ] || sed 's/^/# log: /' "$log"
 }
 is_root() { [ "$(id -u)" -eq 0 ]; }
-# With sanitizers nothing is locked.
-is_sanitized() { grep -q 'SECMALLOC_SANITIZED 1' "${bin%/*}/config.h"; }
 # 1 MiB, which is more than any keyd here asks for.
 may_lock() {
 	# shellcheck disable=SC3045 # dash, bash and busybox have it

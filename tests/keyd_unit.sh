@@ -8,8 +8,7 @@
 in_build() { "$BUILD_DIR/libtool" --mode=execute "$@"; }
 keyd=$BUILD_DIR/examples/keyd
 unit=$srcdir/examples/keyd.service
-grep -q 'SECMALLOC_SANITIZED 1' "$BUILD_DIR/config.h" \
-	&& tap_skip_all "needs a build without sanitizers"
+is_sanitized && tap_skip_all "needs a build without sanitizers"
 test -x "$keyd" || tap_skip_all "libsodium was not found by configure"
 LD_LIBRARY_PATH=$(in_build sh -c 'echo "$LD_LIBRARY_PATH"' "$keyd")
 export LD_LIBRARY_PATH

@@ -123,7 +123,7 @@ tap "and all other words of ours" words_exist
 try_theirs sodium sodium.h
 try_theirs gcry gcrypt.h
 try_theirs 'CRYPTO\|OPENSSL' openssl/crypto.h
-if grep -q 'SECMALLOC_SANITIZED 1' "$BUILD_DIR/config.h"; then
+if is_sanitized; then
 	tap_skip "libgcrypt takes chunks" "needs a build without sanitizers"
 elif has_header gcrypt.h; then
 	tap "libgcrypt takes chunks" handlers_work

@@ -6,8 +6,7 @@
 
 readme=$srcdir/README.md
 figures=$srcdir/doc/PERFORMANCE.md
-grep -q 'SECMALLOC_SANITIZED 1' "$BUILD_DIR/config.h" \
-	&& tap_skip_all "needs a build without sanitizers"
+is_sanitized && tap_skip_all "needs a build without sanitizers"
 peers="secmalloc libsodium openssl libgcrypt botan"
 
 # cell FILE ROW COLUMN: of the table in which both are; without case.

@@ -6,8 +6,7 @@
 
 library=$BUILD_DIR/.libs/libsecmalloc.so
 test -f "$library" || tap_skip_all "no shared library was built"
-grep -q 'SECMALLOC_SANITIZED 1' "$BUILD_DIR/config.h" \
-	&& tap_skip_all "a build with sanitizers is not for use"
+is_sanitized && tap_skip_all "a build with sanitizers is not for use"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 

@@ -6,8 +6,7 @@
 library=$BUILD_DIR/.libs/libsecmalloc.so
 archive=$BUILD_DIR/.libs/libsecmalloc.a
 test -f "$library" || tap_skip_all "no shared library was built"
-grep -q 'SECMALLOC_SANITIZED 1' "$BUILD_DIR/config.h" \
-	&& tap_skip_all "sanitizers add symbols of their own"
+is_sanitized && tap_skip_all "sanitizers add symbols of their own"
 NM=${NM:-nm}
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -61,6 +61,9 @@ tap_done() {
 	echo "1..$tap_count"
 }
 
+# Whether the build has sanitizers: then nothing is locked.
+is_sanitized() { grep -q 'SECMALLOC_SANITIZED 1' "$BUILD_DIR/config.h"; }
+
 # await COMMAND...: until it succeeds, for 10 s at most.
 await() {
 	tries=200
