@@ -1,0 +1,75 @@
+/*
+ * verify.c - whether what was promised still holds, as the kernel sees it
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "verify/verify.h"
+
+#include "process/current.h"
+#include "report/last_error.h"
+#include "verify/verify_pools.h"
+#include "verify/verify_process.h"
+
+#include <errno.h>
+
+static void verify_arena(const struct smi_arena *arena, unsigned checks,
+                         struct smi_verdict *verdict)
+{
+	bool locks = (checks & SMI_VERIFY_LOCKED) != 0;
+	bool advice = (checks & SMI_VERIFY_ADVICE) != 0;
+
+	if (locks || advice)
+		smi_verify_pools_check(arena, locks, advice, verdict);
+	if ((checks & SMI_VERIFY_SECRET) != 0 && !arena->pools.secret)
+		smi_verdict_fail(verdict,
+		                 "the pools are locked memory, which "
+		                 "root can read: with "
+		                 "SECMALLOC_BACKING_SECRET secmalloc_init "
+		                 "makes them secret, or says why not");
+}
+
+static void verify_process(unsigned checks, bool no_dump,
+                           struct smi_verdict *verdict)
+{
+	bool ids = (checks & SMI_VERIFY_IDS) != 0;
+	bool capabilities = (checks & SMI_VERIFY_CAPABILITIES) != 0;
+
+	if (ids || capabilities)
+		smi_verify_process_threads(ids, capabilities, verdict);
+	if ((checks & SMI_VERIFY_DUMPABLE) != 0)
+		smi_verify_process_dumpable(no_dump, verdict);
+	if ((checks & SMI_VERIFY_CORE) != 0)
+		smi_verify_process_core_limit(verdict);
+}
+
+int smi_verify_arena(unsigned checks, const char *call)
+{
+	struct smi_verdict verdict;
+	struct smi_arena *arena;
+	bool no_dump = false;
+	int code = errno;
+
+	if ((checks & ~(SMI_VERIFY_ALL | SMI_VERIFY_SECRET)) != 0)
+		return smi_last_error_set(
+			EINVAL,
+			"%s: checks is %zu, which has "
+			"bits that this library does not know",
+			call, (size_t)checks);
+	if (checks == 0)
+		checks = SMI_VERIFY_ALL;
+	arena = (checks & SMI_VERIFY_POOLS) != 0 ? smi_current_enter(call)
+	                                         : smi_current_enter_quietly();
+	if (arena == NULL && (checks & SMI_VERIFY_POOLS) != 0)
+		return -1;
+	smi_verdict_start(&verdict, call);
+	if (arena != NULL) {
+		no_dump = arena->no_dump;
+		verify_arena(arena, checks, &verdict);
+		smi_current_leave(arena);
+	}
+	verify_process(checks, no_dump, &verdict);
+	if (smi_verdict_give(&verdict) != 0)
+		return -1;
+	errno = code;
+	return 0;
+}
