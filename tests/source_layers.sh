@@ -87,8 +87,6 @@ tap "control: an include of the other folder in a layer is found" \
 tap "control: a folder without a layer is found" broken more/new.c ''
 tap "control: a kernel header in the wrong folder is found" \
 	broken chunk/slab.c '#include <sys/mman.h>'
-tap "control: the public header in the wrong folder is found" \
-	broken arena/arena.c '#include <secmalloc.h>'
 if ! ls "$BUILD_DIR"/lib/*/*.o > /dev/null 2>&1; then
 	tap_skip "the layer rule in what it calls" "no static library was built"
 elif grep -q '^CFLAGS = .*-flto' "$BUILD_DIR/Makefile"; then

@@ -159,11 +159,6 @@ int secmalloc_owns(const void *ptr)
 
 /* ---- Guarded chunks ----------------------------------------------------- */
 
-_Static_assert((int)SECMALLOC_NOACCESS == (int)SMI_NOACCESS
-                       && (int)SECMALLOC_READONLY == (int)SMI_READONLY
-                       && (int)SECMALLOC_READWRITE == (int)SMI_READWRITE,
-               "the public access is enum smi_access");
-
 void *secmalloc_guarded(size_t size)
 {
 	struct smi_arena *arena = smi_current_enter(__func__);
@@ -191,7 +186,7 @@ static int change_guarded(const char *call, void *ptr,
 	if (arena == NULL)
 		return -1;
 	result = smi_guarded_chunks_change(arena, call, ptr, change,
-	                                   (enum smi_access)access);
+	                                   (enum secmalloc_access)access);
 	smi_current_leave(arena);
 	return result;
 }
@@ -230,14 +225,6 @@ int secmalloc_equal(const void *a, const void *b, size_t size)
 }
 
 /* ---- Looking at the arena ----------------------------------------------- */
-
-_Static_assert(SECMALLOC_ADVICE_DONTDUMP == 1u << SMI_ADVICE_DONTDUMP
-                       && SECMALLOC_ADVICE_DONTFORK == 1u << SMI_ADVICE_DONTFORK
-                       && SECMALLOC_ADVICE_UNMERGEABLE
-                                  == 1u << SMI_ADVICE_UNMERGEABLE
-                       && SECMALLOC_ADVICE_NOHUGEPAGE
-                                  == 1u << SMI_ADVICE_NOHUGEPAGE,
-               "the public bits are those of enum smi_advice");
 
 int secmalloc_stats(struct secmalloc_stats *stats)
 {
@@ -311,16 +298,6 @@ int secmalloc_explain(const void *addr, char *buf, size_t n)
 		smi_text_add(&text, "not of this library");
 	return 0;
 }
-
-_Static_assert(SECMALLOC_VERIFY_LOCKED == SMI_VERIFY_LOCKED
-                       && SECMALLOC_VERIFY_ADVICE == SMI_VERIFY_ADVICE
-                       && SECMALLOC_VERIFY_IDS == SMI_VERIFY_IDS
-                       && SECMALLOC_VERIFY_CAPABILITIES
-                                  == SMI_VERIFY_CAPABILITIES
-                       && SECMALLOC_VERIFY_DUMPABLE == SMI_VERIFY_DUMPABLE
-                       && SECMALLOC_VERIFY_CORE == SMI_VERIFY_CORE
-                       && SECMALLOC_VERIFY_SECRET == SMI_VERIFY_SECRET,
-               "the public bits are those of verify.h");
 
 int secmalloc_verify(unsigned checks)
 {

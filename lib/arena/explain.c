@@ -108,9 +108,9 @@ static void explain_in_cell(const struct smi_guarded *guarded,
                             uintptr_t address, struct smi_text *text)
 {
 	static const char *const access[] = {
-		[SMI_NOACCESS] = ", which is closed",
-		[SMI_READONLY] = ", which is open for reading only",
-		[SMI_READWRITE] = "",
+		[SECMALLOC_NOACCESS] = ", which is closed",
+		[SECMALLOC_READONLY] = ", which is open for reading only",
+		[SECMALLOC_READWRITE] = "",
 	};
 	struct smi_misuse misuse;
 	uint32_t cell;

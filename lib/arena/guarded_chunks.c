@@ -112,7 +112,7 @@ static void open_checked(struct smi_arena *arena, const char *call, void *ptr,
 	struct smi_misuse misuse;
 
 	if (smi_cell_access_force(&arena->guarded.pools, arena->guarded.cells,
-	                          cell, SMI_READWRITE)
+	                          cell, SECMALLOC_READWRITE)
 	    != 0)
 		smi_fatal_die(arena->on_fault,
 		              "%s(%p): the guarded chunk could "
@@ -138,7 +138,7 @@ void *smi_guarded_chunks_resize(struct smi_arena *arena, const char *call,
 	struct smi_guarded *guarded = &arena->guarded;
 	uint32_t cell = cell_of(arena, call, ptr);
 	size_t had = guarded->cells[cell].size;
-	enum smi_access access = guarded->cells[cell].access;
+	enum secmalloc_access access = guarded->cells[cell].access;
 	void *to;
 
 	open_checked(arena, call, ptr, cell);
@@ -166,7 +166,7 @@ void *smi_guarded_chunks_resize(struct smi_arena *arena, const char *call,
 
 int smi_guarded_chunks_change(struct smi_arena *arena, const char *call,
                               void *ptr, smi_cell_access_change *change,
-                              enum smi_access access)
+                              enum secmalloc_access access)
 {
 	struct smi_misuse misuse;
 	uint32_t cell;

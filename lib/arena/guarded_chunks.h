@@ -37,6 +37,6 @@ void *smi_guarded_chunks_resize(struct smi_arena *arena, const char *call,
  */
 int smi_guarded_chunks_change(struct smi_arena *arena, const char *call,
                               void *ptr, smi_cell_access_change *change,
-                              enum smi_access access);
+                              enum secmalloc_access access);
 
 #endif /* SMI_GUARDED_CHUNKS_H */

@@ -85,7 +85,8 @@ static unsigned char *reserve_metadata(const struct layout *layout,
 		return NULL;
 	if (smi_os_open(at + page_bytes, layout->open - page_bytes) == 0
 	    && (in_children
-	        || smi_os_advise(at, layout->total, SMI_ADVICE_DONTFORK) == 0
+	        || smi_os_advise(at, layout->total, SECMALLOC_ADVICE_DONTFORK)
+	                   == 0
 	        || errno == ENOTSUP))
 		return at;
 	code = errno;
@@ -102,7 +103,7 @@ static struct smi_arena *map_metadata(const struct plans *plans,
 	struct smi_pools pools = {
 		.geometry = *g,
 		.secret = plan->secret,
-		.in_children = plan->fork == SMI_FORK_KEEP,
+		.in_children = plan->fork == SECMALLOC_FORK_KEEP,
 	};
 	struct layout layout;
 	struct smi_arena *arena;

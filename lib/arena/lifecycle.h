@@ -9,9 +9,6 @@
 #include "arena/arena.h"
 #include "base/base.h"
 
-/* What the child of a fork has: the public numbers. */
-enum smi_fork { SMI_FORK_NONE, SMI_FORK_KEEP, SMI_FORK_WIPE };
-
 /* What an arena is made from: a configuration that was checked. */
 struct smi_arena_plan {
 	size_t pool_bytes;
@@ -26,7 +23,7 @@ struct smi_arena_plan {
 	bool secret;         /* in memory that only this process can read */
 	bool secret_is_wish; /* other locked memory will do, where there is
 	                        none of that */
-	enum smi_fork fork;
+	uint32_t fork;       /* SECMALLOC_FORK_ */
 	bool no_dump;
 	void (*on_fault)(const char *line);
 	size_t low_bytes; /* 0: there is no on_low */

@@ -14,8 +14,7 @@
 
 int smi_passing_share(struct smi_arena *arena, bool share)
 {
-	enum smi_advice advice = share ? SMI_ADVICE_DOFORK
-	                               : SMI_ADVICE_DONTFORK;
+	unsigned advice = share ? SMI_ADVICE_DOFORK : SECMALLOC_ADVICE_DONTFORK;
 
 	if (arena->pools.in_children)
 		return 0;

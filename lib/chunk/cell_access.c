@@ -9,7 +9,7 @@
 #include <errno.h>
 
 int smi_cell_access_force(const struct smi_pools *pools, struct smi_cell *cells,
-                          uint32_t number, enum smi_access access)
+                          uint32_t number, enum secmalloc_access access)
 {
 	struct smi_cell *cell = &cells[number];
 
@@ -37,7 +37,7 @@ static int apply(const struct smi_pools *pools, struct smi_cell *cells,
 
 int smi_cell_access_protect(const struct smi_pools *pools,
                             struct smi_cell *cells, uint32_t number,
-                            enum smi_access access)
+                            enum secmalloc_access access)
 {
 	struct smi_cell before = cells[number];
 
@@ -46,7 +46,7 @@ int smi_cell_access_protect(const struct smi_pools *pools,
 }
 
 int smi_cell_access_open(const struct smi_pools *pools, struct smi_cell *cells,
-                         uint32_t number, enum smi_access access)
+                         uint32_t number, enum secmalloc_access access)
 {
 	struct smi_cell *cell = &cells[number], before = *cell;
 
@@ -61,7 +61,7 @@ int smi_cell_access_open(const struct smi_pools *pools, struct smi_cell *cells,
 }
 
 int smi_cell_access_close(const struct smi_pools *pools, struct smi_cell *cells,
-                          uint32_t number, enum smi_access unused)
+                          uint32_t number, enum secmalloc_access unused)
 {
 	struct smi_cell *cell = &cells[number], before = *cell;
 
@@ -71,6 +71,6 @@ int smi_cell_access_close(const struct smi_pools *pools, struct smi_cell *cells,
 		return -1;
 	}
 	if (--cell->opens == 0)
-		cell->opened = SMI_NOACCESS;
+		cell->opened = SECMALLOC_NOACCESS;
 	return apply(pools, cells, number, before);
 }

@@ -19,11 +19,11 @@ struct smi_cell {
 	uint32_t next;  /* in its list, if it is free */
 	uint32_t opens; /* how often it was opened, and not yet closed */
 	bool live;
-	uint8_t base, opened, access; /* enum smi_access */
+	uint8_t base, opened, access; /* enum secmalloc_access */
 };
 
 /* The access that a cell is to have. */
-static inline enum smi_access smi_cell_wanted(const struct smi_cell *cell)
+static inline enum secmalloc_access smi_cell_wanted(const struct smi_cell *cell)
 {
 	return cell->base > cell->opened ? cell->base : cell->opened;
 }
@@ -33,12 +33,12 @@ static inline enum smi_access smi_cell_wanted(const struct smi_cell *cell)
  * with errno ENOMEM or EPERM: nothing has changed.
  */
 int smi_cell_access_force(const struct smi_pools *pools, struct smi_cell *cells,
-                          uint32_t number, enum smi_access access);
+                          uint32_t number, enum secmalloc_access access);
 
 /* What is to be done to the access of a live cell. */
 typedef int smi_cell_access_change(const struct smi_pools *pools,
                                    struct smi_cell *cells, uint32_t number,
-                                   enum smi_access access);
+                                   enum secmalloc_access access);
 
 /*
  * smi_cell_access_protect() sets the access that the cell has while nobody has

@@ -107,8 +107,8 @@ static void set_free(struct smi_guarded *guarded, uint32_t cell, size_t size)
 {
 	guarded->cells[cell] = (struct smi_cell){
 		.size = size,
-		.base = SMI_READWRITE,
-		.access = SMI_READWRITE,
+		.base = SECMALLOC_READWRITE,
+		.access = SECMALLOC_READWRITE,
 	};
 	guarded->free++;
 	list_append(guarded, cell);
@@ -199,8 +199,8 @@ void *smi_guarded_resize(struct smi_guarded *guarded, uint32_t cell,
 	size_t had = c->size, kept = size < had ? size : had;
 
 	c->size = size;
-	c->base = SMI_READWRITE;
-	c->opened = SMI_NOACCESS;
+	c->base = SECMALLOC_READWRITE;
+	c->opened = SECMALLOC_NOACCESS;
 	c->opens = 0;
 	guarded->chunk_bytes += size - had;
 	to = smi_guarded_chunk(guarded, cell);
@@ -278,7 +278,7 @@ void smi_guarded_give(struct smi_guarded *guarded, uint32_t cell)
 /* ---- The end, forks, and audits ------------------------------------------ */
 
 static int force(struct smi_guarded *guarded, uint32_t cell,
-                 enum smi_access access)
+                 enum secmalloc_access access)
 {
 	return smi_cell_access_force(&guarded->pools, guarded->cells, cell,
 	                             access);
@@ -288,7 +288,7 @@ void smi_guarded_wipe(struct smi_guarded *guarded)
 {
 	for (uint32_t i = smi_pool_next(&guarded->pools, SMI_NONE);
 	     i < guarded->pools.owned; i = smi_pool_next(&guarded->pools, i))
-		if (force(guarded, i, SMI_READWRITE) == 0)
+		if (force(guarded, i, SECMALLOC_READWRITE) == 0)
 			smi_wipe_bytes(cell_start(guarded, i),
 			               cell_bytes(guarded, i));
 }
@@ -297,7 +297,7 @@ int smi_guarded_own(struct smi_guarded *guarded)
 {
 	for (uint32_t i = smi_pool_next(&guarded->pools, SMI_NONE);
 	     i != SMI_NONE; i = smi_pool_next(&guarded->pools, i))
-		if (force(guarded, i, SMI_READWRITE) != 0
+		if (force(guarded, i, SECMALLOC_READWRITE) != 0
 		    || smi_pool_own_one(&guarded->pools, i) != 0
 		    || force(guarded, i, smi_cell_wanted(&guarded->cells[i]))
 		               != 0)
@@ -329,12 +329,13 @@ static bool audit_cell(const struct smi_guarded *guarded, uint32_t cell,
 	size_t bytes = cell_bytes(guarded, cell), at;
 
 	if (c->access != smi_cell_wanted(c)
-	    || (c->opens == 0) != (c->opened == SMI_NOACCESS)
-	    || (!c->live && (c->access != SMI_READWRITE || c->opens != 0)))
+	    || (c->opens == 0) != (c->opened == SECMALLOC_NOACCESS)
+	    || (!c->live
+	        && (c->access != SECMALLOC_READWRITE || c->opens != 0)))
 		return smi_misuse_broken(misuse, SMI_NONE,
 		                         "G4: the access of a cell is off");
 	if (c->live)
-		return c->access == SMI_NOACCESS
+		return c->access == SECMALLOC_NOACCESS
 		       || smi_guarded_check(guarded, cell, misuse);
 	at = smi_wipe_first_nonzero(start, bytes);
 	return at == bytes

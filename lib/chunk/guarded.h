@@ -15,7 +15,7 @@
  *
  * Invariants:
  *   G1  A cell is live, or in the list of those of its kind, once.
- *   G2  A free cell reads as zero, and its access is SMI_READWRITE.
+ *   G2  A free cell reads as zero, and its access is SECMALLOC_READWRITE.
  *   G3  All bytes of a live cell that are not its chunk's are canary.
  *   G4  `access` is what the kernel was told last: `base`, or what those want
  *       who have opened the chunk, if that is more.

@@ -47,14 +47,14 @@ static int documented(int result)
 	return result;
 }
 
-int smi_os_advise(const void *at, size_t bytes, enum smi_advice advice)
+int smi_os_advise(const void *at, size_t bytes, unsigned advice)
 {
 	void *pages = (void *)(uintptr_t)at;
 
 	switch (advice) {
-	case SMI_ADVICE_DONTDUMP:
+	case SECMALLOC_ADVICE_DONTDUMP:
 		return documented(smi_bsd_dont_dump(at, bytes, true));
-	case SMI_ADVICE_DONTFORK:
+	case SECMALLOC_ADVICE_DONTFORK:
 		return documented(minherit(pages, bytes, smi_bsd_inherit_none));
 	case SMI_ADVICE_DOFORK:
 		return documented(minherit(pages, bytes, smi_bsd_inherit_copy));

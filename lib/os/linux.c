@@ -39,17 +39,25 @@ void smi_os_close(void *at, size_t bytes)
 	mprotect(at, bytes, PROT_NONE);
 }
 
-int smi_os_advise(const void *at, size_t bytes, enum smi_advice advice)
+static int madvice_of(unsigned advice)
 {
-	static const int madvice[] = {
-		[SMI_ADVICE_DONTDUMP] = MADV_DONTDUMP,
-		[SMI_ADVICE_DONTFORK] = MADV_DONTFORK,
-		[SMI_ADVICE_UNMERGEABLE] = MADV_UNMERGEABLE,
-		[SMI_ADVICE_NOHUGEPAGE] = MADV_NOHUGEPAGE,
-		[SMI_ADVICE_DOFORK] = MADV_DOFORK,
-	};
+	switch (advice) {
+	case SECMALLOC_ADVICE_DONTDUMP:
+		return MADV_DONTDUMP;
+	case SECMALLOC_ADVICE_DONTFORK:
+		return MADV_DONTFORK;
+	case SECMALLOC_ADVICE_UNMERGEABLE:
+		return MADV_UNMERGEABLE;
+	case SECMALLOC_ADVICE_NOHUGEPAGE:
+		return MADV_NOHUGEPAGE;
+	default: /* SMI_ADVICE_DOFORK */
+		return MADV_DOFORK;
+	}
+}
 
-	if (madvise((void *)(uintptr_t)at, bytes, madvice[advice]) == 0)
+int smi_os_advise(const void *at, size_t bytes, unsigned advice)
+{
+	if (madvise((void *)(uintptr_t)at, bytes, madvice_of(advice)) == 0)
 		return 0;
 	/* The addresses are whole pages, so EINVAL can only mean the advice.
 	 * EAGAIN: there are too many mappings to split one. */
@@ -64,7 +72,7 @@ int smi_os_advise(const void *at, size_t bytes, enum smi_advice advice)
 
 int smi_os_dont_dump(const void *at, size_t bytes)
 {
-	return smi_os_advise(at, bytes, SMI_ADVICE_DONTDUMP);
+	return smi_os_advise(at, bytes, SECMALLOC_ADVICE_DONTDUMP);
 }
 
 int smi_os_entropy(void *to, size_t bytes)

@@ -42,7 +42,7 @@ void smi_os_release(void *at, size_t bytes)
 	(void)at, (void)bytes;
 }
 
-int smi_os_protect(void *at, size_t bytes, enum smi_access access)
+int smi_os_protect(void *at, size_t bytes, enum secmalloc_access access)
 {
 	(void)at, (void)bytes, (void)access;
 	return not_here();
@@ -96,7 +96,7 @@ bool smi_os_fork_copies(void)
 	return false;
 }
 
-int smi_os_advise(const void *at, size_t bytes, enum smi_advice advice)
+int smi_os_advise(const void *at, size_t bytes, unsigned advice)
 {
 	(void)at, (void)bytes, (void)advice;
 	return not_here();

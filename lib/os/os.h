@@ -15,16 +15,11 @@
 #include "base/base.h"
 
 #include <pthread.h>
+#include <secmalloc.h>
 #include <signal.h>
 
-enum smi_advice {
-	SMI_ADVICE_DONTDUMP,    /* not in core dumps */
-	SMI_ADVICE_DONTFORK,    /* not in children */
-	SMI_ADVICE_UNMERGEABLE, /* not shared with equal pages */
-	SMI_ADVICE_NOHUGEPAGE,  /* no huge pages, which blur locks and guards */
-	SMI_ADVICES,            /* so many are given to reservations */
-	SMI_ADVICE_DOFORK = SMI_ADVICES /* in children again */
-};
+/* Takes SECMALLOC_ADVICE_DONTFORK back; not a bit of the public ones. */
+#define SMI_ADVICE_DOFORK 0x80000000u
 
 /* What may be locked, in bytes; SIZE_MAX is no limit. */
 struct smi_lock_limits {
@@ -42,10 +37,8 @@ void *smi_os_reserve(size_t bytes);
 /* Undo smi_os_reserve(), whatever was done to parts since. */
 void smi_os_release(void *at, size_t bytes);
 
-/* What may be done to a part of a reservation; each includes those before.
- * ENOMEM, EPERM. */
-enum smi_access { SMI_NOACCESS, SMI_READONLY, SMI_READWRITE };
-int smi_os_protect(void *at, size_t bytes, enum smi_access access);
+/* Set the access to a part of a reservation. ENOMEM, EPERM. */
+int smi_os_protect(void *at, size_t bytes, enum secmalloc_access access);
 
 /* Make a part of a reservation readable and writable. ENOMEM, EPERM. */
 int smi_os_open(void *at, size_t bytes);
@@ -82,9 +75,12 @@ int smi_os_unlock(const void *at, size_t bytes);
  * shares such pages with its parent until one of them writes there. */
 bool smi_os_fork_copies(void);
 
-/* Of a part of a reservation. ENOTSUP if the kernel does not know the advice;
- * ENOMEM, EPERM. */
-int smi_os_advise(const void *at, size_t bytes, enum smi_advice advice);
+/*
+ * Give advice about a part of a reservation: one of the SECMALLOC_ADVICE_ bits,
+ * or SMI_ADVICE_DOFORK. ENOTSUP if the kernel does not know the advice; ENOMEM,
+ * EPERM.
+ */
+int smi_os_advise(const void *at, size_t bytes, unsigned advice);
 
 /* Leave any pages out of core dumps. The same errors. */
 int smi_os_dont_dump(const void *at, size_t bytes);

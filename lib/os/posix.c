@@ -44,12 +44,12 @@ void smi_os_release(void *at, size_t bytes)
 	munmap(at, bytes);
 }
 
-int smi_os_protect(void *at, size_t bytes, enum smi_access access)
+int smi_os_protect(void *at, size_t bytes, enum secmalloc_access access)
 {
 	static const int protections[] = {
-		[SMI_NOACCESS] = PROT_NONE,
-		[SMI_READONLY] = PROT_READ,
-		[SMI_READWRITE] = PROT_READ | PROT_WRITE,
+		[SECMALLOC_NOACCESS] = PROT_NONE,
+		[SECMALLOC_READONLY] = PROT_READ,
+		[SECMALLOC_READWRITE] = PROT_READ | PROT_WRITE,
 	};
 
 	if (mprotect(at, bytes, protections[access]) == 0)
@@ -62,7 +62,7 @@ int smi_os_protect(void *at, size_t bytes, enum smi_access access)
 
 int smi_os_open(void *at, size_t bytes)
 {
-	return smi_os_protect(at, bytes, SMI_READWRITE);
+	return smi_os_protect(at, bytes, SECMALLOC_READWRITE);
 }
 
 int smi_os_lock(const void *at, size_t bytes)

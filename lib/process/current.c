@@ -100,7 +100,8 @@ static void end_thread(void *mark)
 /* Whether the child of a fork by this thread is to have the arena. */
 static bool passes_on(void)
 {
-	return made.plan.fork == SMI_FORK_KEEP || smi_current_thread.moves;
+	return made.plan.fork == SECMALLOC_FORK_KEEP
+	       || smi_current_thread.moves;
 }
 
 /*
@@ -208,7 +209,7 @@ static void leave_behind(struct smi_arena *arena)
 	if (passes_on())
 		smi_lifecycle_abandon(arena);
 	smi_left_behind_add(made.reservation, made.bytes,
-	                    made.plan.fork == SMI_FORK_WIPE);
+	                    made.plan.fork == SECMALLOC_FORK_WIPE);
 }
 
 static int make(const struct smi_arena_plan *plan, const char *call,
@@ -234,7 +235,7 @@ static void after_fork_in_child(void)
 			smi_passing_end(&passing);
 	} else if (arena != NULL) {
 		leave_behind(arena);
-		if (made.plan.fork == SMI_FORK_WIPE
+		if (made.plan.fork == SECMALLOC_FORK_WIPE
 		    && make(&made.plan, "fork", false) != 0)
 			lose();
 	}

@@ -17,11 +17,6 @@
 	(SECMALLOC_CHECK_WHOLE | SECMALLOC_NO_MEMBARRIER | SECMALLOC_NODUMP \
 	 | SECMALLOC_EXPLAIN_FAULTS)
 
-_Static_assert((unsigned)SMI_FORK_NONE == SECMALLOC_FORK_NONE
-                       && (unsigned)SMI_FORK_KEEP == SECMALLOC_FORK_KEEP
-                       && (unsigned)SMI_FORK_WIPE == SECMALLOC_FORK_WIPE,
-               "the public numbers are those of enum smi_fork");
-
 /* What is of no other field's business. */
 static int check_form(const struct secmalloc_config *c, const char *call)
 {
@@ -153,7 +148,7 @@ int smi_settings_plan(struct smi_arena_plan *plan,
 		.no_membarrier = (c->flags & SECMALLOC_NO_MEMBARRIER) != 0,
 		.secret = c->backing != SECMALLOC_BACKING_LOCKED,
 		.secret_is_wish = c->backing == SECMALLOC_BACKING_AUTO,
-		.fork = (enum smi_fork)c->fork,
+		.fork = c->fork,
 		.no_dump = (c->flags & SECMALLOC_NODUMP) != 0,
 		.on_fault = c->on_fault,
 		.low_bytes = c->low_bytes,

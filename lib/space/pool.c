@@ -16,16 +16,23 @@
  */
 static int advise_all(struct smi_pools *pools)
 {
-	for (unsigned advice = 0; advice < SMI_ADVICES; advice++) {
-		if (advice == SMI_ADVICE_DONTFORK && pools->in_children)
+	static const unsigned all[] = {
+		SECMALLOC_ADVICE_DONTDUMP,
+		SECMALLOC_ADVICE_DONTFORK,
+		SECMALLOC_ADVICE_UNMERGEABLE,
+		SECMALLOC_ADVICE_NOHUGEPAGE,
+	};
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
+		if (all[i] == SECMALLOC_ADVICE_DONTFORK && pools->in_children)
 			continue;
 		if (smi_os_advise(pools->reservation, pools->mapped_bytes,
-		                  (enum smi_advice)advice)
+		                  all[i])
 		    == 0)
 			continue;
 		if (errno != ENOTSUP)
 			return -1;
-		pools->advice_missing |= 1u << advice;
+		pools->advice_missing |= all[i];
 	}
 	return 0;
 }

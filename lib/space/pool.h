@@ -51,7 +51,7 @@ struct smi_pools {
 	uint32_t used;           /* strides */
 	size_t count;            /* pools, in ordinary ones (P5) */
 	size_t bytes;            /* of all pools */
-	unsigned advice_missing; /* bit n: enum smi_advice n */
+	unsigned advice_missing; /* SECMALLOC_ADVICE_ bits */
 	bool secret;             /* locked memory is such that only this
 	                            process can read it; the caller's */
 	bool in_children;        /* children have a copy; the caller's */

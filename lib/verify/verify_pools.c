@@ -113,7 +113,7 @@ static const char *judge_advice(const struct smi_arena *arena,
                                 const struct smi_mapping *mapping)
 {
 	if (!mapping->not_dumped)
-		return (arena->pools.advice_missing & 1u << SMI_ADVICE_DONTDUMP)
+		return (arena->pools.advice_missing & SECMALLOC_ADVICE_DONTDUMP)
 		                       != 0
 		               ? "goes into core dumps, as this kernel knows "
 		                 "no MADV_DONTDUMP: set SECMALLOC_NODUMP"
