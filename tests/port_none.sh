@@ -20,7 +20,8 @@ build() {
 # What locks, maps, reads of the process or asks a kernel is not among it; a
 # compiler may fill structures by memset().
 asks_for_nothing() {
-	$CC -std=gnu11 -I"$BUILD_DIR" -I"$srcdir/lib" -c -o "$work/none.o" \
+	$CC -std=gnu11 -I"$BUILD_DIR" -I"$srcdir/include" -I"$srcdir/lib" \
+		-c -o "$work/none.o" \
 		"$srcdir/lib/os/none.c" || return 1
 	$NM -u "$work/none.o" | awk '{ print $2 }' \
 		| grep -v '^smi_\|^__\|^_G\|^mem' > "$work/asked"

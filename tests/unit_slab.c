@@ -248,7 +248,7 @@ START_TEST(a_write_to_free_memory_is_seen_on_reuse)
 	for (int whole = 0; whole < 2; whole++)
 		for (size_t at = 0; at < 1000; at += 37) {
 			struct smi_place place;
-			bool seen = whole || at < SMI_ZERO_CHECK_BYTES;
+			bool seen = whole || at < SMI_CHECKED_BYTES;
 			struct smi_vacancy spot;
 			uint32_t run;
 

@@ -64,7 +64,7 @@ START_TEST(any_byte_of_the_granules_is_seen)
 		for (size_t at = 0; at < bytes; at++) {
 			a[16 + at] = 0x10;
 			ck_assert_int_eq(smi_granules_are_zero(a + 16, bytes),
-			                 at >= SMI_GRANULES_WRITTEN_OUT);
+			                 at >= SMI_CHECKED_BYTES);
 			a[16 + at] = 0;
 		}
 	}

@@ -127,21 +127,10 @@ static SMI_APART void give_other(const char *call, struct smi_tcache *cache,
 	};
 	bool sound = smi_slab_check_is_sound(cache->runs, cache->key, &place);
 
-	if (sound) {
-		smi_tcache_push(cache, bin, &place);
-		smi_wipe_granules(ptr, bin->slot_bytes);
-	}
-	smi_tcache_leave(cache);
+	if (sound)
+		smi_tcache_give(cache, bin, &place);
 	if (!sound)
 		give_to_arena(call, ptr);
-}
-
-/* The end of it for a large slot. */
-static SMI_APART void wipe_much(struct smi_tcache *cache, void *ptr,
-                                size_t bytes)
-{
-	smi_wipe_bytes(ptr, bytes);
-	smi_tcache_leave(cache);
 }
 
 /* When the cache could not simply be entered. */
@@ -186,13 +175,7 @@ void smi_fast_path_give(const char *call, void *ptr)
 		give_other(call, cache, bin, place.slab, place.slot, ptr);
 		return;
 	}
-	smi_tcache_push(cache, bin, &place);
-	if (bin->slot_bytes > SMI_GRANULES_WRITTEN_OUT) {
-		wipe_much(cache, ptr, bin->slot_bytes);
-		return;
-	}
-	smi_wipe_few_granules(ptr, bin->slot_bytes);
-	smi_tcache_leave(cache);
+	smi_tcache_give(cache, bin, &place);
 }
 
 /* ---- Resizing ----------------------------------------------------------- */

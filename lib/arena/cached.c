@@ -168,7 +168,6 @@ bool smi_cached_give(struct smi_arena *arena, struct smi_tcache *cache,
 		smi_arena_die(arena, place->start, 0, &misuse);
 	if (bin->most == 0)
 		return false;
-	smi_tcache_push(cache, bin, place);
-	smi_wipe_granules(place->start, bin->slot_bytes);
+	smi_tcache_give(cache, bin, place);
 	return true;
 }

@@ -21,7 +21,13 @@ size_t smi_wipe_first_nonzero(const void *p, size_t bytes);
  * 64 bytes are four granules, two of them perhaps the same, and so on. One and
  * two are apart: some processors stall where more than two of four coincide.
  */
-#define SMI_GRANULES_WRITTEN_OUT ((size_t)256)
+#define SMI_UNROLLED_BYTES ((size_t)256)
+
+/* The promise: a place that is handed out again was seen to be zero up to here,
+ * or as a whole if it is smaller. */
+#define SMI_CHECKED_BYTES ((size_t)256)
+_Static_assert(SMI_CHECKED_BYTES <= SMI_UNROLLED_BYTES,
+               "what is checked is written out");
 
 /* The offset of the second of four granules that cover 48 to 64 bytes. */
 static inline size_t smi_second_granule(size_t bytes)
@@ -42,7 +48,7 @@ static inline void smi_zero_four_granules(unsigned char *at)
 	smi_zero_granule(at + 48);
 }
 
-/* Of up to SMI_GRANULES_WRITTEN_OUT bytes. */
+/* Of up to SMI_UNROLLED_BYTES bytes. */
 static inline void smi_wipe_few_granules(void *p, size_t bytes)
 {
 	unsigned char *first = p, *end = first + bytes;
@@ -71,7 +77,7 @@ static inline void smi_wipe_few_granules(void *p, size_t bytes)
 
 static inline void smi_wipe_granules(void *p, size_t bytes)
 {
-	if (bytes <= SMI_GRANULES_WRITTEN_OUT)
+	if (bytes <= SMI_UNROLLED_BYTES)
 		smi_wipe_few_granules(p, bytes);
 	else
 		smi_wipe_bytes(p, bytes);
@@ -91,14 +97,14 @@ static inline void smi_or_four_granules(smi_granule *any,
 	smi_or_granule(any, at + 48);
 }
 
-/* Of the first SMI_GRANULES_WRITTEN_OUT bytes only. */
+/* Of the first SMI_CHECKED_BYTES bytes only. */
 static inline bool smi_granules_are_zero(const void *p, size_t bytes)
 {
 	const unsigned char *first = p, *end;
 	smi_granule any = {0};
 
-	if (bytes > SMI_GRANULES_WRITTEN_OUT)
-		bytes = SMI_GRANULES_WRITTEN_OUT;
+	if (bytes > SMI_CHECKED_BYTES)
+		bytes = SMI_CHECKED_BYTES;
 	end = first + bytes;
 	if (bytes <= 32) {
 		smi_or_granule(&any, first);

@@ -113,6 +113,13 @@ void *smi_tcache_use(struct smi_tcache *cache, struct smi_bin *bin, size_t size)
 	return start;
 }
 
+void smi_tcache_wipe_and_leave(struct smi_tcache *cache, void *slot,
+                               size_t bytes)
+{
+	smi_wipe_bytes(slot, bytes);
+	smi_tcache_leave(cache);
+}
+
 void smi_tcache_fill(struct smi_tcache *cache, struct smi_slabs *slabs,
                      unsigned class, uint32_t run)
 {

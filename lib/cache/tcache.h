@@ -264,11 +264,18 @@ static SMI_INLINE bool smi_tcache_find(struct smi_tcache *cache, void *ptr,
 	       && smi_tcache_bin_count(*bin) < (*bin)->most;
 }
 
-/* Keep the slot of a chunk that is sound in a bin that has room; the wipe is to
- * follow. */
-static inline void smi_tcache_push(struct smi_tcache *cache,
-                                   struct smi_bin *bin,
-                                   const struct smi_place *place)
+/* The end of smi_tcache_give() for a large slot, apart so that the rest has no
+ * registers to save. */
+void smi_tcache_wipe_and_leave(struct smi_tcache *cache, void *slot,
+                               size_t bytes);
+
+/*
+ * Free a chunk that is sound: keep its slot in a bin that has room, wipe it,
+ * and leave the cache if it was entered.
+ */
+static SMI_INLINE void smi_tcache_give(struct smi_tcache *cache,
+                                       struct smi_bin *bin,
+                                       const struct smi_place *place)
 {
 	uint32_t count = smi_tcache_bin_count(bin);
 	struct smi_lent *last = &bin->slots[count];
@@ -280,6 +287,12 @@ static inline void smi_tcache_push(struct smi_tcache *cache,
 	atomic_store_explicit(entry, SMI_ENTRY_CACHED, memory_order_release);
 	smi_tcache_count(&cache->counts.frees, 1);
 	smi_tcache_count(&cache->counts.chunk_bytes, -place->size);
+	if (bin->slot_bytes > SMI_UNROLLED_BYTES) {
+		smi_tcache_wipe_and_leave(cache, place->start, bin->slot_bytes);
+		return;
+	}
+	smi_wipe_few_granules(place->start, bin->slot_bytes);
+	smi_tcache_leave(cache);
 }
 
 #endif /* SMI_TCACHE_H */

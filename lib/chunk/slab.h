@@ -42,9 +42,6 @@
 #include "report/misuse.h"
 #include "space/run.h"
 
-/* A place that is handed out again must read as zero up to here. */
-#define SMI_ZERO_CHECK_BYTES SMI_GRANULES_WRITTEN_OUT
-
 /* What the library keeps in the locked key page. */
 struct smi_secrets {
 	struct smi_canary_key canary;

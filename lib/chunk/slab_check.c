@@ -7,162 +7,156 @@
 
 #include "base/wipe.h"
 
-/* How much of free memory just before a chunk is checked: what an underflow by
- * a few bytes reaches. */
-#define BEFORE_BYTES ((size_t)16)
-
-/* ---- Without lock ------------------------------------------------------- */
+/* ---- The neighbour ------------------------------------------------------ */
 
 /* A field that another thread may be writing, read once. */
 #define READ_ONCE(field) (*(const volatile __typeof__(field) *)&(field))
 
-/* Whether the end of a slot with that entry is as it was left, the canary of a
- * chunk or zero. */
-SMI_RACY static bool end_is_sound(const struct smi_canary_key *key,
-                                  const unsigned char *start, size_t slot_bytes,
-                                  uint16_t entry)
+/* The memory of `bytes` that ends at `end` and that nobody has. */
+static struct smi_neighbour free_before(const unsigned char *end, size_t bytes)
 {
-	const smi_word *end = (const void *)(start + slot_bytes);
-
-	if (entry <= SMI_ENTRY_CACHED)
-		return (end[-1] | end[-2]) == 0;
-	return entry <= slot_bytes
-	       && smi_canary_is_sound(key, start, slot_bytes - entry,
-	                              slot_bytes);
+	return (struct smi_neighbour){
+		.start = end - bytes,
+		.bytes = bytes,
+		.entry = SMI_ENTRY_FREE,
+	};
 }
 
-/* Whether what lies before a run that starts at `start` is sound. */
-SMI_RACY static bool is_sound_before(const struct smi_runs *runs,
-                                     const struct smi_canary_key *key,
-                                     const unsigned char *start)
+/*
+ * What lies before the run in which the chunk is the first: a guard, a free
+ * unit, the tail of a slab, or its last slot. The run before may be in the
+ * making, or be given back: what is used of its metadata has to lie inside it.
+ */
+SMI_RACY static SMI_INLINE struct smi_neighbour before_run(
+	const struct smi_runs *runs, const unsigned char *start)
 {
 	size_t offset = (uintptr_t)start - runs->start, bytes, slot_bytes;
 	uint32_t unit = (uint32_t)(offset >> SMI_UNIT_SHIFT), head, slots;
 	struct smi_slab *slab;
 
-	/* Before the first unit of a pool is its guard. */
 	if ((unit & (((uint32_t)1 << runs->units_shift) - 1)) == 0
 	    && smi_run_pool(runs, unit) == smi_run_stride(runs, unit))
-		return true;
+		return free_before(start, 0);
 	head = READ_ONCE(runs->heads[unit - 1]);
 	if (head == SMI_NONE)
-		return end_is_sound(key, start - BEFORE_BYTES, BEFORE_BYTES,
-		                    SMI_ENTRY_FREE);
+		return free_before(start, SMI_UNIT_BYTES);
 	slab = smi_run_notes(runs, head);
 	slots = READ_ONCE(slab->slots);
 	slot_bytes = READ_ONCE(slab->slot_bytes);
 	bytes = (unit - head) * SMI_UNIT_BYTES;
-	/* Of a run that is being made or given back anything may be read: what
-	 * is used of it has to lie inside. */
 	if (slots == 0 || slot_bytes < SMI_ALIGN_BYTES
 	    || slot_bytes > bytes / slots)
-		return false;
+		return (struct smi_neighbour){.entry = UINT16_MAX};
 	if (slots * slot_bytes < bytes)
-		return end_is_sound(key, start - BEFORE_BYTES, BEFORE_BYTES,
-		                    SMI_ENTRY_FREE);
-	return end_is_sound(key, start - slot_bytes, slot_bytes,
-	                    smi_slab_entry(slab, slots - 1));
+		return free_before(start, bytes - slots * slot_bytes);
+	return (struct smi_neighbour){
+		.start = start - slot_bytes,
+		.bytes = slot_bytes,
+		.entry = smi_slab_entry(slab, slots - 1),
+	};
+}
+
+/* ---- Without lock ------------------------------------------------------- */
+
+SMI_RACY static SMI_INLINE bool is_left_alone(const struct smi_canary_key *key,
+                                              struct smi_neighbour before)
+{
+	if (before.entry <= SMI_ENTRY_CACHED)
+		return before.bytes == 0 || smi_slab_check_end_is_zero(&before);
+	return before.entry <= before.bytes
+	       && smi_canary_is_sound(key, before.start,
+	                              before.bytes - before.entry,
+	                              before.bytes);
+}
+
+/* For the first slot of a slab; apart, so that others need no stack frame. */
+SMI_RACY static SMI_APART bool run_is_left_alone(
+	const struct smi_runs *runs, const struct smi_canary_key *key,
+	const unsigned char *start)
+{
+	return is_left_alone(key, before_run(runs, start));
 }
 
 SMI_RACY bool smi_slab_check_is_sound(const struct smi_runs *runs,
                                       const struct smi_canary_key *key,
                                       const struct smi_place *place)
 {
-	struct smi_slab *slab = place->slab;
+	size_t slot_bytes = place->slab->slot_bytes;
 
-	if (!smi_canary_is_sound(key, place->start, place->size,
-	                         slab->slot_bytes))
+	if (!smi_canary_is_sound(key, place->start, place->size, slot_bytes))
 		return false;
 	if (place->slot == 0)
-		return is_sound_before(runs, key, place->start);
-	return end_is_sound(key, place->start - slab->slot_bytes,
-	                    slab->slot_bytes,
-	                    smi_slab_entry(slab, place->slot - 1));
+		return run_is_left_alone(runs, key, place->start);
+	return is_left_alone(key,
+	                     smi_slab_check_slot_before(place, slot_bytes));
 }
 
 /* ---- Exclusive ---------------------------------------------------------- */
+
+/* S6 for the chunk of `size` in the place at `start`, in a pool. */
+static bool check_canary(const struct smi_slabs *slabs, uint32_t pool,
+                         const unsigned char *start, size_t size,
+                         size_t place_bytes, enum smi_misuse_kind kind,
+                         struct smi_misuse *misuse)
+{
+	size_t at = smi_canary_check(&slabs->secrets->canary, start, size,
+	                             place_bytes);
+
+	if (at == SIZE_MAX)
+		return true;
+	return smi_slab_found(slabs, pool, misuse, kind, start, size, at);
+}
 
 bool smi_slab_check_canary(const struct smi_slabs *slabs, uint32_t run,
                            uint32_t slot, enum smi_misuse_kind kind,
                            struct smi_misuse *misuse)
 {
 	struct smi_slab *slab = smi_slab_of(slabs->runs, run);
-	const unsigned char *start = smi_slab_slot(slabs->runs, run, slab,
-	                                           slot);
-	size_t size = smi_slab_chunk_size(slab, smi_slab_entry(slab, slot));
-	size_t at = smi_canary_check(&slabs->secrets->canary, start, size,
-	                             slab->slot_bytes);
 
-	if (at == SIZE_MAX)
-		return true;
-	return smi_slab_found(slabs, smi_run_pool(slabs->runs, run), misuse,
-	                      kind, start, size, at);
+	return check_canary(slabs, smi_run_pool(slabs->runs, run),
+	                    smi_slab_slot(slabs->runs, run, slab, slot),
+	                    smi_slab_chunk_size(slab,
+	                                        smi_slab_entry(slab, slot)),
+	                    slab->slot_bytes, kind, misuse);
 }
 
-/* That the last bytes before the end of memory that nobody has are zero. */
-static bool check_free_before(const struct smi_slabs *slabs, uint32_t run,
-                              const unsigned char *start, size_t bytes,
+/* That the end of a neighbour that nobody has is zero. */
+static bool check_end_is_zero(const struct smi_slabs *slabs, uint32_t pool,
+                              const struct smi_neighbour *before,
                               struct smi_misuse *misuse)
 {
-	size_t checked = bytes < BEFORE_BYTES ? bytes : BEFORE_BYTES;
-	size_t at = smi_wipe_first_nonzero(start + bytes - checked, checked);
+	size_t from = before->bytes - SMI_NEIGHBOUR_ZERO_BYTES;
+	size_t at = smi_wipe_first_nonzero(before->start + from,
+	                                   SMI_NEIGHBOUR_ZERO_BYTES);
 
-	if (at == checked)
+	if (at == SMI_NEIGHBOUR_ZERO_BYTES)
 		return true;
-	return smi_slab_found(slabs, smi_run_pool(slabs->runs, run), misuse,
-	                      SMI_BEFORE_WRITTEN, start, bytes,
-	                      bytes - checked + at);
-}
-
-/* That a slot which lies just before a chunk was not written to at its end. */
-static bool check_slot_before(const struct smi_slabs *slabs, uint32_t run,
-                              struct smi_slab *slab, uint32_t slot,
-                              struct smi_misuse *misuse)
-{
-	if (smi_slab_entry(slab, slot) > SMI_ENTRY_CACHED)
-		return smi_slab_check_canary(slabs, run, slot, SMI_UNDERFLOW,
-		                             misuse);
-	return check_free_before(slabs, run,
-	                         smi_slab_slot(slabs->runs, run, slab, slot),
-	                         slab->slot_bytes, misuse);
-}
-
-/* The same for what lies just before a run. */
-static bool check_before_run(const struct smi_slabs *slabs, uint32_t run,
-                             struct smi_misuse *misuse)
-{
-	uint32_t pool = smi_run_pool(slabs->runs, run), before;
-	uintptr_t start = smi_run_address(slabs->runs, run);
-	unsigned char *unit = (unsigned char *)start - SMI_UNIT_BYTES;
-	struct smi_slab *slab;
-	size_t tail;
-
-	if (start == smi_pool_start(slabs->runs->pools, pool))
-		return true;
-	before = smi_run_find(slabs->runs, start - 1);
-	if (before == SMI_NONE)
-		return check_free_before(slabs, run, unit, SMI_UNIT_BYTES,
-		                         misuse);
-	slab = smi_slab_of(slabs->runs, before);
-	tail = slab->units * SMI_UNIT_BYTES - slab->slots * slab->slot_bytes;
-	if (tail == 0)
-		return check_slot_before(slabs, before, slab, slab->slots - 1,
-		                         misuse);
-	return check_free_before(slabs, run, (unsigned char *)start - tail,
-	                         tail, misuse);
+	return smi_slab_found(slabs, pool, misuse, SMI_BEFORE_WRITTEN,
+	                      before->start, before->bytes, from + at);
 }
 
 bool smi_slab_check_chunk(const struct smi_slabs *slabs,
                           const struct smi_place *place,
                           struct smi_misuse *misuse)
 {
-	uint32_t run = place->run;
+	uint32_t pool = smi_run_pool(slabs->runs, place->run);
+	struct smi_neighbour before =
+		place->slot == 0
+			? before_run(slabs->runs, place->start)
+			: smi_slab_check_slot_before(place,
+	                                             place->slab->slot_bytes);
 
-	if (!smi_slab_check_canary(slabs, run, place->slot, SMI_OVERFLOW,
+	if (!smi_slab_check_canary(slabs, place->run, place->slot, SMI_OVERFLOW,
 	                           misuse))
 		return false;
-	if (place->slot > 0)
-		return check_slot_before(slabs, run, place->slab,
-		                         place->slot - 1, misuse);
-	return check_before_run(slabs, run, misuse);
+	if (before.entry > SMI_ENTRY_CACHED && before.entry > before.bytes)
+		return smi_misuse_broken(misuse, pool,
+		                         "S7: a slab contradicts its run");
+	if (before.bytes == 0)
+		return true;
+	if (before.entry <= SMI_ENTRY_CACHED)
+		return check_end_is_zero(slabs, pool, &before, misuse);
+	return check_canary(slabs, pool, before.start,
+	                    before.bytes - before.entry, before.bytes,
+	                    SMI_UNDERFLOW, misuse);
 }

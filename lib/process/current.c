@@ -17,6 +17,8 @@ struct smi_current smi_current = {
 	.init_lock = PTHREAD_MUTEX_INITIALIZER,
 };
 
+_Atomic unsigned smi_current_number;
+
 _Thread_local struct smi_thread smi_current_thread SMI_TLS_MODEL = {
 	.arena = SMI_NO_CACHE,
 };
@@ -39,7 +41,7 @@ static void attach_thread(struct smi_arena *arena)
 	    || smi_os_mark_thread(thread) != 0)
 		return;
 	thread->cache = smi_cached_attach(arena);
-	thread->arena = thread->cache != NULL ? atomic_load(&smi_current.number)
+	thread->arena = thread->cache != NULL ? atomic_load(&smi_current_number)
 	                                      : SMI_NO_CACHE;
 }
 
@@ -98,7 +100,7 @@ int smi_current_make(const struct smi_arena_plan *plan, bool no_dump)
 	/* Should they ever come round. */
 	if (++current->last_number == SMI_NO_CACHE)
 		current->last_number = SMI_NO_ARENA + 1;
-	atomic_store(&current->number, current->last_number);
+	atomic_store(&smi_current_number, current->last_number);
 	return 0;
 }
 
@@ -128,7 +130,7 @@ void smi_current_fini(void)
 	if (smi_fatal_is_dying())
 		return;
 	pthread_mutex_lock(&smi_current.init_lock);
-	atomic_store(&smi_current.number, SMI_NO_ARENA);
+	atomic_store(&smi_current_number, SMI_NO_ARENA);
 	arena = atomic_exchange(&smi_current.arena, NULL);
 	if (arena != NULL)
 		smi_lifecycle_destroy(arena);

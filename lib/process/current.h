@@ -53,9 +53,8 @@ extern _Thread_local struct smi_thread smi_current_thread SMI_TLS_MODEL;
 struct smi_current {
 	pthread_mutex_t init_lock;
 	_Atomic(struct smi_arena *) arena;
-	_Atomic unsigned number; /* of that arena, or SMI_NO_ARENA */
-	unsigned last_number;    /* of the last arena that was made */
-	bool ends_threads;       /* end_thread() is called at their end */
+	unsigned last_number; /* of the last arena that was made */
+	bool ends_threads;    /* end_thread() is called at their end */
 
 	/* What a child has to know of the arena that there is: it may have no
 	 * copy of the metadata. */
@@ -70,11 +69,15 @@ struct smi_current {
 };
 extern struct smi_current smi_current;
 
+/* The number of that arena, or SMI_NO_ARENA. It is apart from the rest, as each
+ * call reads it. */
+extern _Atomic unsigned smi_current_number;
+
 /* Whether the calling thread has a cache in the arena that there is. */
 static inline bool smi_current_has_cache(void)
 {
 	return smi_current_thread.arena
-	       == atomic_load_explicit(&smi_current.number,
+	       == atomic_load_explicit(&smi_current_number,
 	                               memory_order_acquire);
 }
 

@@ -134,7 +134,7 @@ static void lose(void)
 static void leave_behind(struct smi_arena *arena)
 {
 	smi_current_thread.arena = SMI_NO_CACHE;
-	atomic_store(&smi_current.number, SMI_NO_ARENA);
+	atomic_store(&smi_current_number, SMI_NO_ARENA);
 	atomic_store(&smi_current.arena, NULL);
 	if (passes_on())
 		smi_lifecycle_abandon(arena);
