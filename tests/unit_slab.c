@@ -1,60 +1,6 @@
-/* Slots: placement, checks, and that the audit sees each kind of damage. */
+/* Slots: how they are placed, found and checked. */
 /* SPDX-License-Identifier: ISC */
-#include "../lib/slab_audit.h"
-#include "../lib/slab_find.h"
-
-#include "fake_pools.h"
-#include "unit.h"
-
-static struct fake fake;
-static struct smi_secrets secrets = {
-	{0x1111222233334444, 0x5555666677778888, 0x9999aaaabbbbcccc},
-	{1, 2, 3, 4},
-};
-static struct smi_slabs slabs;
-static struct smi_finding finding;
-
-static void start(bool check_whole)
-{
-	fake_start(&fake, 4096, 16 * 4096, 4);
-	fake_add(&fake, 16 * 4096);
-	smi_slabs_start(&slabs, &fake.runs, &secrets, check_whole);
-}
-
-static bool audit(void)
-{
-	struct smi_slab_sums sums = {0};
-
-	return smi_slab_audit(&slabs, 0, &sums, &finding)
-	       && smi_slab_audit_lists(&slabs, &sums, &finding);
-}
-
-static void check(void)
-{
-	ck_assert_msg(audit(), "finding %d: %s", finding.kind,
-	              finding.invariant != NULL ? finding.invariant : "");
-}
-
-static struct smi_place take(uint32_t run, size_t size)
-{
-	struct smi_place place;
-
-	struct smi_spot spot = {run, SMI_NONE};
-
-	ck_assert(smi_slab_take(&slabs, spot, size, &place, &finding));
-	return place;
-}
-
-static uint32_t open_slab(size_t slot_bytes, uint32_t units)
-{
-	unsigned class = slot_bytes <= SMI_SLOT_MOST_BYTES
-	                         ? smi_sizeclass_of(slot_bytes)
-	                         : SMI_ALONE;
-	uint32_t run = smi_runs_take(&fake.runs, units, 0);
-
-	smi_slab_open(&slabs, run, units, class);
-	return run;
-}
+#include "slab.h"
 
 START_TEST(every_class_fills_and_empties)
 {
@@ -269,95 +215,8 @@ START_TEST(a_write_to_free_memory_is_seen_on_reuse)
 }
 END_TEST
 
-START_TEST(the_audit_sees_damage)
-{
-	struct smi_place place;
-	struct smi_slab *slab;
-
-	start(false);
-	place = take(open_slab(48, 1), 20);
-	slab = place.slab;
-	check();
-
-	place.start[20] ^= 1;
-	ck_assert(!audit());
-	ck_assert_int_eq(finding.kind, SMI_OVERFLOW);
-	place.start[20] ^= 1;
-
-	slab->free++;
-	ck_assert(!audit());
-	ck_assert_int_eq(finding.kind, SMI_INCONSISTENT);
-	slab->free--;
-
-	/* The free bit of the chunk's slot. */
-	smi_slab_free_bits(slab)[0] ^= 1u << place.slot;
-	slab->free++;
-	ck_assert(!audit());
-	smi_slab_free_bits(slab)[0] ^= 1u << place.slot;
-	slab->free--;
-
-	slabs.partial[slab->class] = SMI_NONE;
-	ck_assert(!audit());
-	slabs.partial[slab->class] = place.run;
-
-	/* What cannot be is not followed. */
-	for (int field = 0; field < 9; field++) {
-		struct smi_slab saved = *slab;
-		uint32_t units = slabs.units[2];
-		size_t taken = slabs.taken_bytes;
-
-		switch (field) {
-		case 0:
-			slab->units = 0;
-			break;
-		case 1:
-			slab->units *= 2;
-			break;
-		case 2:
-			slab->class = 60000;
-			break;
-		case 3:
-			slab->slots = 1u << 30;
-			break;
-		case 4:
-			slab->next = 12345678;
-			break;
-		case 5:
-			slab->slot_bytes = SIZE_MAX / 2;
-			break;
-		case 6:
-			slabs.units[2]++;
-			break;
-		case 7:
-			slab->inverse++;
-			break;
-		case 8:
-			slabs.taken_bytes++;
-			break;
-		}
-		ck_assert(!audit());
-		ck_assert_int_eq(finding.kind, SMI_INCONSISTENT);
-		*slab = saved;
-		slabs.units[2] = units;
-		slabs.taken_bytes = taken;
-		check();
-	}
-
-	/* The last byte of all, in a free unit; and of the tail. */
-	((unsigned char *)smi_pools_start(&fake.pools, 0))[65535] = 1;
-	ck_assert(!audit());
-	ck_assert_int_eq(finding.kind, SMI_FREE_WRITTEN);
-	((unsigned char *)smi_pools_start(&fake.pools, 0))[65535] = 0;
-	((unsigned char *)smi_runs_address(&fake.runs, place.run))[511] = 1;
-	ck_assert(!audit());
-	((unsigned char *)smi_runs_address(&fake.runs, place.run))[511] = 0;
-	check();
-	fake_end(&fake);
-}
-END_TEST
-
 UNIT_MAIN("slab", every_class_fills_and_empties,
           slots_are_taken_in_random_order, each_offset_finds_its_slot,
           slots_are_lent_and_returned, each_address_of_a_slab_is_told_apart,
           damage_before_a_chunk_is_seen,
-          a_write_to_free_memory_is_seen_on_reuse, the_audit_sees_damage)
+          a_write_to_free_memory_is_seen_on_reuse)
