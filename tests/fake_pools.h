@@ -6,7 +6,7 @@
 #ifndef TESTS_FAKE_POOLS_H
 #define TESTS_FAKE_POOLS_H
 
-#include "../lib/run.h"
+#include "space/run.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -35,24 +35,24 @@ static inline void fake_start(struct fake *fake, size_t page_bytes,
 	pools->base = (uintptr_t)pools->reservation;
 	pools->table = calloc(max_pools, sizeof(*pools->table));
 	pools->start = pools->base + smi_geometry_pool_offset(g, 0);
-	smi_runs_plan_strips(pools);
+	smi_run_plan_strips(pools);
 	for (int i = 0; i < SMI_STRIPS; i++)
 		pools->strips[i].at = calloc(max_pools,
 		                             pools->strips[i].stride_bytes);
-	smi_runs_start(&fake->runs, pools);
+	smi_run_start(&fake->runs, pools);
 	fake->runs.best = calloc(max_pools, 1);
 }
 
-/* Add a pool of `bytes`, as smi_pools_lock() would. */
+/* Add a pool of `bytes`, as smi_pool_lock() would. */
 static inline uint32_t fake_add(struct fake *fake, size_t bytes)
 {
 	struct smi_pools *pools = &fake->pools;
 	uint32_t pool = pools->used;
 
-	ck_assert(smi_pools_have_room(pools, bytes));
-	smi_pools_enter(pools, bytes);
-	smi_runs_add_pool(&fake->runs, pool);
-	smi_pools_publish(pools);
+	ck_assert(smi_pool_have_room(pools, bytes));
+	smi_pool_enter(pools, bytes);
+	smi_run_add_pool(&fake->runs, pool);
+	smi_pool_publish(pools);
 	return pool;
 }
 

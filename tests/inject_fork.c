@@ -14,7 +14,7 @@
 #include "proc.h"
 #include "tap.h"
 
-#include "../lib/default.h"
+#include "process/current.h"
 
 #include <pthread.h>
 #include <secmalloc.h>
@@ -199,7 +199,7 @@ static void daemon_with_failures(const char *where, int least)
 
 /* ---- A cache that is caught at the wrong moment ------------------------- */
 
-static struct smi_cache *others;
+static struct smi_tcache *others;
 static pthread_barrier_t meet;
 
 /* A thread that finds its cache stopped has said before that it is busy. These
@@ -213,7 +213,7 @@ static void say_busy(void)
 static void say_idle(void)
 {
 	if (others != NULL)
-		smi_cache_leave(others);
+		smi_tcache_leave(others);
 }
 
 static void hook_first(void)
@@ -225,7 +225,7 @@ RUN_FIRST(hook_first);
 static void *have_a_cache(void *unused)
 {
 	secfree(secmalloc(64));
-	others = smi_default_cache();
+	others = smi_current_cache();
 	pthread_barrier_wait(&meet);
 	pthread_barrier_wait(&meet);
 	return unused;
@@ -235,7 +235,7 @@ static void *have_a_cache(void *unused)
 static int can_stop_caches(void)
 {
 	return atomic_load(&others->busy) == 0
-	       && (atomic_load(&others->stop) & SMI_CACHE_STOPPED) == 0
+	       && (atomic_load(&others->stop) & SMI_TCACHE_STOPPED) == 0
 	       && secmalloc_audit() == 0;
 }
 

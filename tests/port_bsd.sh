@@ -38,12 +38,12 @@ compile() {
 
 # The files of lib/Makefile.inc for a system, but those that all have.
 files_of() {
-	printf 'os_%s\n' posix posix_process bsd bsd_proc "$1"
+	printf '%s\n' posix posix_process bsd bsd_procfs "$1"
 	case $1 in
-	freebsd | openbsd) echo os_bsd_ids ;;
+	freebsd | openbsd) echo bsd_ids ;;
 	esac
 	case $1 in
-	netbsd | openbsd) echo os_bsd_traced ;;
+	netbsd | openbsd) echo bsd_traced ;;
 	esac
 }
 
@@ -51,21 +51,21 @@ files_of() {
 common_compiles() {
 	# shellcheck disable=SC2046 # files are words
 	compile "$1" -fsyntax-only $(find "$srcdir/lib" -name '*.c' \
-		! -name 'os_*')
+		! -path '*/lib/os/*')
 }
 platform_compiles() {
 	for file in $(files_of "$1"); do
 		compile "$1" -O2 -c -o "$work/$1-$file.o" \
-			"$srcdir/lib/$file.c" || return 1
+			"$srcdir/lib/os/$file.c" || return 1
 	done
 }
 
 # All that the three headers declare is there.
 names_wanted() {
-	sed -n 's/.*\b\(smi_os_[a-z_]*\)(.*/\1/p; s/^} \(smi_os_words\);$/\1/p
+	sed -n 's/.*\b\(smi_os_[a-z_]*\)(.*/\1/p; s/^} \(smi_words\);$/\1/p
 		s/^extern .*\b\(smi_os_[a-z_]*\);$/\1/p' \
-		"$srcdir/lib/os.h" "$srcdir/lib/os_proc.h" \
-		"$srcdir/lib/os_words.h" | sort -u
+		"$srcdir/lib/os/os.h" "$srcdir/lib/os/proc.h" \
+		"$srcdir/lib/os/words.h" | sort -u
 }
 is_complete() {
 	$NM "$work/$1"-*.o > "$work/names" || return 1
@@ -82,14 +82,14 @@ is_complete() {
 
 # Controls: a file with a line more, and a platform with a file less.
 accepts() {
-	{ cat "$srcdir/lib/os_$1.c"; echo "$2"; } > "$work/control.c"
+	{ cat "$srcdir/lib/os/$1.c"; echo "$2"; } > "$work/control.c"
 	compile "$1" -fsyntax-only "$work/control.c"
 }
 finds() {
 	! accepts "$@"
 }
 finds_a_gap() {
-	rm "$work/$1-os_posix_process.o"
+	rm "$work/$1-posix_process.o"
 	! is_complete "$1"
 }
 

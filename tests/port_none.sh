@@ -1,5 +1,5 @@
 #!/bin/sh
-# The library for a system on which nothing can be locked (lib/os_none.c), built
+# The library for a system on which nothing can be locked (lib/os/none.c), built
 # and run here.
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
@@ -13,16 +13,16 @@ trap 'rm -rf "$work"' EXIT
 build() {
 	# shellcheck disable=SC2046 # files are words
 	$CC -std=gnu11 -Wall -Wextra -Werror -pthread -I"$BUILD_DIR" \
-		-I"$srcdir/include" -o "$work/port_none" \
-		$(find "$srcdir/lib" -name '*.c' ! -name 'os_*') "$@" \
+		-I"$srcdir/include" -I"$srcdir/lib" -o "$work/port_none" \
+		$(find "$srcdir/lib" -name '*.c' ! -path '*/lib/os/*') "$@" \
 		"$srcdir/tests/port_none.c"
 }
 # What locks, maps, reads of the process or asks a kernel is not among it; a
 # compiler may fill structures by memset().
 asks_for_nothing() {
-	$CC -std=gnu11 -I"$BUILD_DIR" -c -o "$work/os_none.o" \
-		"$srcdir/lib/os_none.c" || return 1
-	$NM -u "$work/os_none.o" | awk '{ print $2 }' \
+	$CC -std=gnu11 -I"$BUILD_DIR" -I"$srcdir/lib" -c -o "$work/none.o" \
+		"$srcdir/lib/os/none.c" || return 1
+	$NM -u "$work/none.o" | awk '{ print $2 }' \
 		| grep -v '^smi_\|^__\|^_G\|^mem' > "$work/asked"
 	printf '_Exit\npthread_mutex_init\n' | diff - "$work/asked"
 }
@@ -37,10 +37,10 @@ run() {
 }
 # With a system under it that can lock, the program must find that it is wrong.
 linux_differs() {
-	build "$srcdir"/lib/os_linux*.c "$srcdir"/lib/os_posix*.c && ! run
+	build "$srcdir"/lib/os/linux*.c "$srcdir"/lib/os/posix*.c && ! run
 }
 
-tap "it compiles" build "$srcdir/lib/os_none.c"
+tap "it compiles" build "$srcdir/lib/os/none.c"
 tap "every call answers as it should" run
 tap "the platform asks libc for two functions" asks_for_nothing
 tap "control: without a platform it does not link" control

@@ -23,9 +23,9 @@ sees_a_question() {
 # compile COMPILER ARGUMENTS...: the library as it is for Linux.
 compile() {
 	# shellcheck disable=SC2046,SC2086 # words
-	"$@" -std=gnu11 $warnings -I"$BUILD_DIR" -I"$srcdir/include" \
-		$(find "$srcdir/lib" -name '*.c' ! -name 'os_*') \
-		"$srcdir"/lib/os_posix*.c "$srcdir"/lib/os_linux*.c
+	"$@" -std=gnu11 $warnings -I"$BUILD_DIR" -I"$srcdir/include" -I"$srcdir/lib" \
+		$(find "$srcdir/lib" -name '*.c' ! -path '*/lib/os/*') \
+		"$srcdir"/lib/os/posix*.c "$srcdir"/lib/os/linux*.c
 }
 # A config.h that names a size is wrong for one of two targets.
 sees_a_size() {
@@ -46,10 +46,10 @@ compile_both() {
 		-isystem "$srcdir/tests/stubs/darwin" \
 		-isystem "$srcdir/tests/stubs/posix" \
 		-isystem "$(clang -print-file-name=include)" \
-		-I"$BUILD_DIR" -I"$srcdir/include" "$@" \
-		$(find "$srcdir/lib" -name '*.c' ! -name 'os_*') \
-		"$srcdir"/lib/os_posix*.c "$srcdir"/lib/os_bsd.c \
-		"$srcdir"/lib/os_bsd_proc.c "$srcdir"/lib/os_darwin.c
+		-I"$BUILD_DIR" -I"$srcdir/include" -I"$srcdir/lib" "$@" \
+		$(find "$srcdir/lib" -name '*.c' ! -path '*/lib/os/*') \
+		"$srcdir"/lib/os/posix*.c "$srcdir"/lib/os/bsd.c \
+		"$srcdir"/lib/os/bsd_procfs.c "$srcdir"/lib/os/darwin.c
 }
 # Control: both are really compiled.
 compiles_each() {

@@ -6,8 +6,9 @@
 #ifndef TESTS_SLAB_H
 #define TESTS_SLAB_H
 
-#include "../lib/slab_audit.h"
-#include "../lib/slab_find.h"
+#include "chunk/slab_audit.h"
+#include "chunk/slab_check.h"
+#include "chunk/slab_find.h"
 
 #include "fake_pools.h"
 #include "unit.h"
@@ -18,36 +19,36 @@ static struct smi_secrets secrets = {
 	{1, 2, 3, 4},
 };
 static struct smi_slabs slabs;
-static struct smi_finding finding;
+static struct smi_misuse misuse;
 
 static inline void start(bool check_whole)
 {
 	fake_start(&fake, 4096, 16 * 4096, 4);
 	fake_add(&fake, 16 * 4096);
-	smi_slabs_start(&slabs, &fake.runs, &secrets, check_whole);
+	smi_slab_start(&slabs, &fake.runs, &secrets, check_whole);
 }
 
 static inline bool audit(void)
 {
 	struct smi_slab_sums sums = {0};
 
-	return smi_slab_audit(&slabs, 0, &sums, &finding)
-	       && smi_slab_audit_lists(&slabs, &sums, &finding);
+	return smi_slab_audit_run(&slabs, 0, &sums, &misuse)
+	       && smi_slab_audit_lists(&slabs, &sums, &misuse);
 }
 
 static inline void check(void)
 {
-	ck_assert_msg(audit(), "finding %d: %s", finding.kind,
-	              finding.invariant != NULL ? finding.invariant : "");
+	ck_assert_msg(audit(), "finding %d: %s", misuse.kind,
+	              misuse.invariant != NULL ? misuse.invariant : "");
 }
 
 static inline struct smi_place take(uint32_t run, size_t size)
 {
 	struct smi_place place;
 
-	struct smi_spot spot = {run, SMI_NONE};
+	struct smi_vacancy spot = {run, SMI_NONE};
 
-	ck_assert(smi_slab_take(&slabs, spot, size, &place, &finding));
+	ck_assert(smi_slab_take(&slabs, spot, size, &place, &misuse));
 	return place;
 }
 
@@ -56,7 +57,7 @@ static inline uint32_t open_slab(size_t slot_bytes, uint32_t units)
 	unsigned class = slot_bytes <= SMI_SLOT_MOST_BYTES
 	                         ? smi_sizeclass_of(slot_bytes)
 	                         : SMI_ALONE;
-	uint32_t run = smi_runs_take(&fake.runs, units, 0);
+	uint32_t run = smi_run_take(&fake.runs, units, 0);
 
 	smi_slab_open(&slabs, run, units, class);
 	return run;

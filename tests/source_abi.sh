@@ -98,7 +98,7 @@ addition_is_reported() {
 	changed added '/secmalloc_audit;/a\
 	secmalloc_more;' lib/secmalloc.map || return 1
 	echo 'SECMALLOC_API int secmalloc_more(void) { return 0; }' \
-		>> "$tree/lib/api.c"
+		>> "$tree/lib/api/api.c"
 	linked "$tree" && keeps_abi "$tree/library" || return 1
 	abidiff "$stored" "$tree/library" | tee "$work/report"
 	grep -q "'function int secmalloc_more()'" "$work/report"
@@ -123,7 +123,7 @@ tap "so is a field that is changed" \
 	include/secmalloc.h
 tap "and a parameter" is_found parameter \
 	's/secmalloc_verify(unsigned checks)/secmalloc_verify(long checks)/' \
-	include/secmalloc.h lib/api.c
+	include/secmalloc.h lib/api/api.c
 tap "and a field in the place of reserved ones" is_found reserve \
 	's/uint64_t reserved.12.;/uint64_t more; uint64_t reserved[11];/' \
 	include/secmalloc.h

@@ -80,7 +80,7 @@ kinds_have_suites() {
 }
 sees_a_name_of_nothing() {
 	mkdir -p "$work/tree/doc"
-	echo 'As `tests/live_nothing` and `lib/pool.c` show.' \
+	echo 'As `tests/live_nothing` and `lib/space/pool.c` show.' \
 		> "$work/tree/doc/X.md"
 	(
 		cp -R "$srcdir/lib" "$srcdir/tests" "$work/tree"

@@ -1,21 +1,45 @@
 #!/bin/sh
-# lib/ is as doc/ARCHITECTURE.md has it: the layer rule, the invariants by number;
-# and that these checks can fail.
+# lib/ is as doc/ARCHITECTURE.md has it: the layer rule, by includes and by calls;
+# the names; the invariants by number. And each of these checks can fail.
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
 copy=$(mktemp -d)
 trap 'rm -rf "$copy"' EXIT
 
-# A copy of the sources with one line added to one file.
-broken() {
+# A copy of the sources, in which the controls break something.
+copy_sources() {
 	rm -rf "${copy:?}"/*
-	mkdir "$copy/lib" "$copy/doc"
-	cp "$srcdir"/lib/*.[ch] "$copy/lib"
+	mkdir "$copy/doc"
+	cp -R "$srcdir/lib" "$copy"
 	cp "$srcdir/doc/ARCHITECTURE.md" "$copy/doc"
 	chmod -R u+w "$copy"
+}
+# broken FILE LINE: a line more is found, for the FILE's sake.
+broken() {
+	copy_sources
+	mkdir -p "$copy/lib/${1%/*}"
 	echo "$2" >> "$copy/lib/$1"
-	! "$srcdir/tools/check-layers" "$copy"
+	"$srcdir/tools/check-layers" "$copy" > "$copy/found" && return 1
+	cat "$copy/found"
+	grep -q "^lib/$1: " "$copy/found"
+}
+# broken_object FILE LINE MESSAGE: an object more, compiled from that line, is
+# found among those of the build.
+broken_object() {
+	copy_sources
+	mkdir -p "$copy/build"
+	for object in "$BUILD_DIR"/lib/*/*.o; do
+		folder=${object#"$BUILD_DIR"/}
+		mkdir -p "$copy/build/${folder%/*}"
+		cp "$object" "$copy/build/${folder%/*}"
+	done
+	echo "$2" > "$copy/more.c"
+	$CC -c -o "$copy/build/lib/$1.o" "$copy/more.c" || return 1
+	"$srcdir/tools/check-layers" "$copy" "$copy/build" > "$copy/found" \
+		&& return 1
+	cat "$copy/found"
+	grep -q "$3" "$copy/found"
 }
 
 # The invariants in the page are those of the headers, word by word.
@@ -26,7 +50,8 @@ invariants_agree() {
 }
 # What an audit finds, and what a comment cites, is an invariant that there is.
 numbers_exist() {
-	grep -ho '\<[ABGKMPRSTV][0-9]\>' "$1"/lib/*.[ch] | sort -u > "$copy/cited"
+	grep -ho '\<[ABGKMPRSTV][0-9]\>' "$1"/lib/*/*.[ch] | sort -u \
+		> "$copy/cited"
 	"$srcdir/tools/list-invariants" "$srcdir" \
 		| sed 's/^\* \*\*\([A-Z][0-9]*\)\*\*.*/\1/' | sort > "$copy/known"
 	test -z "$(uniq -d "$copy/known")" || return 1
@@ -35,22 +60,55 @@ numbers_exist() {
 	test ! -s "$copy/unknown"
 }
 sees_another_wording() {
-	broken buddy.h '' > /dev/null
+	copy_sources
 	sed -i 's/No two free blocks are buddies/Free blocks are no buddies/' \
-		"$copy/lib/buddy.h"
+		"$copy/lib/space/buddy.h"
 	invariants_agree "$copy" | grep -q '^< .*\*\*B2\*\*'
 }
 sees_a_number_of_none() {
-	broken buddy.c '/* B9 */' > /dev/null
+	copy_sources
+	echo '/* B9 */' >> "$copy/lib/space/buddy.c"
 	numbers_exist "$copy" | grep -q B9
 }
+# Each folder has its sentence, and no other is named.
+readme_has_each_folder() {
+	(cd "$srcdir/lib" && ls -d ./*/) | sed 's,[./],,g' | sort \
+		> "$copy/folders"
+	sed -n 's/^[0-9]*\. `\([a-z]*\)\/`.*/\1/p' "$srcdir/lib/README.md" \
+		| sort | diff "$copy/folders" -
+}
 
-tap "lib/ keeps the layer rule" "$srcdir/tools/check-layers" "$srcdir"
-tap "an include upward is found" broken buddy.c '#include "slab.h"'
-tap "an include of an equal is found" broken audit.c '#include "plan.h"'
-tap "a module without a layer is found" broken new.c ''
-tap "a kernel header in the wrong place is found" \
-	broken slab.c '#include <sys/mman.h>'
+tap "lib/ keeps the layer rule in what it includes" \
+	"$srcdir/tools/check-layers" "$srcdir"
+tap "control: an include of a higher layer is found" \
+	broken space/buddy.c '#include "chunk/slab.h"'
+tap "control: an include of the other folder in a layer is found" \
+	broken space/run.c '#include "report/misuse.h"'
+tap "control: a folder without a layer is found" broken more/new.c ''
+tap "control: a kernel header in the wrong folder is found" \
+	broken chunk/slab.c '#include <sys/mman.h>'
+if ! ls "$BUILD_DIR"/lib/*/*.o > /dev/null 2>&1; then
+	tap_skip "the layer rule in what it calls" "no static library was built"
+elif grep -q '^CFLAGS = .*-flto' "$BUILD_DIR/Makefile"; then
+	tap_skip "the layer rule in what it calls" \
+		"objects for link-time optimization do not list what they need"
+else
+	tap "lib/ keeps the layer rule in what it calls, and its names" \
+		"$srcdir/tools/check-layers" "$srcdir" "$BUILD_DIR"
+	tap "control: a call of a higher layer is found, without an include" \
+		broken_object space/more 'void smi_slab_give(void);
+		void smi_more_call(void); void smi_more_call(void)
+		{ smi_slab_give(); }' \
+		'lib/space/more.c: layer 3 needs smi_slab_give of lib/chunk/slab.c'
+	tap "control: so is a name of another file" \
+		broken_object space/more 'int smi_pool_more;' \
+		'lib/space/more.c: smi_pool_more is not named after it'
+	tap "control: and files of one folder that need each other" \
+		broken_object report/last_error 'void smi_shortage_explain(void);
+		void smi_last_error_begin(void); void smi_last_error_begin(void)
+		{ smi_shortage_explain(); }' 'in a circle'
+fi
+tap "lib/README.md has a sentence for each folder" readme_has_each_folder
 tap "the invariants are those of the headers" invariants_agree "$srcdir"
 tap "control: an invariant that is worded otherwise is found" \
 	sees_another_wording

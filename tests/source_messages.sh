@@ -80,16 +80,16 @@ each_is_in() {
 # and what an address is; paths, and the audit's invariants. The pages are about
 # Linux.
 said() {
-	for file in "$srcdir"/lib/*.c; do
-		case ${file##*/} in
-		explain.c | verdict.c | verify*.c) ;;
-		os_linux_words.c)
-			sed '/^const struct smi_os_words/,/^};/d' "$file" \
+	for file in "$srcdir"/lib/*/*.c; do
+		case ${file#"$srcdir"/lib/} in
+		arena/explain.c | report/verdict.c | verify/*) ;;
+		os/linux_words.c)
+			sed '/^const struct smi_words/,/^};/d' "$file" \
 				> "$work/words.c"
 			literals "$work/words.c"
 			;;
-		os_posix.c) literals "$file" ;;
-		os_*) ;;
+		os/posix.c) literals "$file" ;;
+		os/*) ;;
 		*) literals "$file" ;;
 		esac
 	done | grep -v '^[A-Z][0-9]: \|^/'
@@ -97,7 +97,7 @@ said() {
 
 said > "$work/said"
 # Some are added to others: also one after the other.
-literals "$srcdir"/lib/*.c > "$work/lines"
+literals "$srcdir"/lib/*/*.c > "$work/lines"
 { cat "$work/lines"; tr -d '\n' < "$work/lines"; } > "$work/literals"
 parts_of_literals "$work/said" > "$work/said_parts"
 quotes_of "$page" > "$work/quotes"
@@ -109,7 +109,7 @@ quotes_are_said() {
 	each_is_in "$work/quoted_parts" "$work/literals"
 }
 addresses_agree() {
-	literals "$srcdir"/lib/explain.c "$srcdir"/lib/crash.c \
+	literals "$srcdir"/lib/arena/explain.c "$srcdir"/lib/process/fault_handler.c \
 		| grep -v '^secmalloc: ' > "$work/explained"
 	parts_of_literals "$work/explained" > "$work/explained_parts"
 	text_of "$explain" > "$work/explain_text"
@@ -128,7 +128,7 @@ verify_examples_are_said() {
 			{ if (line != "") print line; line = $0 }
 			END { print line }' > "$work/examples"
 	test "$(wc -l < "$work/examples")" -ge 5 || return 1
-	literals "$srcdir"/lib/verify*.c | grep '[a-z]* [a-z]* [a-z]* [a-z]' \
+	literals "$srcdir"/lib/verify/*.c | grep '[a-z]* [a-z]* [a-z]* [a-z]' \
 		| sed -e 's|[]*^$.[]|\\&|g' -e 's/%zu\|%s\|%d/.*/g' \
 			-e 's/$/$/' > "$work/patterns"
 	while IFS= read -r example; do

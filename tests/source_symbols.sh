@@ -95,9 +95,9 @@ needs_libc_alone() {
 	! grep -v '^libc\.so\|^ld-linux\|^libpthread\.so' "$work/needed"
 }
 only_writes_in_fault() {
-	for object in "$BUILD_DIR"/lib/.libs/*.o; do
+	for object in "$BUILD_DIR"/lib/*/.libs/*.o; do
 		case $object in
-		*/fault.o | */os_posix_process.o) continue ;;
+		*/fatal.o | */posix_process.o) continue ;;
 		esac
 		! $NM "$object" | grep -w 'U \(write\|puts\|printf\|fputs\)' \
 			|| return 1

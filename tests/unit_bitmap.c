@@ -1,6 +1,6 @@
 /* The bitmap against an array of bools, for every length to some words. */
 /* SPDX-License-Identifier: ISC */
-#include "../lib/bitmap.h"
+#include "base/bitmap.h"
 
 #include "unit.h"
 

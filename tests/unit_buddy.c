@@ -1,6 +1,6 @@
 /* The buddy allocator against a map of units, audited after each step. */
 /* SPDX-License-Identifier: ISC */
-#include "../lib/buddy.h"
+#include "space/buddy.h"
 
 #include "unit.h"
 

@@ -1,6 +1,6 @@
 /* Canaries: every byte of every slack is watched. */
 /* SPDX-License-Identifier: ISC */
-#include "../lib/canary.h"
+#include "chunk/canary.h"
 
 #include "unit.h"
 

@@ -1,6 +1,6 @@
 /* The address arithmetic, for page sizes that this machine need not have. */
 /* SPDX-License-Identifier: ISC */
-#include "../lib/geometry.h"
+#include "space/geometry.h"
 
 #include "unit.h"
 

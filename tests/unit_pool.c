@@ -2,8 +2,8 @@
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
-#include "../lib/os.h"
-#include "../lib/pool.h"
+#include "os/os.h"
+#include "space/pool.h"
 
 #include "unit.h"
 
@@ -30,21 +30,21 @@ static void start(void)
 		pools.strips[i].at = smi_os_reserve((STRIDES + 1) * page);
 		ck_assert_ptr_nonnull(pools.strips[i].at);
 	}
-	ck_assert_int_eq(smi_pools_map(&pools, 0), 0);
-	ck_assert_int_eq(smi_pools_lock_key_page(&pools), 0);
+	ck_assert_int_eq(smi_pool_map(&pools, 0), 0);
+	ck_assert_int_eq(smi_pool_lock_key_page(&pools), 0);
 }
 
 static void end(void)
 {
-	ck_assert_ptr_null(smi_pools_audit(&pools));
-	smi_pools_unmap(&pools);
+	ck_assert_ptr_null(smi_pool_audit(&pools));
+	smi_pool_unmap(&pools);
 	for (size_t i = 0; i < SMI_STRIPS; i++)
 		smi_os_release(pools.strips[i].at, (STRIDES + 1) * page);
 }
 
 static enum smi_pool_place find(uintptr_t address, uint32_t *pool)
 {
-	return smi_pools_find(&pools, address, pool);
+	return smi_pool_find(&pools, address, pool);
 }
 
 START_TEST(every_address_is_told_apart)
@@ -53,8 +53,8 @@ START_TEST(every_address_is_told_apart)
 	uintptr_t from, to;
 
 	start();
-	first = smi_pools_lock(&pools, 3 * page, 3 * page);
-	large = smi_pools_lock(&pools, 9 * page, 9 * page);
+	first = smi_pool_lock(&pools, 3 * page, 3 * page);
+	large = smi_pool_lock(&pools, 9 * page, 9 * page);
 	ck_assert_uint_eq(first, 0);
 	ck_assert_uint_eq(large, 1);
 	/* Nine pages and a guard take three strides of four, and count as
@@ -64,8 +64,8 @@ START_TEST(every_address_is_told_apart)
 	from = (uintptr_t)pools.reservation;
 	to = from + pools.geometry.reserve_bytes;
 	for (uintptr_t at = from; at < to; at += page / 2) {
-		uintptr_t in_first = at - smi_pools_start(&pools, first);
-		uintptr_t in_large = at - smi_pools_start(&pools, large);
+		uintptr_t in_first = at - smi_pool_start(&pools, first);
+		uintptr_t in_large = at - smi_pool_start(&pools, large);
 		enum smi_pool_place place = find(at, &pool);
 
 		if (in_first < 3 * page) {
@@ -93,13 +93,13 @@ START_TEST(pools_can_be_written_and_walked)
 
 	start();
 	/* Those of more than three pages count as two. */
-	while (smi_pools_lock(&pools, (1 + count % 6) * page, page) != SMI_NONE)
+	while (smi_pool_lock(&pools, (1 + count % 6) * page, page) != SMI_NONE)
 		ordinary += count++ % 6 < 3 ? 1 : 2;
 	ck_assert_uint_eq(ordinary, pools.count);
 	ck_assert_uint_ge(ordinary + 1, STRIDES);
-	while ((pool = smi_pools_next(&pools, pool)) != SMI_NONE) {
-		memset((void *)smi_pools_start(&pools, pool), 1,
-		       smi_pools_bytes(&pools, pool));
+	while ((pool = smi_pool_next(&pools, pool)) != SMI_NONE) {
+		memset((void *)smi_pool_start(&pools, pool), 1,
+		       smi_pool_bytes(&pools, pool));
 		for (size_t i = 0; i < SMI_STRIPS; i++) {
 			const struct smi_strip *strip = &pools.strips[i];
 
@@ -109,8 +109,8 @@ START_TEST(pools_can_be_written_and_walked)
 		count--;
 	}
 	ck_assert_uint_eq(count, 0);
-	ck_assert(!smi_pools_have_room(&pools, 12 * page));
-	ck_assert(!smi_pools_have_room(&pools, SIZE_MAX));
+	ck_assert(!smi_pool_have_room(&pools, 12 * page));
+	ck_assert(!smi_pool_have_room(&pools, SIZE_MAX));
 	end();
 }
 END_TEST
@@ -122,13 +122,13 @@ START_TEST(what_touches_the_reservation)
 	start();
 	from = (uintptr_t)pools.reservation;
 	to = from + pools.geometry.reserve_bytes;
-	ck_assert(smi_pools_touch(&pools, from, 1));
-	ck_assert(smi_pools_touch(&pools, to - 1, 1));
-	ck_assert(smi_pools_touch(&pools, from - 10, 11));
-	ck_assert(smi_pools_touch(&pools, 0, SIZE_MAX));
-	ck_assert(!smi_pools_touch(&pools, from - 10, 10));
-	ck_assert(!smi_pools_touch(&pools, to, 1));
-	ck_assert(!smi_pools_touch(&pools, 0, 1));
+	ck_assert(smi_pool_touch(&pools, from, 1));
+	ck_assert(smi_pool_touch(&pools, to - 1, 1));
+	ck_assert(smi_pool_touch(&pools, from - 10, 11));
+	ck_assert(smi_pool_touch(&pools, 0, SIZE_MAX));
+	ck_assert(!smi_pool_touch(&pools, from - 10, 10));
+	ck_assert(!smi_pool_touch(&pools, to, 1));
+	ck_assert(!smi_pool_touch(&pools, 0, 1));
 	end();
 }
 END_TEST
@@ -136,20 +136,20 @@ END_TEST
 START_TEST(the_audit_sees_damage)
 {
 	start();
-	smi_pools_lock(&pools, 3 * page, 3 * page);
-	smi_pools_lock(&pools, 9 * page, 9 * page);
-	ck_assert_ptr_null(smi_pools_audit(&pools));
+	smi_pool_lock(&pools, 3 * page, 3 * page);
+	smi_pool_lock(&pools, 9 * page, 9 * page);
+	ck_assert_ptr_null(smi_pool_audit(&pools));
 	table[2].first = 0;
-	ck_assert_ptr_nonnull(smi_pools_audit(&pools));
+	ck_assert_ptr_nonnull(smi_pool_audit(&pools));
 	table[2].first = 1;
 	table[1].bytes -= 1;
-	ck_assert_ptr_nonnull(smi_pools_audit(&pools));
+	ck_assert_ptr_nonnull(smi_pool_audit(&pools));
 	table[1].bytes += 1;
 	pools.count++;
-	ck_assert_ptr_nonnull(smi_pools_audit(&pools));
+	ck_assert_ptr_nonnull(smi_pool_audit(&pools));
 	pools.count--;
 	pools.used = STRIDES + 1;
-	ck_assert_ptr_nonnull(smi_pools_audit(&pools));
+	ck_assert_ptr_nonnull(smi_pool_audit(&pools));
 	pools.used = 4;
 	end();
 }

@@ -1,6 +1,6 @@
 /* The generator for the order of slots. */
 /* SPDX-License-Identifier: ISC */
-#include "../lib/random.h"
+#include "base/random.h"
 
 #include "unit.h"
 

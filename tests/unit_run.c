@@ -7,10 +7,10 @@ static struct fake fake;
 
 static void check(void)
 {
-	ck_assert_ptr_null(smi_pools_audit(&fake.pools));
-	for (uint32_t pool = smi_pools_next(&fake.pools, SMI_NONE);
-	     pool != SMI_NONE; pool = smi_pools_next(&fake.pools, pool)) {
-		const char *wrong = smi_runs_audit(&fake.runs, pool);
+	ck_assert_ptr_null(smi_pool_audit(&fake.pools));
+	for (uint32_t pool = smi_pool_next(&fake.pools, SMI_NONE);
+	     pool != SMI_NONE; pool = smi_pool_next(&fake.pools, pool)) {
+		const char *wrong = smi_run_audit(&fake.runs, pool);
 
 		ck_assert_msg(wrong == NULL, "%s", wrong != NULL ? wrong : "");
 	}
@@ -20,20 +20,20 @@ static void check(void)
 static void use_whole_pool(uint32_t pool, size_t bytes)
 {
 	uint32_t units = (uint32_t)(bytes / SMI_UNIT_BYTES);
-	uint32_t run = smi_runs_take(&fake.runs, units, 0);
+	uint32_t run = smi_run_take(&fake.runs, units, 0);
 	uintptr_t start;
 
 	ck_assert_uint_ne(run, SMI_NONE);
-	start = smi_runs_address(&fake.runs, run);
-	ck_assert_uint_eq(start, smi_pools_start(&fake.pools, pool));
-	ck_assert_uint_eq(smi_runs_pool(&fake.runs, run), pool);
+	start = smi_run_address(&fake.runs, run);
+	ck_assert_uint_eq(start, smi_pool_start(&fake.pools, pool));
+	ck_assert_uint_eq(smi_run_pool(&fake.runs, run), pool);
 	for (size_t at = 0; at < bytes; at += SMI_UNIT_BYTES)
-		ck_assert_uint_eq(smi_runs_find(&fake.runs, start + at), run);
+		ck_assert_uint_eq(smi_run_find(&fake.runs, start + at), run);
 	/* All notes can be written without touching anything else. */
-	memset(smi_runs_notes(&fake.runs, run), 0x77,
+	memset(smi_run_notes(&fake.runs, run), 0x77,
 	       units * SMI_UNIT_NOTES_BYTES);
 	check();
-	smi_runs_give(&fake.runs, run, units);
+	smi_run_give(&fake.runs, run, units);
 	check();
 }
 
@@ -63,7 +63,7 @@ START_TEST(metadata_of_a_large_pool_fit_its_strides)
 			}
 			memset(fake.runs.best, 0, MAX);
 			pool = fake_add(&fake, bytes);
-			buddy = smi_runs_buddy(&fake.runs, pool);
+			buddy = smi_run_buddy(&fake.runs, pool);
 			ck_assert_uint_le(sizeof(*buddy)
 			                          + smi_buddy_map_bytes(
 							  buddy->units),
@@ -83,17 +83,17 @@ START_TEST(pools_are_used_in_order_and_to_the_end)
 	fake_add(&fake, 15 * 4096);
 	fake_add(&fake, 40 * 4096);
 	fake_add(&fake, 3 * 4096);
-	first = smi_runs_take(&fake.runs, 1, 0);
-	ck_assert_uint_eq(smi_runs_pool(&fake.runs, first), 0);
+	first = smi_run_take(&fake.runs, 1, 0);
+	ck_assert_uint_eq(smi_run_pool(&fake.runs, first), 0);
 	for (int units = 1; units < 58 * 8; units++) {
-		last = smi_runs_take(&fake.runs, 1, 0);
+		last = smi_run_take(&fake.runs, 1, 0);
 		ck_assert_uint_ne(last, SMI_NONE);
 	}
 	check();
-	ck_assert_uint_eq(smi_runs_take(&fake.runs, 1, 0), SMI_NONE);
-	ck_assert_uint_eq(smi_runs_pool(&fake.runs, last), fake.pools.used - 1);
-	smi_runs_give(&fake.runs, first, 1);
-	ck_assert_uint_eq(smi_runs_take(&fake.runs, 1, 0), first);
+	ck_assert_uint_eq(smi_run_take(&fake.runs, 1, 0), SMI_NONE);
+	ck_assert_uint_eq(smi_run_pool(&fake.runs, last), fake.pools.used - 1);
+	smi_run_give(&fake.runs, first, 1);
+	ck_assert_uint_eq(smi_run_take(&fake.runs, 1, 0), first);
 	fake_end(&fake);
 }
 END_TEST
@@ -104,20 +104,20 @@ START_TEST(a_run_grows_and_shrinks_in_place)
 
 	fake_start(&fake, 4096, 16 * 4096, 2);
 	fake_add(&fake, 16 * 4096);
-	run = smi_runs_take(&fake.runs, 3, 0);
-	ck_assert(smi_runs_extend(&fake.runs, run, 3, 4));
+	run = smi_run_take(&fake.runs, 3, 0);
+	ck_assert(smi_run_extend(&fake.runs, run, 3, 4));
 	check();
-	next = smi_runs_take(&fake.runs, 1, 0);
+	next = smi_run_take(&fake.runs, 1, 0);
 	ck_assert_uint_eq(next, run + 7);
-	ck_assert(!smi_runs_extend(&fake.runs, run, 7, 1));
+	ck_assert(!smi_run_extend(&fake.runs, run, 7, 1));
 	check();
-	smi_runs_give(&fake.runs, run + 2, 5);
+	smi_run_give(&fake.runs, run + 2, 5);
 	check();
-	ck_assert(smi_runs_extend(&fake.runs, run, 2, 5));
+	ck_assert(smi_run_extend(&fake.runs, run, 2, 5));
 	/* Not past the end of the pool. */
-	smi_runs_give(&fake.runs, next, 1);
-	ck_assert(!smi_runs_extend(&fake.runs, run, 7, 122));
-	ck_assert(smi_runs_extend(&fake.runs, run, 7, 121));
+	smi_run_give(&fake.runs, next, 1);
+	ck_assert(!smi_run_extend(&fake.runs, run, 7, 122));
+	ck_assert(smi_run_extend(&fake.runs, run, 7, 121));
 	check();
 	fake_end(&fake);
 }

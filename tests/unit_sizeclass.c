@@ -1,6 +1,6 @@
 /* Size classes, each size and each class. */
 /* SPDX-License-Identifier: ISC */
-#include "../lib/sizeclass.h"
+#include "chunk/sizeclass.h"
 
 #include "unit.h"
 

@@ -23,14 +23,14 @@ START_TEST(every_class_fills_and_empties)
 		check();
 		ck_assert_uint_eq(smi_slab_partial(&slabs, class), SMI_NONE);
 		while (count > 0) {
-			ck_assert(smi_slab_check(&slabs, &places[--count],
-			                         &finding));
+			ck_assert(smi_slab_check_chunk(&slabs, &places[--count],
+			                               &misuse));
 			smi_slab_give(&slabs, &places[count]);
 		}
 		check();
 		ck_assert_uint_eq(slabs.units[class], 0);
 	}
-	ck_assert_int_eq(smi_buddy_largest(smi_runs_buddy(&fake.runs, 0)), 7);
+	ck_assert_int_eq(smi_buddy_largest(smi_run_buddy(&fake.runs, 0)), 7);
 	fake_end(&fake);
 }
 END_TEST
@@ -100,14 +100,14 @@ START_TEST(slots_are_lent_and_returned)
 	ck_assert_uint_eq(smi_slab_lend(&slabs, run, 50, lent + 50), 35);
 	ck_assert_uint_eq(smi_slab_partial(&slabs, 2), SMI_NONE);
 	check();
-	ck_assert(smi_slab_audit(&slabs, 0, &sums, &finding));
+	ck_assert(smi_slab_audit_run(&slabs, 0, &sums, &misuse));
 	ck_assert_uint_eq(sums.lent, 85);
 	ck_assert_uint_eq(sums.chunks, 0);
 	ck_assert_uint_eq(slabs.taken_peak, 85 * 48);
 	for (int i = 0; i < 85; i++) {
-		ck_assert(!smi_slab_find(&slabs, (uintptr_t)lent[i].start,
-		                         &place, &finding));
-		ck_assert_int_eq(finding.kind, SMI_DOUBLE_FREE);
+		ck_assert(!smi_slab_find_chunk(&slabs, (uintptr_t)lent[i].start,
+		                               &place, &misuse));
+		ck_assert_int_eq(misuse.kind, SMI_DOUBLE_FREE);
 		ascents += i > 0 && lent[i].start > lent[i - 1].start;
 		smi_slab_return(&slabs, &place);
 	}
@@ -129,21 +129,22 @@ START_TEST(each_address_of_a_slab_is_told_apart)
 	run = open_slab(48, 1);
 	place = take(run, 30);
 	for (size_t at = 0; at < SMI_UNIT_BYTES; at++) {
-		uintptr_t address = smi_runs_address(&fake.runs, run) + at;
+		uintptr_t address = smi_run_address(&fake.runs, run) + at;
 		size_t offset = at - (size_t)place.slot * 48;
-		bool found = smi_slab_find(&slabs, address, &got, &finding);
+		bool found = smi_slab_find_chunk(&slabs, address, &got,
+		                                 &misuse);
 
 		ck_assert_int_eq(found, at == (size_t)place.slot * 48);
 		if (at / 48 == place.slot) {
 			if (!found)
-				ck_assert_int_eq(finding.kind,
+				ck_assert_int_eq(misuse.kind,
 				                 offset < 30 ? SMI_INNER
 				                             : SMI_IN_CANARY);
 			ck_assert_uint_eq(got.size, 30);
 		} else if (at >= 480) {
-			ck_assert_int_eq(finding.kind, SMI_UNALLOCATED);
+			ck_assert_int_eq(misuse.kind, SMI_UNALLOCATED);
 		} else {
-			ck_assert_int_eq(finding.kind,
+			ck_assert_int_eq(misuse.kind,
 			                 at % 48 == 0 ? SMI_DOUBLE_FREE
 			                              : SMI_IN_FREE_PLACE);
 		}
@@ -160,7 +161,7 @@ START_TEST(damage_before_a_chunk_is_seen)
 	/* Before a run: free memory, a tail, a chunk, a free slot. */
 	start(false);
 	place = take(open_slab(5000, 10), 5000);
-	ck_assert(smi_slab_check(&slabs, &place, &finding));
+	ck_assert(smi_slab_check_chunk(&slabs, &place, &misuse));
 
 	first = open_slab(48, 2);
 	second = open_slab(512, 2);
@@ -169,20 +170,20 @@ START_TEST(damage_before_a_chunk_is_seen)
 		place = take(second, 500);
 	before = take(first, 40);
 	place.start[-1] = 1;
-	ck_assert(!smi_slab_check(&slabs, &place, &finding));
-	ck_assert_int_eq(finding.kind, SMI_BEFORE_WRITTEN);
+	ck_assert(!smi_slab_check_chunk(&slabs, &place, &misuse));
+	ck_assert_int_eq(misuse.kind, SMI_BEFORE_WRITTEN);
 	place.start[-1] = 0;
-	ck_assert(smi_slab_check(&slabs, &place, &finding));
+	ck_assert(smi_slab_check_chunk(&slabs, &place, &misuse));
 
 	/* Within a slab, on either kind of slot. */
 	while (before.slot == 0)
 		before = take(first, 40);
 	before.start[-1] ^= 1;
-	ck_assert(!smi_slab_check(&slabs, &before, &finding));
-	ck_assert(finding.kind == SMI_UNDERFLOW
-	          || finding.kind == SMI_BEFORE_WRITTEN);
+	ck_assert(!smi_slab_check_chunk(&slabs, &before, &misuse));
+	ck_assert(misuse.kind == SMI_UNDERFLOW
+	          || misuse.kind == SMI_BEFORE_WRITTEN);
 	before.start[-1] ^= 1;
-	ck_assert(smi_slab_check(&slabs, &before, &finding));
+	ck_assert(smi_slab_check_chunk(&slabs, &before, &misuse));
 	fake_end(&fake);
 }
 END_TEST
@@ -193,22 +194,21 @@ START_TEST(a_write_to_free_memory_is_seen_on_reuse)
 		for (size_t at = 0; at < 1000; at += 37) {
 			struct smi_place place;
 			bool seen = whole || at < SMI_ZERO_CHECK_BYTES;
-			struct smi_spot spot;
+			struct smi_vacancy spot;
 			uint32_t run;
 
 			start(whole != 0);
 			run = open_slab(1024, 2);
-			((unsigned char *)smi_runs_address(&fake.runs,
-			                                   run))[at] = 1;
-			spot = (struct smi_spot){run, SMI_NONE};
+			((unsigned char *)smi_run_address(&fake.runs,
+			                                  run))[at] = 1;
+			spot = (struct smi_vacancy){run, SMI_NONE};
 			ck_assert_int_eq(smi_slab_take(&slabs, spot, 900,
-			                               &place, &finding),
+			                               &place, &misuse),
 			                 !seen);
 			if (seen) {
-				ck_assert_int_eq(finding.kind,
-				                 SMI_FREE_WRITTEN);
-				ck_assert_uint_eq(finding.at, at);
-				ck_assert_uint_eq(finding.size, 1024);
+				ck_assert_int_eq(misuse.kind, SMI_FREE_WRITTEN);
+				ck_assert_uint_eq(misuse.at, at);
+				ck_assert_uint_eq(misuse.size, 1024);
 			}
 			fake_end(&fake);
 		}

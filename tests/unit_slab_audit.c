@@ -14,12 +14,12 @@ START_TEST(the_audit_sees_damage)
 
 	place.start[20] ^= 1;
 	ck_assert(!audit());
-	ck_assert_int_eq(finding.kind, SMI_OVERFLOW);
+	ck_assert_int_eq(misuse.kind, SMI_OVERFLOW);
 	place.start[20] ^= 1;
 
 	slab->free++;
 	ck_assert(!audit());
-	ck_assert_int_eq(finding.kind, SMI_INCONSISTENT);
+	ck_assert_int_eq(misuse.kind, SMI_INCONSISTENT);
 	slab->free--;
 
 	/* The free bit of the chunk's slot. */
@@ -69,7 +69,7 @@ START_TEST(the_audit_sees_damage)
 			break;
 		}
 		ck_assert(!audit());
-		ck_assert_int_eq(finding.kind, SMI_INCONSISTENT);
+		ck_assert_int_eq(misuse.kind, SMI_INCONSISTENT);
 		*slab = saved;
 		slabs.units[2] = units;
 		slabs.taken_bytes = taken;
@@ -77,13 +77,13 @@ START_TEST(the_audit_sees_damage)
 	}
 
 	/* The last byte of all, in a free unit; and of the tail. */
-	((unsigned char *)smi_pools_start(&fake.pools, 0))[65535] = 1;
+	((unsigned char *)smi_pool_start(&fake.pools, 0))[65535] = 1;
 	ck_assert(!audit());
-	ck_assert_int_eq(finding.kind, SMI_FREE_WRITTEN);
-	((unsigned char *)smi_pools_start(&fake.pools, 0))[65535] = 0;
-	((unsigned char *)smi_runs_address(&fake.runs, place.run))[511] = 1;
+	ck_assert_int_eq(misuse.kind, SMI_FREE_WRITTEN);
+	((unsigned char *)smi_pool_start(&fake.pools, 0))[65535] = 0;
+	((unsigned char *)smi_run_address(&fake.runs, place.run))[511] = 1;
 	ck_assert(!audit());
-	((unsigned char *)smi_runs_address(&fake.runs, place.run))[511] = 0;
+	((unsigned char *)smi_run_address(&fake.runs, place.run))[511] = 0;
 	check();
 	fake_end(&fake);
 }

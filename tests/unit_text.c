@@ -1,6 +1,6 @@
 /* Words into a fixed buffer. */
 /* SPDX-License-Identifier: ISC */
-#include "../lib/text.h"
+#include "base/text.h"
 
 #include "unit.h"
 

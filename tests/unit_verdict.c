@@ -1,6 +1,6 @@
 /* What several checks found, in one message. */
 /* SPDX-License-Identifier: ISC */
-#include "../lib/verdict.h"
+#include "report/verdict.h"
 
 #include "unit.h"
 
@@ -13,11 +13,11 @@ static struct smi_verdict verdict;
 START_TEST(nothing_found_is_no_failure)
 {
 	errno = 7;
-	smi_error_set(7, "before");
+	smi_last_error_set(7, "before");
 	smi_verdict_start(&verdict, "call");
 	ck_assert_int_eq(smi_verdict_give(&verdict), 0);
 	ck_assert_int_eq(errno, 7);
-	ck_assert_str_eq(smi_error_words(), "before");
+	ck_assert_str_eq(smi_last_error_words(), "before");
 }
 END_TEST
 
@@ -27,7 +27,7 @@ START_TEST(findings_are_joined)
 	smi_verdict_unknown(&verdict, "one %zu", (size_t)1);
 	ck_assert_int_eq(smi_verdict_give(&verdict), -1);
 	ck_assert_int_eq(errno, ENOTSUP);
-	ck_assert_str_eq(smi_error_words(), "call: one 1");
+	ck_assert_str_eq(smi_last_error_words(), "call: one 1");
 
 	smi_verdict_start(&verdict, "call");
 	smi_verdict_unknown(&verdict, "one %zu", (size_t)1);
@@ -35,7 +35,7 @@ START_TEST(findings_are_joined)
 	smi_verdict_unknown(&verdict, "three");
 	ck_assert_int_eq(smi_verdict_give(&verdict), -1);
 	ck_assert_int_eq(errno, EPERM);
-	ck_assert_str_eq(smi_error_words(), "call: one 1; two; three");
+	ck_assert_str_eq(smi_last_error_words(), "call: one 1; two; three");
 }
 END_TEST
 
@@ -45,7 +45,7 @@ START_TEST(what_does_not_fit_is_counted)
 	static char long_one[800], want[900];
 
 	for (size_t length = 1; length < 600; length++) {
-		size_t fit = 0, room = SMI_ERROR_BYTES - 32 - 1 - 6;
+		size_t fit = 0, room = SMI_LAST_ERROR_BYTES - 32 - 1 - 6;
 
 		memset(long_one, 'x', length);
 		long_one[length] = '\0';
@@ -59,7 +59,7 @@ START_TEST(what_does_not_fit_is_counted)
 			room -= length + (fit > 0 ? 2 : 0);
 		}
 		snprintf(want + strlen(want), 40, "; and %zu more", 700 - fit);
-		ck_assert_str_eq(smi_error_words(), want);
+		ck_assert_str_eq(smi_last_error_words(), want);
 	}
 }
 END_TEST

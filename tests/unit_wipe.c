@@ -1,6 +1,6 @@
 /* Wiping, searching for what was not wiped, and comparing. */
 /* SPDX-License-Identifier: ISC */
-#include "../lib/wipe.h"
+#include "base/wipe.h"
 
 #include "unit.h"
 
@@ -24,7 +24,7 @@ START_TEST(exactly_the_range_is_wiped)
 		for (size_t bytes = 0; bytes < MOST;
 		     bytes += bytes < 270 ? 1 : 97) {
 			memset(a, 0xa5, sizeof(a));
-			smi_wipe(a + from, bytes);
+			smi_wipe_bytes(a + from, bytes);
 			check_wiped(from, bytes);
 		}
 	for (size_t bytes = 16; bytes < MOST; bytes += 16) {
@@ -41,13 +41,14 @@ START_TEST(the_first_byte_that_is_not_zero_is_found)
 		for (size_t bytes = 0; bytes < 100; bytes++) {
 			memset(a, 0xff, sizeof(a));
 			memset(a + from, 0, bytes);
-			ck_assert_uint_eq(smi_first_nonzero(a + from, bytes),
+			ck_assert_uint_eq(smi_wipe_first_nonzero(a + from,
+			                                         bytes),
 			                  bytes);
 			for (size_t at = 0; at < bytes; at++) {
 				a[from + at] = 0x80;
-				ck_assert_uint_eq(smi_first_nonzero(a + from,
-				                                    bytes),
-				                  at);
+				ck_assert_uint_eq(
+					smi_wipe_first_nonzero(a + from, bytes),
+					at);
 				a[from + at] = 0;
 			}
 		}
@@ -74,13 +75,13 @@ START_TEST(any_bit_makes_a_difference)
 {
 	memset(a, 0x5a, sizeof(a));
 	memset(b, 0x5a, sizeof(b));
-	ck_assert(smi_equal(a, b, 0));
-	ck_assert(smi_equal(a, b, sizeof(b)));
+	ck_assert(smi_wipe_equal(a, b, 0));
+	ck_assert(smi_wipe_equal(a, b, sizeof(b)));
 	for (size_t at = 0; at < sizeof(b); at++)
 		for (unsigned bit = 0; bit < 8; bit++) {
 			b[at] ^= (unsigned char)(1u << bit);
-			ck_assert(!smi_equal(a, b, sizeof(b)));
-			ck_assert(smi_equal(a, b, at));
+			ck_assert(!smi_wipe_equal(a, b, sizeof(b)));
+			ck_assert(smi_wipe_equal(a, b, at));
 			b[at] ^= (unsigned char)(1u << bit);
 		}
 }

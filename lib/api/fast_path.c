@@ -1,0 +1,268 @@
+/*
+ * fast_path.c - taking, giving, resizing: the thread's cache first, then the
+ * arena
+ *
+ * Each step hands over to the next as the last thing that it does, so that the
+ * first, which is mostly the only one, has nothing to save for later.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "api/fast_path.h"
+
+#include "arena/allocate.h"
+#include "process/current.h"
+#include "report/fatal.h"
+#include "report/last_error.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* ---- Taking ------------------------------------------------------------- */
+
+void *smi_fast_path_take_aligned(const char *call, size_t align, size_t size)
+{
+	struct smi_arena *arena = smi_current_enter(call);
+	void *chunk = NULL;
+
+	if (arena == NULL)
+		return NULL;
+	if (align > smi_arena_max_align(arena))
+		smi_last_error_set(EINVAL,
+		                   "%s: alignment %zu is more than half of "
+		                   "pool_size, %zu",
+		                   call, align, smi_arena_max_align(arena));
+	else
+		chunk = smi_allocate_take(arena, smi_current_cache(), call,
+		                          align, size);
+	smi_current_leave(arena);
+	return chunk;
+}
+
+/* What is not plain; the cache is busy. */
+static SMI_APART void *take_other(const char *call, struct smi_tcache *cache,
+                                  struct smi_bin *bin, size_t size)
+{
+	void *chunk = smi_tcache_use(cache, bin, size);
+
+	smi_tcache_leave(cache);
+	if (chunk != NULL)
+		return chunk;
+	return smi_fast_path_take_aligned(call, SMI_ALIGN_BYTES, size);
+}
+
+/* When the cache could not simply be entered. */
+static SMI_APART void *take_slowly(const char *call, size_t size)
+{
+	struct smi_tcache *cache = smi_current_cache();
+	struct smi_bin *bin;
+
+	if (cache != NULL && size <= SMI_CACHED_MOST_BYTES
+	    && smi_tcache_enter_slowly(cache)) {
+		if (smi_tcache_find_bin(cache, size, &bin))
+			return take_other(call, cache, bin, size);
+		smi_tcache_leave(cache);
+	}
+	return smi_fast_path_take_aligned(call, SMI_ALIGN_BYTES, size);
+}
+
+void *smi_fast_path_take(const char *call, size_t size)
+{
+	struct smi_tcache *cache = smi_current_thread.cache;
+	struct smi_bin *bin;
+	void *chunk;
+
+	if (SMI_UNLIKELY(!smi_current_has_cache()
+	                 || size > SMI_CACHED_MOST_BYTES
+	                 || !smi_tcache_enter(cache)))
+		return take_slowly(call, size);
+	if (SMI_UNLIKELY(!smi_tcache_find_bin(cache, size, &bin))) {
+		smi_tcache_leave(cache);
+		return smi_fast_path_take_aligned(call, SMI_ALIGN_BYTES, size);
+	}
+	chunk = smi_tcache_use_plain(cache, bin, size);
+	if (chunk == NULL)
+		return take_other(call, cache, bin, size);
+	smi_tcache_leave(cache);
+	return chunk;
+}
+
+/* ---- Giving back -------------------------------------------------------- */
+
+/* Die if ptr, where there is no arena, is no chunk of a parent's either. */
+static void check_closed(const char *call, const void *ptr)
+{
+	if (!smi_fatal_is_dying() && !smi_current_was_left_behind(ptr))
+		smi_fatal_die(NULL,
+		              "%s(%p): foreign pointer: there is no arena",
+		              call, ptr);
+}
+
+static SMI_APART void give_to_arena(const char *call, void *ptr)
+{
+	struct smi_arena *arena;
+
+	if (ptr == NULL)
+		return;
+	arena = smi_current_enter_quietly();
+	if (arena == NULL) {
+		check_closed(call, ptr);
+		return;
+	}
+	if (!smi_current_was_left_behind(ptr))
+		smi_allocate_give(arena, smi_current_cache(), call, ptr);
+	smi_current_leave(arena);
+}
+
+/* What is not plain; the cache is busy, and the slot was found. */
+static SMI_APART void give_other(const char *call, struct smi_tcache *cache,
+                                 struct smi_bin *bin, struct smi_slab *slab,
+                                 uint32_t slot, void *ptr)
+{
+	struct smi_place place = {
+		.run = smi_run_find(cache->runs, (uintptr_t)ptr),
+		.slot = slot,
+		.slab = slab,
+		.start = ptr,
+		.size = bin->slot_bytes - smi_slab_entry(slab, slot),
+	};
+	bool sound = smi_slab_check_is_sound(cache->runs, cache->key, &place);
+
+	if (sound) {
+		smi_tcache_push(cache, bin, &place);
+		smi_wipe_granules(ptr, bin->slot_bytes);
+	}
+	smi_tcache_leave(cache);
+	if (!sound)
+		give_to_arena(call, ptr);
+}
+
+/* The end of it for a large slot. */
+static SMI_APART void wipe_much(struct smi_tcache *cache, void *ptr,
+                                size_t bytes)
+{
+	smi_wipe_bytes(ptr, bytes);
+	smi_tcache_leave(cache);
+}
+
+/* When the cache could not simply be entered. */
+static SMI_APART void give_slowly(const char *call, void *ptr)
+{
+	struct smi_tcache *cache = smi_current_cache();
+	struct smi_place place;
+	struct smi_bin *bin;
+
+	if (cache != NULL && smi_tcache_enter_slowly(cache)) {
+		if (smi_tcache_find(cache, ptr, &place, &bin)) {
+			give_other(call, cache, bin, place.slab, place.slot,
+			           ptr);
+			return;
+		}
+		smi_tcache_leave(cache);
+	}
+	give_to_arena(call, ptr);
+}
+
+void smi_fast_path_give(const char *call, void *ptr)
+{
+	struct smi_tcache *cache = smi_current_thread.cache;
+	struct smi_place place;
+	struct smi_bin *bin;
+
+	/* What will be read and written, while the metadata are looked up. */
+	__builtin_prefetch(ptr, 1);
+	__builtin_prefetch((void *)((uintptr_t)ptr - 1));
+	if (SMI_UNLIKELY(!smi_current_has_cache()
+	                 || !smi_tcache_enter(cache))) {
+		give_slowly(call, ptr);
+		return;
+	}
+	if (SMI_UNLIKELY(!smi_tcache_find(cache, ptr, &place, &bin))) {
+		smi_tcache_leave(cache);
+		give_to_arena(call, ptr);
+		return;
+	}
+	if (!smi_slab_check_is_plainly_sound(cache->key, &place,
+	                                     bin->slot_bytes)) {
+		give_other(call, cache, bin, place.slab, place.slot, ptr);
+		return;
+	}
+	smi_tcache_push(cache, bin, &place);
+	if (bin->slot_bytes > SMI_GRANULES_WRITTEN_OUT) {
+		wipe_much(cache, ptr, bin->slot_bytes);
+		return;
+	}
+	smi_wipe_few_granules(ptr, bin->slot_bytes);
+	smi_tcache_leave(cache);
+}
+
+/* ---- Resizing ----------------------------------------------------------- */
+
+/* What became of an attempt without the arena's lock. */
+enum resized {
+	IN_PLACE,
+	TO_MOVE, /* the chunk is sound, but its place is not the right one */
+	UNKNOWN
+};
+
+/* Resize the chunk in a slot, if that suits it still. */
+static enum resized resize_slot(struct smi_tcache *cache, void *ptr,
+                                size_t *had, size_t size)
+{
+	struct smi_place place;
+	struct smi_bin *bin;
+
+	/* Room in the bin does not matter, but is mostly there. */
+	if (!smi_tcache_find(cache, ptr, &place, &bin)
+	    || !smi_slab_check_is_sound(cache->runs, cache->key, &place))
+		return UNKNOWN;
+	*had = place.size;
+	if (!smi_slab_suits(place.slab, size))
+		return TO_MOVE;
+	smi_slab_resize(cache->slabs, &place, size);
+	smi_tcache_count(&cache->counts.chunk_bytes, size - *had);
+	return IN_PLACE;
+}
+
+static void *resize_in_arena(const char *call, void *ptr, size_t size)
+{
+	struct smi_arena *arena = smi_current_enter(call);
+	void *chunk = NULL;
+
+	if (arena == NULL) {
+		check_closed(call, ptr);
+		return NULL;
+	}
+	if (smi_current_was_left_behind(ptr))
+		smi_last_error_set(ENXIO, "%s: the chunk is the parent's",
+		                   call);
+	else
+		chunk = smi_allocate_resize(arena, smi_current_cache(), call,
+		                            ptr, size);
+	smi_current_leave(arena);
+	return chunk;
+}
+
+void *smi_fast_path_resize(const char *call, void *ptr, size_t size)
+{
+	struct smi_tcache *cache = smi_current_cache();
+	enum resized resized = UNKNOWN;
+	size_t had = 0;
+	void *moved;
+
+	if (cache != NULL && size <= SMI_CACHED_MOST_BYTES
+	    && smi_tcache_enter_slowly(cache)) {
+		resized = resize_slot(cache, ptr, &had, size);
+		smi_tcache_leave(cache);
+	}
+	if (resized == IN_PLACE)
+		return ptr;
+	/* A smaller size must not fail, nor make the arena grow. */
+	if (resized == UNKNOWN || size < had)
+		return resize_in_arena(call, ptr, size);
+	moved = smi_fast_path_take(call, size);
+	if (moved != NULL) {
+		memcpy(moved, ptr, had);
+		smi_fast_path_give(call, ptr);
+	}
+	return moved;
+}

@@ -1,0 +1,232 @@
+/*
+ * allocate.c - routes a size to a place, and judges misuse
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "arena/allocate.h"
+
+#include "arena/cached.h"
+#include "arena/guarded_chunks.h"
+#include "chunk/placement.h"
+#include "chunk/slab_check.h"
+#include "chunk/slab_find.h"
+#include "os/os.h"
+#include "report/last_error.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* How often damage is looked at again where the look is not exclusive. */
+#define UNCERTAIN_TRIES 100u
+
+/* ---- Misuse ------------------------------------------------------------- */
+
+/*
+ * Whether a chunk is sound, for certain: nobody else changes what lies beside
+ * it while all caches are stopped.
+ */
+static bool is_sound(struct smi_arena *arena, const struct smi_tcache *cache,
+                     const struct smi_place *place, struct smi_misuse *misuse)
+{
+	bool sound, certain;
+	unsigned times = 0;
+
+	do {
+		certain = smi_tcaches_stop(&arena->caches, cache);
+		sound = smi_slab_check_chunk(&arena->slabs, place, misuse);
+		smi_tcaches_resume(&arena->caches);
+		/* A moment that was caught passes; damage stays. */
+		if (!sound && !certain)
+			smi_os_pause(times);
+	} while (!sound && !certain && ++times < UNCERTAIN_TRIES);
+	return sound;
+}
+
+/* The chunk at ptr, checked. */
+static struct smi_place checked(struct smi_arena *arena,
+                                const struct smi_tcache *cache,
+                                const char *call, const void *ptr)
+{
+	struct smi_misuse misuse;
+	struct smi_place place;
+
+	if (!smi_slab_find_chunk(&arena->slabs, (uintptr_t)ptr, &place, &misuse)
+	    || (!smi_slab_check_is_sound(&arena->runs,
+	                                 &arena->slabs.secrets->canary, &place)
+	        && !is_sound(arena, cache, &place, &misuse)))
+		smi_arena_die(arena, call, ptr, 0, &misuse);
+	return place;
+}
+
+/* ---- Taking and giving -------------------------------------------------- */
+
+/*
+ * Find room for a chunk: where it belongs, also after what caches hold has been
+ * given back, or in a larger slot.
+ */
+static bool find_vacancy(struct smi_arena *arena, struct smi_tcache *cache,
+                         const char *call, size_t align, size_t size,
+                         struct smi_vacancy *vacancy)
+{
+	struct smi_slabs *slabs = &arena->slabs;
+	size_t bytes = size + SMI_CANARY_LEAST_BYTES;
+
+	return smi_placement_find(slabs, align, bytes, vacancy)
+	       || (smi_cached_flush_own(arena, cache, call, size)
+	           && smi_placement_find(slabs, align, bytes, vacancy))
+	       || (smi_cached_flush_others(arena, cache, call, size)
+	           && smi_placement_find(slabs, align, bytes, vacancy))
+	       || smi_placement_find_larger(slabs, align, bytes, vacancy);
+}
+
+/*
+ * Take a place, from one more pool if there is none. False, with errno and
+ * words. The counts are the caller's, but for the failures.
+ */
+static bool take_place(struct smi_arena *arena, struct smi_tcache *cache,
+                       const char *call, size_t align, size_t size,
+                       struct smi_place *place)
+{
+	struct smi_misuse misuse;
+	struct smi_vacancy vacancy;
+
+	if (size > PTRDIFF_MAX) {
+		smi_last_error_set(
+			ENOMEM,
+			"%s: %zu bytes are more than any object may have", call,
+			size);
+		return false;
+	}
+	if (!find_vacancy(arena, cache, call, align, size, &vacancy)) {
+		size_t bytes = size + SMI_CANARY_LEAST_BYTES;
+
+		if (!smi_arena_grow(arena, call, size,
+		                    smi_round_up(bytes, SMI_UNIT_BYTES))) {
+			arena->counts.failures++;
+			return false;
+		}
+		/* The new pool is large enough and aligned to its stride. */
+		smi_placement_find(&arena->slabs, align, bytes, &vacancy);
+	}
+	if (!smi_slab_take(&arena->slabs, vacancy, size, place, &misuse))
+		smi_arena_die(arena, call, NULL, size, &misuse);
+	return true;
+}
+
+void *smi_allocate_take(struct smi_arena *arena, struct smi_tcache *cache,
+                        const char *call, size_t align, size_t size)
+{
+	struct smi_place place;
+
+	if (cache != NULL)
+		smi_cached_tend(arena, cache, call);
+	if (align <= SMI_ALIGN_BYTES) {
+		void *chunk = smi_cached_take(arena, cache, call, size);
+
+		if (chunk != NULL)
+			return chunk;
+	}
+	if (!take_place(arena, cache, call, align, size, &place))
+		return NULL;
+	arena->counts.allocations++;
+	arena->counts.chunk_bytes += size;
+	return place.start;
+}
+
+void smi_allocate_give(struct smi_arena *arena, struct smi_tcache *cache,
+                       const char *call, void *ptr)
+{
+	struct smi_place place;
+
+	if (smi_guarded_holds(&arena->guarded, ptr)) {
+		smi_guarded_chunks_give(arena, call, ptr);
+		return;
+	}
+	place = checked(arena, cache, call, ptr);
+	if (cache != NULL)
+		smi_cached_tend(arena, cache, call);
+	if (smi_cached_give(arena, cache, call, &place))
+		return;
+	arena->counts.frees++;
+	arena->counts.chunk_bytes -= place.size;
+	smi_slab_give(&arena->slabs, &place);
+}
+
+/* ---- Resizing ----------------------------------------------------------- */
+
+/* Make the place of a chunk suit `size` where it is. */
+static bool adapt(struct smi_arena *arena, const char *call,
+                  struct smi_place *place, size_t size)
+{
+	struct smi_misuse misuse;
+	size_t bytes = size + SMI_CANARY_LEAST_BYTES;
+
+	if (place->slab->class != SMI_ALONE)
+		return smi_slab_suits(place->slab, size);
+	if (bytes > arena->pools.geometry.reserve_bytes)
+		return false;
+	if (smi_slab_reunit(&arena->slabs, place,
+	                    (uint32_t)smi_units_for(bytes), &misuse))
+		return true;
+	if (misuse.kind != SMI_SOUND)
+		smi_arena_die(arena, call, place->start, 0, &misuse);
+	return false;
+}
+
+/* A smaller place for a chunk that is to shrink. False: there is none. */
+static bool take_smaller(struct smi_arena *arena, const char *call, size_t size,
+                         struct smi_place *place)
+{
+	struct smi_misuse misuse;
+	struct smi_vacancy vacancy;
+
+	if (!smi_placement_find(&arena->slabs, SMI_ALIGN_BYTES,
+	                        size + SMI_CANARY_LEAST_BYTES, &vacancy))
+		return false;
+	if (!smi_slab_take(&arena->slabs, vacancy, size, place, &misuse))
+		smi_arena_die(arena, call, NULL, size, &misuse);
+	return true;
+}
+
+/* Move a chunk to a place that is large enough. */
+static void *move(struct smi_arena *arena, const struct smi_place *from,
+                  const struct smi_place *to)
+{
+	arena->counts.allocations++;
+	arena->counts.frees++;
+	memcpy(to->start, from->start,
+	       to->size < from->size ? to->size : from->size);
+	smi_slab_give(&arena->slabs, from);
+	return to->start;
+}
+
+void *smi_allocate_resize(struct smi_arena *arena, struct smi_tcache *cache,
+                          const char *call, void *ptr, size_t size)
+{
+	struct smi_place place, to;
+	size_t had;
+
+	if (smi_guarded_holds(&arena->guarded, ptr))
+		return smi_guarded_chunks_resize(arena, call, ptr, size);
+	place = checked(arena, cache, call, ptr);
+	had = place.size;
+	if (cache != NULL)
+		smi_cached_tend(arena, cache, call);
+	if (size > PTRDIFF_MAX
+	    || size > place.slab->slot_bytes - SMI_CANARY_LEAST_BYTES) {
+		if (size <= PTRDIFF_MAX && adapt(arena, call, &place, size))
+			smi_slab_resize(&arena->slabs, &place, size);
+		else if (take_place(arena, cache, call, SMI_ALIGN_BYTES, size,
+		                    &to))
+			ptr = move(arena, &place, &to);
+		else
+			return NULL;
+	} else if (!adapt(arena, call, &place, size)
+	           && take_smaller(arena, call, size, &to)) {
+		ptr = move(arena, &place, &to);
+	} else {
+		smi_slab_resize(&arena->slabs, &place, size);
+	}
+	arena->counts.chunk_bytes += size - had;
+	return ptr;
+}

@@ -1,0 +1,176 @@
+/*
+ * arena.c - all that one init makes: looking at it, and its end by misuse
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "arena/arena.h"
+
+#include "chunk/slab_find.h"
+#include "report/fatal.h"
+#include "report/last_error.h"
+#include "report/shortage.h"
+
+#include <errno.h>
+
+void smi_arena_die(struct smi_arena *arena, const char *call, const void *ptr,
+                   size_t size, const struct smi_misuse *misuse)
+{
+	char words[SMI_FATAL_BYTES];
+	struct smi_text text;
+
+	smi_tcaches_close(&arena->caches);
+	smi_text_start(&text, words, sizeof(words));
+	smi_misuse_words(misuse, &text);
+	if (ptr != NULL)
+		smi_fatal_die(arena->on_fault, "%s(%p): %s", call, ptr, words);
+	smi_fatal_die(arena->on_fault, "%s of %zu bytes: %s", call, size,
+	              words);
+}
+
+size_t smi_arena_max_align(const struct smi_arena *arena)
+{
+	return arena->pools.geometry.pool_bytes / 2;
+}
+
+bool smi_arena_size(const struct smi_arena *arena, const void *ptr,
+                    size_t *size)
+{
+	struct smi_misuse misuse;
+	struct smi_place place;
+	uint32_t cell;
+
+	if (smi_guarded_holds(&arena->guarded, ptr)) {
+		if (!smi_guarded_find(&arena->guarded, (uintptr_t)ptr, &cell,
+		                      &misuse))
+			return false;
+		*size = arena->guarded.cells[cell].size;
+		return true;
+	}
+	if (!smi_slab_find_chunk(&arena->slabs, (uintptr_t)ptr, &place,
+	                         &misuse))
+		return false;
+	*size = place.size;
+	return true;
+}
+
+bool smi_arena_owns(const struct smi_arena *arena, const void *ptr)
+{
+	struct smi_misuse misuse;
+	struct smi_place place;
+	uint32_t cell;
+
+	return (smi_guarded_holds(&arena->guarded, ptr)
+	                ? smi_guarded_find(&arena->guarded, (uintptr_t)ptr,
+	                                   &cell, &misuse)
+	                : smi_slab_find_chunk(&arena->slabs, (uintptr_t)ptr,
+	                                      &place, &misuse))
+	       || misuse.kind == SMI_INNER;
+}
+
+size_t smi_arena_spare_bytes(const struct smi_arena *arena)
+{
+	return arena->pools.bytes - arena->slabs.taken_bytes;
+}
+
+/* From so many spare bytes on a fall below low_bytes is a new one. */
+static size_t high_bytes(const struct smi_arena *arena)
+{
+	size_t all = arena->pools.bytes, low = arena->low_bytes;
+
+	if (low >= all)
+		return low;
+	return all - low < all / SMI_TCACHES_PART
+	               ? all
+	               : low + all / SMI_TCACHES_PART;
+}
+
+bool smi_arena_runs_low(struct smi_arena *arena, bool may_call)
+{
+	size_t spare = smi_arena_spare_bytes(arena);
+
+	if (arena->is_low && spare >= high_bytes(arena))
+		arena->is_low = false;
+	if (arena->is_low || !may_call || spare >= arena->low_bytes
+	    || arena->pools.bytes == 0)
+		return false;
+	arena->is_low = true;
+	arena->low_crossings++;
+	return true;
+}
+
+size_t smi_arena_locked_bytes(const struct smi_arena *arena)
+{
+	return arena->pools.bytes + arena->guarded.pools.bytes
+	       + arena->pools.geometry.page_bytes;
+}
+
+bool smi_arena_touches(const struct smi_arena *arena, const void *at,
+                       size_t bytes)
+{
+	return smi_range_touches((uintptr_t)arena->pools.reservation,
+	                         arena->pools.mapped_bytes, (uintptr_t)at,
+	                         bytes);
+}
+
+/* ---- Growth ------------------------------------------------------------- */
+
+uint32_t smi_arena_add_pool(struct smi_arena *arena, size_t bytes, size_t least)
+{
+	uint32_t pool = smi_pool_lock(&arena->pools, bytes,
+	                              arena->pool_is_default ? least : bytes);
+
+	if (pool != SMI_NONE) {
+		smi_run_add_pool(&arena->runs, pool);
+		smi_pool_publish(&arena->pools);
+	}
+	return pool;
+}
+
+bool smi_arena_grow(struct smi_arena *arena, const char *call, size_t size,
+                    size_t bytes)
+{
+	const struct smi_geometry *g = &arena->pools.geometry;
+	struct smi_lock_shortage shortage = {
+		.call = call,
+		.what = "pools",
+		.size = size,
+		.pools_locked = arena->pools.count,
+		.pool_bytes = g->pool_bytes,
+		.growth = true,
+	};
+	int code = errno;
+	size_t least;
+
+	if (bytes > g->reserve_bytes) {
+		smi_last_error_set(
+			ENOMEM,
+			"%s: %zu bytes are more than the %zu "
+			"pools of %zu bytes that there may be can hold",
+			call, size, (size_t)g->max_pools, g->pool_bytes);
+		return false;
+	}
+	least = smi_round_up(bytes, g->page_bytes);
+	if (least > g->pool_bytes)
+		shortage.pool_bytes = least;
+	if (!smi_pool_have_room(&arena->pools, shortage.pool_bytes)) {
+		smi_last_error_set(
+			ENOMEM,
+			"%s: no room for %zu bytes in %zu pools "
+			"(%zu bytes), and max_pools (%zu) leaves none "
+			"for one more of %zu bytes: raise max_pools, or "
+			"free chunks",
+			call, size, arena->pools.count, arena->pools.bytes,
+			(size_t)g->max_pools, shortage.pool_bytes);
+		return false;
+	}
+	if (smi_arena_add_pool(arena, shortage.pool_bytes, least) != SMI_NONE) {
+		/* A larger one may have been refused first. */
+		errno = code;
+		return true;
+	}
+	shortage.bytes_wanted = smi_arena_locked_bytes(arena)
+	                        + shortage.pool_bytes;
+	smi_shortage_explain(&shortage);
+	errno = ENOMEM;
+	return false;
+}

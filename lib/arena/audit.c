@@ -1,0 +1,83 @@
+/*
+ * audit.c - whether an arena is sound
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "arena/audit.h"
+
+#include "arena/cached.h"
+#include "chunk/slab_audit.h"
+
+static bool audit_invariant(const char *wrong, uint32_t pool,
+                            struct smi_misuse *misuse)
+{
+	if (wrong == NULL)
+		return true;
+	return smi_misuse_broken(misuse, pool, wrong);
+}
+
+/* A1 */
+static const char *audit_counts(const struct smi_arena *arena,
+                                const struct smi_slab_sums *sums)
+{
+	size_t held;
+	struct smi_arena_counts counts = smi_cached_counts(arena, &held);
+
+	if (counts.allocations - counts.frees
+	    != sums->chunks + arena->guarded.chunks)
+		return "A1: the count of chunks is off";
+	if (counts.chunk_bytes != sums->chunk_bytes)
+		return "A1: the count of chunk bytes is off";
+	return NULL;
+}
+
+/* K1 to K3: what is lent is what the caches hold. */
+static bool audit_caches(const struct smi_tcaches *caches,
+                         const struct smi_slab_sums *sums,
+                         struct smi_misuse *misuse)
+{
+	size_t lent = 0;
+
+	for (uint32_t i = 0; i < caches->ever; i++)
+		if (!smi_tcache_audit(&caches->all[i], &lent, misuse))
+			return false;
+	return lent == sums->lent
+	       || smi_misuse_broken(misuse, SMI_NONE,
+	                            "K1: a slot is lent and in no cache");
+}
+
+static bool audit_stopped(struct smi_arena *arena, struct smi_misuse *misuse)
+{
+	struct smi_slab_sums sums = {0};
+	size_t free_units = 0;
+
+	if (!audit_invariant(smi_pool_audit(&arena->pools), SMI_NONE, misuse))
+		return false;
+	for (uint32_t pool = smi_pool_next(&arena->pools, SMI_NONE);
+	     pool != SMI_NONE; pool = smi_pool_next(&arena->pools, pool)) {
+		if (!audit_invariant(smi_run_audit(&arena->runs, pool), pool,
+		                     misuse)
+		    || !smi_slab_audit_run(&arena->slabs, pool, &sums, misuse))
+			return false;
+		free_units += smi_run_buddy(&arena->runs, pool)->free_units;
+	}
+	if (free_units != arena->runs.free_units)
+		return smi_misuse_broken(misuse, SMI_NONE,
+		                         "R3: the free units do not add up");
+	return smi_slab_audit_lists(&arena->slabs, &sums, misuse)
+	       && audit_caches(&arena->caches, &sums, misuse)
+	       && smi_guarded_audit(&arena->guarded, misuse)
+	       && audit_invariant(audit_counts(arena, &sums), SMI_NONE, misuse);
+}
+
+bool smi_audit_arena(struct smi_arena *arena, const struct smi_tcache *cache,
+                     struct smi_misuse *misuse)
+{
+	bool sound;
+
+	misuse->kind = SMI_SOUND;
+	smi_tcaches_stop(&arena->caches, cache);
+	sound = audit_stopped(arena, misuse);
+	smi_tcaches_resume(&arena->caches);
+	return sound;
+}

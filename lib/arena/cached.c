@@ -1,0 +1,177 @@
+/*
+ * cached.c - an arena and its threads' caches
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "arena/cached.h"
+
+#include "chunk/placement.h"
+
+#define CACHE_MOST_BYTES ((size_t)256 * 1024)
+
+/* Take a counter of a cache that is the calling thread's, or stopped. */
+static size_t take_count(_Atomic size_t *counter)
+{
+	size_t count = atomic_load_explicit(counter, memory_order_relaxed);
+
+	atomic_store_explicit(counter, 0, memory_order_relaxed);
+	return count;
+}
+
+/* Move what a cache has counted to the arena's counts. */
+static void settle(struct smi_arena_counts *counts, struct smi_tcache *cache)
+{
+	counts->allocations += take_count(&cache->counts.allocations);
+	counts->frees += take_count(&cache->counts.frees);
+	counts->chunk_bytes += take_count(&cache->counts.chunk_bytes);
+}
+
+static void flush(struct smi_arena *arena, struct smi_tcache *cache,
+                  const char *call, size_t size)
+{
+	struct smi_misuse misuse;
+
+	if (!smi_tcache_flush(cache, &arena->slabs, &misuse))
+		smi_arena_die(arena, call, NULL, size, &misuse);
+}
+
+/* Empty a cache, and begin anew to see which bins are used. */
+static void restart(struct smi_arena *arena, struct smi_tcache *cache,
+                    const char *call, size_t size)
+{
+	flush(arena, cache, call, size);
+	smi_tcache_ungrant(cache);
+}
+
+void smi_cached_tend(struct smi_arena *arena, struct smi_tcache *cache,
+                     const char *call)
+{
+	size_t share = arena->pools.bytes / SMI_TCACHES_PART
+	               / arena->caches.attached;
+
+	cache->share = share < CACHE_MOST_BYTES ? share : CACHE_MOST_BYTES;
+	if (cache->granted > cache->share)
+		restart(arena, cache, call, 0);
+	settle(&arena->counts, cache);
+}
+
+bool smi_cached_flush_own(struct smi_arena *arena, struct smi_tcache *cache,
+                          const char *call, size_t size)
+{
+	if (cache == NULL || smi_tcache_held(cache) == 0)
+		return false;
+	flush(arena, cache, call, size);
+	return true;
+}
+
+bool smi_cached_flush_others(struct smi_arena *arena,
+                             const struct smi_tcache *own, const char *call,
+                             size_t size)
+{
+	struct smi_tcaches *caches = &arena->caches;
+	bool any = false;
+
+	if (smi_tcaches_stop(caches, own))
+		for (uint32_t i = 0; i < caches->ever; i++)
+			if (smi_cached_flush_own(arena, &caches->all[i], call,
+			                         size))
+				any = true;
+	smi_tcaches_resume(caches);
+	return any;
+}
+
+struct smi_tcache *smi_cached_attach(struct smi_arena *arena)
+{
+	return smi_tcaches_attach(&arena->caches);
+}
+
+void smi_cached_detach(struct smi_arena *arena, struct smi_tcache *cache)
+{
+	restart(arena, cache, "thread exit", 0);
+	settle(&arena->counts, cache);
+	smi_tcaches_detach(&arena->caches, cache);
+}
+
+struct smi_arena_counts smi_cached_counts(const struct smi_arena *arena,
+                                          size_t *held)
+{
+	const struct smi_tcaches *caches = &arena->caches;
+	struct smi_arena_counts sum = arena->counts;
+
+	*held = 0;
+	for (uint32_t i = 0; i < caches->ever; i++) {
+		const struct smi_tcache *cache = &caches->all[i];
+
+		sum.allocations += atomic_load(&cache->counts.allocations);
+		sum.frees += atomic_load(&cache->counts.frees);
+		sum.chunk_bytes += atomic_load(&cache->counts.chunk_bytes);
+		*held += smi_tcache_held(cache);
+	}
+	return sum;
+}
+
+/* Let a bin hold more, if need be at the cost of all others. */
+static bool grant(struct smi_arena *arena, struct smi_tcache *cache,
+                  const char *call, unsigned class)
+{
+	if (smi_tcache_grant(cache, class))
+		return true;
+	if (cache->bins[class].most > 0
+	    || !smi_tcache_could_grant(cache, class))
+		return false;
+	restart(arena, cache, call, 0);
+	return smi_tcache_grant(cache, class);
+}
+
+void *smi_cached_take(struct smi_arena *arena, struct smi_tcache *cache,
+                      const char *call, size_t size)
+{
+	struct smi_misuse misuse;
+	struct smi_bin *bin;
+	unsigned class;
+	void *chunk;
+
+	if (cache == NULL || size > SMI_CACHED_MOST_BYTES)
+		return NULL;
+	class = smi_slab_class_of(&arena->slabs, size + SMI_CANARY_LEAST_BYTES);
+	bin = &cache->bins[class];
+	if (smi_tcache_bin_count(bin) == 0) {
+		uint32_t run;
+
+		grant(arena, cache, call, class);
+		if (bin->most == 0)
+			return NULL;
+		run = smi_placement_find_slab(&arena->slabs, class,
+		                              cache->number);
+		if (run == SMI_NONE)
+			return NULL;
+		smi_tcache_fill(cache, &arena->slabs, class, run);
+	}
+	chunk = smi_tcache_use(cache, bin, size);
+	if (chunk != NULL)
+		return chunk;
+	smi_tcache_find_damage(cache, class, &misuse);
+	smi_arena_die(arena, call, NULL, size, &misuse);
+}
+
+bool smi_cached_give(struct smi_arena *arena, struct smi_tcache *cache,
+                     const char *call, const struct smi_place *place)
+{
+	struct smi_misuse misuse;
+	struct smi_bin *bin;
+	unsigned class = place->slab->class;
+
+	if (cache == NULL || class >= SMI_CLASSES)
+		return false;
+	bin = &cache->bins[class];
+	if (smi_tcache_bin_count(bin) >= bin->most
+	    && !grant(arena, cache, call, class)
+	    && !smi_tcache_flush_bin(cache, &arena->slabs, class, bin->most / 2,
+	                             &misuse))
+		smi_arena_die(arena, call, place->start, 0, &misuse);
+	if (bin->most == 0)
+		return false;
+	smi_tcache_push(cache, bin, place);
+	smi_wipe_granules(place->start, bin->slot_bytes);
+	return true;
+}

@@ -1,0 +1,191 @@
+/*
+ * guarded_chunks.c - an arena's guarded chunks
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "arena/guarded_chunks.h"
+
+#include "report/fatal.h"
+#include "report/last_error.h"
+#include "report/shortage.h"
+
+#include <errno.h>
+#include <string.h>
+
+bool smi_guarded_chunks_prepare(struct smi_arena *arena, size_t count)
+{
+	struct smi_guarded *guarded = &arena->guarded;
+
+	while (guarded->pools.count < count)
+		if (!smi_guarded_add(guarded,
+		                     guarded->pools.geometry.pool_bytes))
+			return false;
+	return true;
+}
+
+/* One more cell for a chunk of `size`. False with errno ENOMEM and words. */
+static bool grow(struct smi_arena *arena, const char *call, size_t size)
+{
+	struct smi_guarded *guarded = &arena->guarded;
+	const struct smi_geometry *g = &guarded->pools.geometry;
+	size_t bytes = smi_guarded_cell_bytes(size, g->page_bytes);
+	struct smi_lock_shortage shortage = {
+		.call = call,
+		.what = "guarded cells",
+		.size = size,
+		.pools_locked = guarded->pools.count,
+		.growth = true,
+	};
+
+	if (bytes < g->pool_bytes)
+		bytes = g->pool_bytes;
+	if (!smi_pool_have_room(&guarded->pools, bytes)) {
+		smi_last_error_set(
+			ENOMEM,
+			"%s: no room for %zu bytes in %zu "
+			"guarded cells, and of the %zu that there may be "
+			"(guarded_chunks and max_pools) too few are left "
+			"for one more of %zu bytes",
+			call, size, guarded->pools.count, (size_t)g->max_pools,
+			bytes);
+		return false;
+	}
+	if (smi_guarded_add(guarded, bytes))
+		return true;
+	shortage.pool_bytes = bytes;
+	shortage.bytes_wanted = smi_arena_locked_bytes(arena) + bytes;
+	smi_shortage_explain(&shortage);
+	errno = ENOMEM;
+	return false;
+}
+
+void *smi_guarded_chunks_take(struct smi_arena *arena, const char *call,
+                              size_t size)
+{
+	struct smi_guarded *guarded = &arena->guarded;
+	struct smi_misuse misuse;
+	uint32_t cell;
+	void *chunk;
+
+	if (size > PTRDIFF_MAX) {
+		smi_last_error_set(
+			ENOMEM,
+			"%s: %zu bytes are more than any object may have", call,
+			size);
+		return NULL;
+	}
+	cell = smi_guarded_vacancy(guarded, size);
+	if (cell == SMI_NONE) {
+		if (!grow(arena, call, size)) {
+			arena->counts.failures++;
+			return NULL;
+		}
+		cell = smi_guarded_vacancy(guarded, size);
+	}
+	chunk = smi_guarded_take(guarded, cell, size, &misuse);
+	if (chunk == NULL)
+		smi_arena_die(arena, call, NULL, size, &misuse);
+	arena->counts.allocations++;
+	return chunk;
+}
+
+/* The cell of a chunk that is misused if there is none. */
+static uint32_t cell_of(struct smi_arena *arena, const char *call,
+                        const void *ptr)
+{
+	struct smi_misuse misuse;
+	uint32_t cell;
+
+	if (!smi_guarded_find(&arena->guarded, (uintptr_t)ptr, &cell, &misuse))
+		smi_arena_die(arena, call, ptr, 0, &misuse);
+	return cell;
+}
+
+/*
+ * Make a chunk readable and writable, and check it. What keeps the kernel from
+ * that is a filter of system calls or a limit of data that came since the chunk
+ * was closed: it can neither be freed then nor wiped.
+ */
+static void open_checked(struct smi_arena *arena, const char *call, void *ptr,
+                         uint32_t cell)
+{
+	struct smi_misuse misuse;
+
+	if (smi_cell_access_force(&arena->guarded.pools, arena->guarded.cells,
+	                          cell, SECMALLOC_READWRITE)
+	    != 0)
+		smi_fatal_die(arena->on_fault,
+		              "%s(%p): the guarded chunk could "
+		              "not be made accessible (errno %d)",
+		              call, ptr, errno);
+	if (!smi_guarded_check(&arena->guarded, cell, &misuse))
+		smi_arena_die(arena, call, ptr, 0, &misuse);
+}
+
+void smi_guarded_chunks_give(struct smi_arena *arena, const char *call,
+                             void *ptr)
+{
+	uint32_t cell = cell_of(arena, call, ptr);
+
+	open_checked(arena, call, ptr, cell);
+	smi_guarded_give(&arena->guarded, cell);
+	arena->counts.frees++;
+}
+
+void *smi_guarded_chunks_resize(struct smi_arena *arena, const char *call,
+                                void *ptr, size_t size)
+{
+	struct smi_guarded *guarded = &arena->guarded;
+	uint32_t cell = cell_of(arena, call, ptr);
+	size_t had = guarded->cells[cell].size;
+	enum secmalloc_access access = guarded->cells[cell].access;
+	void *to;
+
+	open_checked(arena, call, ptr, cell);
+	if (smi_guarded_cell_bytes(size, guarded->pools.geometry.page_bytes)
+	    <= smi_pool_bytes(&guarded->pools, cell)) {
+		arena->counts.allocations++;
+		arena->counts.frees++;
+		return smi_guarded_resize(guarded, cell, size);
+	}
+	to = smi_guarded_chunks_take(arena, call, size);
+	if (to == NULL) {
+		int code = errno;
+
+		/* What it was not long ago it can be again. */
+		smi_cell_access_force(&guarded->pools, guarded->cells, cell,
+		                      access);
+		errno = code;
+		return NULL;
+	}
+	memcpy(to, ptr, had);
+	smi_guarded_give(guarded, cell);
+	arena->counts.frees++;
+	return to;
+}
+
+int smi_guarded_chunks_change(struct smi_arena *arena, const char *call,
+                              void *ptr, smi_cell_access_change *change,
+                              enum secmalloc_access access)
+{
+	struct smi_misuse misuse;
+	uint32_t cell;
+
+	if (!smi_guarded_holds(&arena->guarded, ptr)
+	    || !smi_guarded_find(&arena->guarded, (uintptr_t)ptr, &cell,
+	                         &misuse))
+		return smi_last_error_set(EINVAL,
+		                          "%s: no guarded chunk starts at %p",
+		                          call, ptr);
+	if (change(&arena->guarded.pools, arena->guarded.cells, cell, access)
+	    == 0)
+		return 0;
+	if (errno == EINVAL)
+		return smi_last_error_set(EINVAL,
+		                          "%s: the chunk at %p is not open",
+		                          call, ptr);
+	return smi_last_error_set(errno,
+	                          "%s: the access of the chunk at %p could "
+	                          "not be changed (errno %d)",
+	                          call, ptr, errno);
+}

@@ -1,0 +1,348 @@
+/*
+ * lifecycle.c - making an arena from a plan, and ending it
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "arena/lifecycle.h"
+
+#include "arena/guarded_chunks.h"
+#include "os/os.h"
+#include "report/last_error.h"
+#include "report/shortage.h"
+
+#include <errno.h>
+
+/* What lies where in the metadata mapping, in bytes from its start. */
+struct layout {
+	size_t caches, table, best, cell_table, cells;
+	size_t open; /* up to here it is opened at once */
+	size_t strips[SMI_STRIPS];
+	size_t total;
+};
+
+/* What two threads write to is so far apart that they do not share a line. */
+#define LINE ((size_t)128)
+_Static_assert(sizeof(struct smi_tcache) % LINE == 0,
+               "a cache shares no line with the next one");
+
+/* How the reservation is divided; of guarded cells, the pools are cells. */
+struct plans {
+	struct smi_geometry pools, cells;
+};
+
+/* Where a part ends that has `bytes` for each pool, or cell, and begins at
+ * `at`. Once one does not fit the addresses, nothing does. */
+static size_t after(const struct smi_geometry *g, size_t at, size_t bytes)
+{
+	size_t size, end;
+
+	if (smi_mul_overflows(g->max_pools, bytes, &size)
+	    || smi_add_overflows(at, size, &end)
+	    || end > PTRDIFF_MAX - g->page_bytes)
+		return PTRDIFF_MAX;
+	return end;
+}
+
+/* False: it does not fit the addresses. */
+static bool plan_layout(const struct smi_pools *pools,
+                        const struct smi_geometry *cells, struct layout *layout)
+{
+	const struct smi_geometry *g = &pools->geometry;
+	size_t page = g->page_bytes, end;
+
+	layout->caches = page + smi_round_up(sizeof(struct smi_arena), LINE);
+	layout->table = layout->caches
+	                + SMI_TCACHES * sizeof(struct smi_tcache);
+	/* What is aligned comes before the single bytes. */
+	layout->cell_table = after(g, layout->table, sizeof(struct smi_pool));
+	layout->cells = after(cells, layout->cell_table,
+	                      sizeof(struct smi_pool));
+	layout->best = after(cells, layout->cells, sizeof(struct smi_cell));
+	end = after(g, layout->best, 1);
+	layout->open = smi_round_up(end, page);
+	end = layout->open;
+	for (unsigned i = 0; i < SMI_STRIPS; i++) {
+		layout->strips[i] = end;
+		end = smi_round_up(after(g, end, pools->strips[i].stride_bytes),
+		                   page);
+	}
+	layout->total = end + page;
+	return end <= PTRDIFF_MAX - page;
+}
+
+/*
+ * The metadata in a reservation of their own, opened as far as an empty arena
+ * needs them. Where children do not have the pools, they have no use for the
+ * metadata, which would take each fork its time. NULL with errno.
+ */
+static unsigned char *reserve_metadata(const struct layout *layout,
+                                       size_t page_bytes, bool in_children)
+{
+	unsigned char *at = smi_os_reserve(layout->total);
+	int code;
+
+	if (at == NULL)
+		return NULL;
+	if (smi_os_open(at + page_bytes, layout->open - page_bytes) == 0
+	    && (in_children
+	        || smi_os_advise(at, layout->total, SECMALLOC_ADVICE_DONTFORK)
+	                   == 0
+	        || errno == ENOTSUP))
+		return at;
+	code = errno;
+	smi_os_release(at, layout->total);
+	errno = code;
+	return NULL;
+}
+
+/* Map the metadata and set up the empty arena in it. NULL with errno. */
+static struct smi_arena *map_metadata(const struct plans *plans,
+                                      const struct smi_arena_plan *plan)
+{
+	const struct smi_geometry *g = &plans->pools;
+	struct smi_pools pools = {
+		.geometry = *g,
+		.secret = plan->secret,
+		.in_children = plan->fork == SECMALLOC_FORK_KEEP,
+	};
+	struct layout layout;
+	struct smi_arena *arena;
+	unsigned char *at;
+
+	smi_run_plan_strips(&pools);
+	if (!plan_layout(&pools, &plans->cells, &layout)) {
+		errno = ENOMEM;
+		return NULL;
+	}
+	at = reserve_metadata(&layout, g->page_bytes, pools.in_children);
+	if (at == NULL)
+		return NULL;
+	for (unsigned i = 0; i < SMI_STRIPS; i++)
+		pools.strips[i].at = at + layout.strips[i];
+	pools.table = (struct smi_pool *)(void *)(at + layout.table);
+	arena = (struct smi_arena *)(void *)(at + g->page_bytes);
+	arena->metadata = at;
+	arena->metadata_bytes = layout.total;
+	arena->pools = pools;
+	arena->guarded.pools.geometry = plans->cells;
+	arena->guarded.pools.secret = pools.secret;
+	arena->guarded.pools.in_children = pools.in_children;
+	arena->guarded.pools.table =
+		(struct smi_pool *)(void *)(at + layout.cell_table);
+	arena->guarded.cells = (struct smi_cell *)(void *)(at + layout.cells);
+	arena->runs.best = at + layout.best;
+	arena->caches.all = (struct smi_tcache *)(void *)(at + layout.caches);
+	return arena;
+}
+
+static void unmap_metadata(struct smi_arena *arena)
+{
+	pthread_mutex_destroy(&arena->lock);
+	smi_os_release(arena->metadata, arena->metadata_bytes);
+}
+
+/* The reservation, of which guarded cells take the end, and the key page. -1
+ * with errno: neither. */
+static int map_reservation(struct smi_arena *arena)
+{
+	struct smi_pools *pools = &arena->pools, *cells = &arena->guarded.pools;
+	int code;
+
+	if (smi_pool_map(pools, cells->geometry.reserve_bytes) != 0)
+		return -1;
+	smi_pool_map_behind(cells, pools);
+	if (smi_pool_lock_key_page(pools) == 0)
+		return 0;
+	code = errno;
+	smi_pool_release(pools);
+	errno = code;
+	return -1;
+}
+
+/* Metadata, reservation and key page. NULL with errno. */
+static struct smi_arena *map_all(const struct plans *plans,
+                                 const struct smi_arena_plan *plan)
+{
+	struct smi_arena *arena = map_metadata(plans, plan);
+
+	if (arena == NULL)
+		return NULL;
+	smi_os_start_lock(&arena->lock);
+	if (map_reservation(arena) != 0) {
+		int code = errno;
+
+		unmap_metadata(arena);
+		errno = code;
+		return NULL;
+	}
+	return arena;
+}
+
+/*
+ * The same; a default number of pools becomes smaller until the addresses can
+ * be reserved, for example under RLIMIT_AS.
+ */
+static struct smi_arena *map_what_fits(const struct smi_arena_plan *plan)
+{
+	size_t page = smi_os_page_bytes();
+	struct plans plans;
+	size_t least = plan->initial_pools > 0 ? plan->initial_pools : 1;
+	size_t max = plan->max_pools;
+
+	for (;;) {
+		struct smi_arena *arena;
+
+		if (smi_geometry_plan(&plans.pools, page, plan->pool_bytes, max)
+		            != SMI_GEOMETRY_FITS
+		    || smi_geometry_plan(&plans.cells, page, plan->cell_bytes,
+		                         smi_settings_cells(plan, page, max))
+		               != SMI_GEOMETRY_FITS) {
+			errno = EINVAL;
+			return NULL;
+		}
+		arena = map_all(&plans, plan);
+		if (arena != NULL || errno != ENOMEM || !plan->max_is_default
+		    || max == least)
+			return arena;
+		max = max / 2 > least ? max / 2 : least;
+	}
+}
+
+/*
+ * So many initial pools of the default size lie side by side: each guard costs
+ * two mappings, and so time here and at every fork.
+ */
+#define JOINED_POOLS ((size_t)256)
+
+/* -1 with errno: some of them were locked, or none. */
+static int lock_initial_pools(struct smi_arena *arena,
+                              const struct smi_arena_plan *plan)
+{
+	size_t most = arena->pool_is_default ? JOINED_POOLS : 1;
+
+	while (arena->pools.count < plan->initial_pools) {
+		size_t pools = plan->initial_pools - arena->pools.count;
+
+		if (pools > most)
+			pools = most;
+		if (smi_arena_add_pool(arena, pools * plan->pool_bytes,
+		                       arena->pools.geometry.page_bytes)
+		    == SMI_NONE)
+			return -1;
+	}
+	return 0;
+}
+
+/* Lock all that the plan has locked at once. -1 with errno and words. */
+static int lock_all(struct smi_arena *arena, const struct smi_arena_plan *plan,
+                    struct smi_lock_shortage *shortage)
+{
+	if (smi_pool_open_strips(&arena->pools, (uint32_t)plan->initial_pools)
+	            != 0
+	    || lock_initial_pools(arena, plan) != 0) {
+		shortage->pools_locked = arena->pools.count;
+		smi_shortage_explain(shortage);
+		return -1;
+	}
+	if (!smi_guarded_chunks_prepare(arena, plan->guarded_chunks)) {
+		shortage->what = "guarded cells";
+		shortage->pools_locked = arena->guarded.pools.count;
+		shortage->pools_wanted = plan->guarded_chunks;
+		shortage->pool_bytes = plan->cell_bytes;
+		smi_shortage_explain(shortage);
+		return -1;
+	}
+	return 0;
+}
+
+static struct smi_arena *create(const struct smi_arena_plan *plan,
+                                const char *call)
+{
+	int code = errno;
+	struct smi_lock_shortage shortage = {
+		.call = call,
+		.what = "pools",
+		.pools_wanted = plan->initial_pools,
+		.pool_bytes = plan->pool_bytes,
+		.bytes_wanted = plan->initial_pools * plan->pool_bytes
+	                        + plan->guarded_chunks * plan->cell_bytes
+	                        + smi_os_page_bytes(),
+	};
+	struct smi_arena *arena = map_what_fits(plan);
+	struct smi_secrets *secrets;
+
+	if (arena == NULL) {
+		if (errno == EINVAL)
+			smi_last_error_set(
+				EINVAL,
+				"%s: max_pools %zu of pool_size "
+				"%zu are more than this library manages",
+				call, plan->max_pools, plan->pool_bytes);
+		else
+			smi_shortage_explain(&shortage);
+		return NULL;
+	}
+	arena->on_fault = plan->on_fault;
+	arena->initial_pools = plan->initial_pools;
+	arena->pool_is_default = plan->pool_is_default;
+	arena->no_dump = plan->no_dump;
+	arena->low_bytes = plan->low_bytes;
+	arena->on_low = plan->on_low;
+	secrets = smi_pool_key_page(&arena->pools);
+	smi_run_start(&arena->runs, &arena->pools);
+	smi_slab_start(&arena->slabs, &arena->runs, secrets, plan->check_whole);
+	smi_tcaches_start(&arena->caches, &arena->slabs, plan->no_membarrier);
+	smi_guarded_start(&arena->guarded, &secrets->canary);
+	if (smi_os_entropy(secrets, sizeof(*secrets)) != 0) {
+		smi_last_error_set(errno,
+		                   "%s: the kernel gave no random bytes for "
+		                   "the canary key",
+		                   call);
+		goto fail;
+	}
+	secrets->canary.mul |= 1;
+	if (lock_all(arena, plan, &shortage) != 0)
+		goto fail;
+	/* More may have been asked for first than could be had. */
+	errno = code;
+	return arena;
+fail:
+	code = errno;
+	smi_lifecycle_destroy(arena);
+	errno = code;
+	return NULL;
+}
+
+/* An arena has memory of one kind: all of it is as was wished, or none. */
+struct smi_arena *smi_lifecycle_create(const struct smi_arena_plan *plan,
+                                       const char *call)
+{
+	struct smi_arena_plan other = *plan;
+	int code = errno;
+	struct smi_arena *arena = create(plan, call);
+
+	if (arena != NULL || !plan->secret_is_wish)
+		return arena;
+	other.secret = false;
+	arena = create(&other, call);
+	if (arena != NULL)
+		errno = code;
+	return arena;
+}
+
+void smi_lifecycle_destroy(struct smi_arena *arena)
+{
+	smi_guarded_wipe(&arena->guarded);
+	smi_pool_unmap(&arena->pools);
+	unmap_metadata(arena);
+}
+
+void smi_lifecycle_abandon(struct smi_arena *arena)
+{
+	if (!arena->pools.secret) {
+		smi_lifecycle_destroy(arena);
+		return;
+	}
+	smi_pool_release(&arena->pools);
+	unmap_metadata(arena);
+}

@@ -1,0 +1,129 @@
+/*
+ * passing.c - an arena across a fork
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "arena/passing.h"
+
+#include "arena/cached.h"
+#include "os/os.h"
+#include "report/last_error.h"
+#include "report/shortage.h"
+
+#include <errno.h>
+
+int smi_passing_share(struct smi_arena *arena, bool share)
+{
+	unsigned advice = share ? SMI_ADVICE_DOFORK : SECMALLOC_ADVICE_DONTFORK;
+
+	if (arena->pools.in_children)
+		return 0;
+	if (smi_os_advise(arena->metadata, arena->metadata_bytes, advice) != 0)
+		return -1;
+	return smi_os_advise(arena->pools.reservation,
+	                     arena->pools.mapped_bytes, advice);
+}
+
+static int lock_copy(struct smi_arena *arena)
+{
+	struct smi_lock_shortage shortage = {
+		.call = "fork",
+		.copy = true,
+		.pools_locked = arena->pools.count,
+		.pool_bytes = arena->pools.bytes,
+		.bytes_wanted = smi_arena_locked_bytes(arena),
+	};
+
+	if (smi_pool_own_all(&arena->pools) == 0
+	    && smi_guarded_own(&arena->guarded) == 0)
+		return 0;
+	smi_shortage_explain(&shortage);
+	return -1;
+}
+
+/*
+ * Their owners were at most about to find their caches stopped, and such a one
+ * may have said that it is busy.
+ */
+static void end_other_threads(struct smi_arena *arena,
+                              const struct smi_tcache *own)
+{
+	struct smi_tcaches *caches = &arena->caches;
+
+	for (uint32_t i = 0; i < caches->ever; i++) {
+		struct smi_tcache *cache = &caches->all[i];
+
+		if (cache == own || !cache->attached)
+			continue;
+		smi_tcache_leave(cache);
+		smi_cached_detach(arena, cache);
+	}
+	smi_tcaches_resume(caches);
+}
+
+static int make_own(struct smi_arena *arena, const struct smi_tcache *own)
+{
+	struct smi_random *random = &arena->slabs.secrets->random;
+
+	if (lock_copy(arena) != 0)
+		return -1;
+	if (smi_os_entropy(random, sizeof(*random)) != 0)
+		return smi_last_error_set(errno,
+		                          "fork: the kernel gave the child "
+		                          "no random bytes");
+	if (smi_passing_share(arena, false) != 0)
+		return smi_last_error_set(errno,
+		                          "fork: the pools could not be kept "
+		                          "from further children (errno %d)",
+		                          errno);
+	smi_tcaches_renew(&arena->caches);
+	end_other_threads(arena, own);
+	return 0;
+}
+
+void smi_passing_begin(struct smi_passing *passing, struct smi_arena *arena,
+                       const struct smi_tcache *own)
+{
+	passing->gate_code = smi_os_gate_make(passing->gate) == 0 ? 0 : errno;
+	passing->at_rest = smi_tcaches_stop(&arena->caches, own);
+}
+
+void smi_passing_wait(struct smi_passing *passing, struct smi_arena *arena)
+{
+	char done;
+
+	if (passing->gate_code == 0)
+		smi_os_gate_wait(passing->gate, &done, sizeof(done));
+	smi_tcaches_resume(&arena->caches);
+}
+
+void smi_passing_inherit(struct smi_arena *arena)
+{
+	smi_pool_inherit(&arena->pools);
+	smi_pool_inherit(&arena->guarded.pools);
+}
+
+int smi_passing_adopt(const struct smi_passing *passing,
+                      struct smi_arena *arena, const struct smi_tcache *own)
+{
+	if (passing->gate_code != 0)
+		return smi_last_error_set(
+			passing->gate_code,
+			"fork: no pipe to the child could be made "
+			"(errno %d), so its copy was wiped",
+			passing->gate_code);
+	if (!passing->at_rest)
+		return smi_last_error_set(
+			EPERM, "fork: membarrier is refused since "
+			       "secmalloc_init(), so that other "
+			       "threads' caches could not be stopped, "
+			       "and the child's copy was wiped: allow "
+			       "it, or set SECMALLOC_NO_MEMBARRIER");
+	return make_own(arena, own);
+}
+
+void smi_passing_end(struct smi_passing *passing)
+{
+	if (passing->gate_code == 0)
+		smi_os_gate_open(passing->gate, "", 1);
+}

@@ -1,0 +1,107 @@
+/*
+ * bitmap.c - arrays of bits in words that the caller owns
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "base/bitmap.h"
+
+/* The bits of word w that lie in [from, to), of which there is at least one. */
+static uint32_t word_mask(uint32_t w, uint32_t from, uint32_t to)
+{
+	uint32_t first = w * SMI_WORD_BITS, mask = UINT32_MAX;
+
+	if (from > first)
+		mask &= UINT32_MAX << (from - first);
+	if (to - first < SMI_WORD_BITS)
+		mask &= ~(UINT32_MAX << (to - first));
+	return mask;
+}
+
+void smi_bitmap_set_range(uint32_t *map, uint32_t from, uint32_t to)
+{
+	for (uint32_t w = from / SMI_WORD_BITS; w < smi_bitmap_words(to); w++)
+		map[w] |= word_mask(w, from, to);
+}
+
+void smi_bitmap_clear_range(uint32_t *map, uint32_t from, uint32_t to)
+{
+	for (uint32_t w = from / SMI_WORD_BITS; w < smi_bitmap_words(to); w++)
+		map[w] &= ~word_mask(w, from, to);
+}
+
+/* next_set of the map with each word xored by `flip`. */
+static uint32_t next_bit(const uint32_t *map, uint32_t bits, uint32_t from,
+                         uint32_t flip)
+{
+	size_t words = smi_bitmap_words(bits);
+
+	if (from >= bits)
+		return SMI_NONE;
+	for (uint32_t w = from / SMI_WORD_BITS; w < words; w++) {
+		uint32_t word = (map[w] ^ flip) & word_mask(w, from, bits);
+
+		if (word != 0)
+			return w * SMI_WORD_BITS
+			       + (uint32_t)__builtin_ctz(word);
+	}
+	return SMI_NONE;
+}
+
+uint32_t smi_bitmap_next_set(const uint32_t *map, uint32_t bits, uint32_t from)
+{
+	return next_bit(map, bits, from, 0);
+}
+
+uint32_t smi_bitmap_next_clear(const uint32_t *map, uint32_t bits,
+                               uint32_t from)
+{
+	return next_bit(map, bits, from, UINT32_MAX);
+}
+
+uint32_t smi_bitmap_nth_set(const uint32_t *map, uint32_t bits, uint32_t n)
+{
+	for (uint32_t w = 0; w < smi_bitmap_words(bits); w++) {
+		uint32_t word = map[w];
+		uint32_t here = (uint32_t)__builtin_popcount(word);
+
+		if (n >= here) {
+			n -= here;
+			continue;
+		}
+		while (n-- > 0)
+			word &= word - 1;
+		return w * SMI_WORD_BITS + (uint32_t)__builtin_ctz(word);
+	}
+	return SMI_NONE;
+}
+
+uint32_t smi_bitmap_count(const uint32_t *map, uint32_t bits)
+{
+	uint32_t count = 0;
+
+	for (uint32_t w = 0; w < smi_bitmap_words(bits); w++)
+		count += (uint32_t)__builtin_popcount(map[w]);
+	return count;
+}
+
+uint32_t smi_bitmap_find_run(const uint32_t *map, uint32_t bits,
+                             uint32_t length, uint32_t align)
+{
+	uint64_t at = 0;
+
+	while (at + length <= bits) {
+		uint32_t start = smi_bitmap_next_set(map, bits, (uint32_t)at);
+		uint32_t end;
+
+		if (start == SMI_NONE)
+			return SMI_NONE;
+		end = smi_bitmap_next_clear(map, bits, start);
+		if (end == SMI_NONE)
+			end = bits;
+		at = ((uint64_t)start + align - 1) / align * align;
+		if (at + length <= end)
+			return (uint32_t)at;
+		at = end;
+	}
+	return SMI_NONE;
+}

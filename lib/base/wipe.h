@@ -1,0 +1,128 @@
+/*
+ * wipe.h - overwriting and comparing bytes that matter (a leaf)
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#ifndef SMI_WIPE_H
+#define SMI_WIPE_H
+
+#include "base/base.h"
+
+/* Zero `bytes` bytes; the compiler takes them as read afterwards. */
+void smi_wipe_bytes(void *p, size_t bytes);
+
+/* The index of the first byte that is not zero, or `bytes` if all are. */
+size_t smi_wipe_first_nonzero(const void *p, size_t bytes);
+
+/*
+ * The same two for whole granules, of which there is at least one: what slots
+ * are made of. The small cases are written out with as few branches as will do,
+ * since what a branch predictor cannot know costs more than a few stores: up to
+ * 64 bytes are four granules, two of them perhaps the same, and so on. One and
+ * two are apart: some processors stall where more than two of four coincide.
+ */
+#define SMI_GRANULES_WRITTEN_OUT ((size_t)256)
+
+/* The offset of the second of four granules that cover 48 to 64 bytes. */
+static inline size_t smi_second_granule(size_t bytes)
+{
+	return (bytes >> 1) & ~(sizeof(smi_granule) - 1);
+}
+
+static inline void smi_zero_granule(unsigned char *at)
+{
+	*(smi_granule *)(void *)at = (smi_granule){0};
+}
+
+static inline void smi_zero_four_granules(unsigned char *at)
+{
+	smi_zero_granule(at);
+	smi_zero_granule(at + 16);
+	smi_zero_granule(at + 32);
+	smi_zero_granule(at + 48);
+}
+
+/* Of up to SMI_GRANULES_WRITTEN_OUT bytes. */
+static inline void smi_wipe_few_granules(void *p, size_t bytes)
+{
+	unsigned char *first = p, *end = first + bytes;
+
+	if (bytes <= 32) {
+		smi_zero_granule(first);
+		if (bytes > 16)
+			smi_zero_granule(first + 16);
+	} else if (bytes <= 64) {
+		size_t second = smi_second_granule(bytes);
+
+		smi_zero_granule(first);
+		smi_zero_granule(first + second);
+		smi_zero_granule(end - 16 - second);
+		smi_zero_granule(end - 16);
+	} else {
+		smi_zero_four_granules(first);
+		smi_zero_four_granules(end - 64);
+		if (bytes > 128) {
+			smi_zero_four_granules(first + 64);
+			smi_zero_four_granules(end - 128);
+		}
+	}
+	__asm__ volatile("" : : "r"(p) : "memory");
+}
+
+static inline void smi_wipe_granules(void *p, size_t bytes)
+{
+	if (bytes <= SMI_GRANULES_WRITTEN_OUT)
+		smi_wipe_few_granules(p, bytes);
+	else
+		smi_wipe_bytes(p, bytes);
+}
+
+static inline void smi_or_granule(smi_granule *any, const unsigned char *at)
+{
+	*any |= *(const smi_granule *)(const void *)at;
+}
+
+static inline void smi_or_four_granules(smi_granule *any,
+                                        const unsigned char *at)
+{
+	smi_or_granule(any, at);
+	smi_or_granule(any, at + 16);
+	smi_or_granule(any, at + 32);
+	smi_or_granule(any, at + 48);
+}
+
+/* Of the first SMI_GRANULES_WRITTEN_OUT bytes only. */
+static inline bool smi_granules_are_zero(const void *p, size_t bytes)
+{
+	const unsigned char *first = p, *end;
+	smi_granule any = {0};
+
+	if (bytes > SMI_GRANULES_WRITTEN_OUT)
+		bytes = SMI_GRANULES_WRITTEN_OUT;
+	end = first + bytes;
+	if (bytes <= 32) {
+		smi_or_granule(&any, first);
+		if (bytes > 16)
+			smi_or_granule(&any, first + 16);
+	} else if (bytes <= 64) {
+		size_t second = smi_second_granule(bytes);
+
+		smi_or_granule(&any, first);
+		smi_or_granule(&any, first + second);
+		smi_or_granule(&any, end - 16 - second);
+		smi_or_granule(&any, end - 16);
+	} else {
+		smi_or_four_granules(&any, first);
+		smi_or_four_granules(&any, end - 64);
+		if (bytes > 128) {
+			smi_or_four_granules(&any, first + 64);
+			smi_or_four_granules(&any, end - 128);
+		}
+	}
+	return (any[0] | any[1]) == 0;
+}
+
+/* Whether both are the same, in a time that depends on `bytes` alone. */
+bool smi_wipe_equal(const void *a, const void *b, size_t bytes);
+
+#endif /* SMI_WIPE_H */

@@ -1,0 +1,76 @@
+/*
+ * cell_access.c - the access of the cells of guarded chunks, and who has one
+ * open
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "chunk/cell_access.h"
+
+#include <errno.h>
+
+int smi_cell_access_force(const struct smi_pools *pools, struct smi_cell *cells,
+                          uint32_t number, enum secmalloc_access access)
+{
+	struct smi_cell *cell = &cells[number];
+
+	if (access == cell->access)
+		return 0;
+	if (smi_os_protect((void *)smi_pool_start(pools, number),
+	                   smi_pool_bytes(pools, number), access)
+	    != 0)
+		return -1;
+	cell->access = (uint8_t)access;
+	return 0;
+}
+
+/* G4 after a change of the fields, which `before` undoes. */
+static int apply(const struct smi_pools *pools, struct smi_cell *cells,
+                 uint32_t number, struct smi_cell before)
+{
+	if (smi_cell_access_force(pools, cells, number,
+	                          smi_cell_wanted(&cells[number]))
+	    == 0)
+		return 0;
+	cells[number] = before;
+	return -1;
+}
+
+int smi_cell_access_protect(const struct smi_pools *pools,
+                            struct smi_cell *cells, uint32_t number,
+                            enum secmalloc_access access)
+{
+	struct smi_cell before = cells[number];
+
+	cells[number].base = (uint8_t)access;
+	return apply(pools, cells, number, before);
+}
+
+int smi_cell_access_open(const struct smi_pools *pools, struct smi_cell *cells,
+                         uint32_t number, enum secmalloc_access access)
+{
+	struct smi_cell *cell = &cells[number], before = *cell;
+
+	if (cell->opens == UINT32_MAX) {
+		errno = ERANGE;
+		return -1;
+	}
+	cell->opens++;
+	if (access > cell->opened)
+		cell->opened = (uint8_t)access;
+	return apply(pools, cells, number, before);
+}
+
+int smi_cell_access_close(const struct smi_pools *pools, struct smi_cell *cells,
+                          uint32_t number, enum secmalloc_access unused)
+{
+	struct smi_cell *cell = &cells[number], before = *cell;
+
+	(void)unused;
+	if (cell->opens == 0) {
+		errno = EINVAL;
+		return -1;
+	}
+	if (--cell->opens == 0)
+		cell->opened = SECMALLOC_NOACCESS;
+	return apply(pools, cells, number, before);
+}

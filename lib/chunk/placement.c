@@ -1,0 +1,127 @@
+/*
+ * placement.c - where in the pools that there are a chunk can go
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "chunk/placement.h"
+
+/* How many slabs of a list are looked at for one that is at home. */
+#define SEARCH_MOST 8
+
+/* There is room as long as a large slab is at most this part of the pools, and
+ * half of them is in no slab. */
+#define ROOMY_PARTS ((size_t)256)
+
+/* Whether there is so much room that a class may have large slabs, and each
+ * thread slabs of its own. */
+static bool is_roomy(const struct smi_slabs *slabs, unsigned class)
+{
+	size_t units = slabs->runs->pools->bytes >> SMI_UNIT_SHIFT;
+
+	return slabs->extents[class][SMI_SLAB_LARGE] <= units / ROOMY_PARTS
+	       && slabs->runs->free_units > units / 2;
+}
+
+/* A new slab of a class, or SMI_NONE. */
+static uint32_t open_slab(struct smi_slabs *slabs, unsigned class)
+{
+	const uint8_t *units_of = slabs->extents[class];
+	unsigned extent = is_roomy(slabs, class) ? SMI_SLAB_LARGE
+	                  : slabs->units[class] >= units_of[SMI_SLAB_FULL]
+	                          ? SMI_SLAB_FULL
+	                          : SMI_SLAB_SMALL;
+	uint32_t run;
+
+	for (;; extent--) {
+		run = smi_run_take(slabs->runs, units_of[extent], 0);
+		if (run != SMI_NONE)
+			break;
+		if (extent == SMI_SLAB_LEAST)
+			return SMI_NONE;
+	}
+	smi_slab_open(slabs, run, units_of[extent], class);
+	return run;
+}
+
+/* A slab of the list that is at home, or nowhere yet; or SMI_NONE. */
+static uint32_t slab_at_home(struct smi_slabs *slabs, unsigned class,
+                             uint16_t home)
+{
+	uint32_t run = smi_slab_partial(slabs, class);
+
+	for (int i = 0; i < SEARCH_MOST && run != SMI_NONE; i++) {
+		struct smi_slab *slab = smi_slab_of(slabs->runs, run);
+
+		if (slab->home == home || slab->home == SMI_NO_HOME)
+			return run;
+		run = slab->next;
+	}
+	return SMI_NONE;
+}
+
+uint32_t smi_placement_find_slab(struct smi_slabs *slabs, unsigned class,
+                                 uint16_t home)
+{
+	uint32_t partial = smi_slab_partial(slabs, class), run = partial;
+
+	if (home != SMI_NO_HOME && partial != SMI_NONE) {
+		run = slab_at_home(slabs, class, home);
+		if (run == SMI_NONE && !is_roomy(slabs, class))
+			run = partial;
+	}
+	if (run == SMI_NONE)
+		run = open_slab(slabs, class);
+	if (run == SMI_NONE)
+		return partial;
+	if (home != SMI_NO_HOME)
+		smi_slab_of(slabs->runs, run)->home = home;
+	return run;
+}
+
+/* A run of its own for `bytes`, or SMI_NONE. */
+static uint32_t run_alone(struct smi_slabs *slabs, size_t align, size_t bytes)
+{
+	unsigned align_order = align <= SMI_UNIT_BYTES
+	                               ? 0
+	                               : smi_log2_ceil(align >> SMI_UNIT_SHIFT);
+	uint32_t units, run;
+
+	/* Also sees to it that the units fit 32 bits. */
+	if (bytes > slabs->runs->pools->geometry.reserve_bytes)
+		return SMI_NONE;
+	units = (uint32_t)smi_units_for(bytes);
+	run = smi_run_take(slabs->runs, units, align_order);
+	if (run != SMI_NONE)
+		smi_slab_open(slabs, run, units, SMI_ALONE);
+	return run;
+}
+
+bool smi_placement_find(struct smi_slabs *slabs, size_t align, size_t bytes,
+                        struct smi_vacancy *vacancy)
+{
+	unsigned class = smi_sizeclass_aligned(bytes, align);
+
+	vacancy->slot = SMI_NONE;
+	vacancy->run = class < SMI_CLASSES
+	                       ? smi_placement_find_slab(slabs, class,
+	                                                 SMI_NO_HOME)
+	                       : run_alone(slabs, align, bytes);
+	return vacancy->run != SMI_NONE;
+}
+
+bool smi_placement_find_larger(struct smi_slabs *slabs, size_t align,
+                               size_t bytes, struct smi_vacancy *vacancy)
+{
+	unsigned class = smi_sizeclass_aligned(bytes, align);
+
+	vacancy->slot = SMI_NONE;
+	while (++class < SMI_CLASSES) {
+		vacancy->run = smi_slab_partial(slabs, class);
+		if (vacancy->run != SMI_NONE
+		    && smi_sizeclass_bytes(class) % align == 0)
+			return true;
+	}
+	return align > SMI_ALIGN_BYTES && bytes <= SMI_SLOT_MOST_BYTES
+	       && smi_slab_find_aligned(slabs, smi_sizeclass_of(bytes), align,
+	                                vacancy);
+}

@@ -1,0 +1,201 @@
+/*
+ * bsd.c - all that the library asks of the kernel: FreeBSD, OpenBSD, NetBSD
+ * and macOS
+ *
+ * Written from the manuals of these systems, and compiled against declarations
+ * made from them. It has not been run.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "os/bsd.h"
+
+#include "os/os.h"
+#include "os/posix.h"
+#include "os/words.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <unistd.h>
+/* Where macOS declares getentropy(). */
+#if __has_include(<sys/random.h>)
+#include <sys/random.h>
+#endif
+
+/* ---- Memory ------------------------------------------------------------- */
+
+/* Nothing was written there: so it does not matter that MADV_FREE may leave the
+ * pages for a while. */
+void smi_os_close(void *at, size_t bytes)
+{
+	munlock(at, bytes);
+	madvise(at, bytes, MADV_FREE);
+	mprotect(at, bytes, PROT_NONE);
+}
+
+/* Pages that are wired can be no copy-on-write. */
+bool smi_os_fork_copies(void)
+{
+	return true;
+}
+
+static int documented(int result)
+{
+	if (result != 0 && errno != ENOTSUP && errno != ENOMEM)
+		errno = EPERM;
+	return result;
+}
+
+int smi_os_advise(const void *at, size_t bytes, unsigned advice)
+{
+	void *pages = (void *)(uintptr_t)at;
+
+	switch (advice) {
+	case SECMALLOC_ADVICE_DONTDUMP:
+		return documented(smi_bsd_dont_dump(at, bytes, true));
+	case SECMALLOC_ADVICE_DONTFORK:
+		return documented(minherit(pages, bytes, smi_bsd_inherit_none));
+	case SMI_ADVICE_DOFORK:
+		return documented(minherit(pages, bytes, smi_bsd_inherit_copy));
+	default:
+		/* Equal pages are never merged, large ones not spoken of. */
+		errno = ENOTSUP;
+		return -1;
+	}
+}
+
+int smi_os_dont_dump(const void *at, size_t bytes)
+{
+	return documented(smi_bsd_dont_dump(at, bytes, false));
+}
+
+int smi_os_open_secret(void *at, size_t bytes, bool in_children)
+{
+	(void)at, (void)bytes, (void)in_children;
+	errno = ENOTSUP;
+	return -1;
+}
+
+int smi_os_copy_secret(void *at, size_t bytes, bool in_children)
+{
+	return smi_os_open_secret(at, bytes, in_children);
+}
+
+void smi_os_fork_begin(void)
+{
+}
+
+void smi_os_fork_end(void)
+{
+}
+
+/* ---- Limits ------------------------------------------------------------- */
+
+/* They bind root too. */
+void smi_os_lock_limits(struct smi_lock_limits *limits)
+{
+	smi_posix_lock_limits(&limits->soft, &limits->hard);
+	limits->privileged = false;
+}
+
+const rlim_t smi_posix_no_core_bytes = 0;
+
+void smi_words_say_shortage(struct smi_text *text, size_t wanted, bool copy,
+                            int code)
+{
+	struct smi_lock_limits limits;
+	size_t kib = wanted / 1024 + (wanted % 1024 != 0);
+
+	if (code == ENOTSUP) {
+		smi_text_add(text, "but this system has no secret memory: "
+		                   "choose SECMALLOC_BACKING_AUTO or _LOCKED");
+		return;
+	}
+	smi_os_lock_limits(&limits);
+	smi_posix_say_lock_limits(text);
+	smi_text_add(text, ": ");
+	if (wanted > limits.soft)
+		smi_text_add(text,
+		             "raise it to %zu bytes%s, also for root, by "
+		             "ulimit -l %zu or, where there is one, in "
+		             "login.conf",
+		             wanted, copy ? " before the fork" : "", kib);
+	else if (code == EPERM)
+		smi_text_add(text, "this user may not lock memory: call it "
+		                   "while still root");
+	else
+		smi_text_add(text,
+		             "the system's limit on locked memory, the "
+		             "memory or the addresses are too few: look "
+		             "at the sysctls of vm and at RLIMIT_DATA, or "
+		             "ask for fewer or smaller pools");
+}
+
+/* ---- Random bytes, barriers and locks ----------------------------------- */
+
+/* The most that one call gives. */
+#define ENTROPY_BYTES ((size_t)256)
+
+int smi_os_entropy(void *to, size_t bytes)
+{
+	unsigned char *at = to;
+
+	while (bytes > 0) {
+		size_t n = bytes < ENTROPY_BYTES ? bytes : ENTROPY_BYTES;
+
+		if (getentropy(at, n) != 0) {
+			errno = ENOSYS;
+			return -1;
+		}
+		at += n;
+		bytes -= n;
+	}
+	return 0;
+}
+
+/* The library then has each thread run barriers of its own. */
+int smi_os_barrier_prepare(void)
+{
+	errno = ENOTSUP;
+	return -1;
+}
+
+int smi_os_barrier(void)
+{
+	errno = ENOTSUP;
+	return -1;
+}
+
+void smi_os_start_lock(pthread_mutex_t *lock)
+{
+	pthread_mutex_init(lock, NULL);
+}
+
+/* ---- Signals ------------------------------------------------------------ */
+
+/* What is sent has a code that is 0 or less, or beyond 64 Ki. */
+bool smi_os_signal_has_address(const siginfo_t *info)
+{
+	return info->si_code > 0 && info->si_code < 0x10000;
+}
+
+bool smi_os_signal_is_sent(int signal, const siginfo_t *info)
+{
+	(void)signal;
+	return !smi_os_signal_has_address(info);
+}
+
+/* sigtimedwait() is not on all of them. */
+void smi_os_drop_signal(int signal)
+{
+	sigset_t set;
+	int got;
+
+	sigpending(&set);
+	if (sigismember(&set, signal) != 1)
+		return;
+	sigemptyset(&set);
+	sigaddset(&set, signal);
+	sigwait(&set, &got);
+}

@@ -1,0 +1,35 @@
+/*
+ * bsd_traced.c - systems on which nothing keeps a process from being traced
+ * or dumped by its user, NetBSD and OpenBSD; not run
+ *
+ * From ptrace(2) and core(5).
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "os/os.h"
+#include "os/words.h"
+
+#include <errno.h>
+
+const struct smi_words smi_words = {
+	.undump = "",
+	.dumpable_call = "",
+	.dumpable_again = "",
+	.dumpable_remedy = "",
+	.core_remedy = "0",
+};
+
+int smi_os_dumpable(void)
+{
+	errno = ENOTSUP;
+	return -1;
+}
+
+int smi_os_set_dumpable(bool dumpable)
+{
+	(void)dumpable;
+	errno = ENOTSUP;
+	return -1;
+}

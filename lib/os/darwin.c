@@ -1,0 +1,88 @@
+/*
+ * darwin.c - what macOS has in its own way; not run
+ *
+ * From mmap(2), minherit(2), ptrace(2), pipe(2).
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "os/bsd.h"
+#include "os/os.h"
+#include "os/posix.h"
+#include "os/words.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <mach/vm_inherit.h>
+#include <sys/mman.h>
+#include <sys/types.h>
+/* After the types. */
+#include <sys/ptrace.h>
+#include <unistd.h>
+
+/* Without MAP_FIXED nothing is ever replaced. */
+const int smi_posix_map_flags = MAP_PRIVATE | MAP_ANON;
+const int smi_posix_no_replace_flags = 0;
+const int smi_bsd_inherit_copy = VM_INHERIT_COPY;
+const int smi_bsd_inherit_none = VM_INHERIT_NONE;
+
+const struct smi_words smi_words = {
+	.undump = "ptrace(PT_DENY_ATTACH)",
+	.dumpable_call = "",
+	.dumpable_again = "",
+	.dumpable_remedy = "",
+	.core_remedy = "0",
+};
+
+int smi_bsd_dont_dump(const void *at, size_t bytes, bool reserved)
+{
+	(void)at, (void)bytes, (void)reserved;
+	errno = ENOTSUP;
+	return -1;
+}
+
+/* There is no getresuid(). */
+int smi_bsd_ids(struct smi_credentials *c)
+{
+	(void)c;
+	errno = ENOTSUP;
+	return -1;
+}
+
+/* It cannot be read back. */
+int smi_os_dumpable(void)
+{
+	errno = ENOTSUP;
+	return -1;
+}
+
+/*
+ * Nobody attaches from now on, and that is for good. Dumps are left to the
+ * limit. A process that is being traced ends here.
+ */
+int smi_os_set_dumpable(bool dumpable)
+{
+	if (!dumpable)
+		return ptrace(PT_DENY_ATTACH, 0, NULL, 0);
+	errno = ENOTSUP;
+	return -1;
+}
+
+/* There is no pipe2(): a program that another thread starts just then gets the
+ * ends. What passes is no secret. */
+int smi_posix_pipe(int ends[2])
+{
+	int code;
+
+	if (pipe(ends) != 0)
+		return -1;
+	if (fcntl(ends[0], F_SETFD, FD_CLOEXEC) == 0
+	    && fcntl(ends[1], F_SETFD, FD_CLOEXEC) == 0)
+		return 0;
+	code = errno;
+	close(ends[0]);
+	close(ends[1]);
+	errno = code;
+	return -1;
+}

@@ -1,0 +1,203 @@
+/*
+ * linux.c - all that the library asks of the kernel: Linux
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "os/os.h"
+#include "os/posix.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/membarrier.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* A kernel before 4.17 takes the flag for none and the address for a wish. */
+#ifndef MAP_FIXED_NOREPLACE
+#define MAP_FIXED_NOREPLACE 0x100000
+#endif
+
+const int smi_posix_map_flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
+const int smi_posix_no_replace_flags = MAP_FIXED_NOREPLACE;
+
+/* Too little for a file, and a sign not to start the program of a pipe. */
+const rlim_t smi_posix_no_core_bytes = 1;
+
+void smi_os_close(void *at, size_t bytes)
+{
+	munlock(at, bytes);
+	madvise(at, bytes, MADV_DONTNEED);
+	mprotect(at, bytes, PROT_NONE);
+}
+
+static int madvice_of(unsigned advice)
+{
+	switch (advice) {
+	case SECMALLOC_ADVICE_DONTDUMP:
+		return MADV_DONTDUMP;
+	case SECMALLOC_ADVICE_DONTFORK:
+		return MADV_DONTFORK;
+	case SECMALLOC_ADVICE_UNMERGEABLE:
+		return MADV_UNMERGEABLE;
+	case SECMALLOC_ADVICE_NOHUGEPAGE:
+		return MADV_NOHUGEPAGE;
+	default: /* SMI_ADVICE_DOFORK */
+		return MADV_DOFORK;
+	}
+}
+
+int smi_os_advise(const void *at, size_t bytes, unsigned advice)
+{
+	if (madvise((void *)(uintptr_t)at, bytes, madvice_of(advice)) == 0)
+		return 0;
+	/* The addresses are whole pages, so EINVAL can only mean the advice.
+	 * EAGAIN: there are too many mappings to split one. */
+	if (errno == EINVAL)
+		errno = ENOTSUP;
+	else if (errno == EAGAIN)
+		errno = ENOMEM;
+	else if (errno != ENOMEM)
+		errno = EPERM;
+	return -1;
+}
+
+int smi_os_dont_dump(const void *at, size_t bytes)
+{
+	return smi_os_advise(at, bytes, SECMALLOC_ADVICE_DONTDUMP);
+}
+
+int smi_os_entropy(void *to, size_t bytes)
+{
+	unsigned char *at = to;
+	ssize_t n = 0;
+	int state;
+
+	/* The callers of this file hold locks: no thread may end here. */
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	while (bytes > 0 && (n >= 0 || errno == EINTR)) {
+		n = getrandom(at, bytes, 0);
+		at += n > 0 ? n : 0;
+		bytes -= n > 0 ? (size_t)n : 0;
+	}
+	pthread_setcancelstate(state, NULL);
+	if (bytes == 0)
+		return 0;
+	errno = ENOSYS;
+	return -1;
+}
+
+/*
+ * Whether the user ids are those of the machine. In a user namespace of its own
+ * a process has every capability, but this one does not count there.
+ */
+static bool is_initial_user_namespace(void)
+{
+	static const char all[] = "         0          0 4294967295";
+	char map[sizeof(all)] = {0};
+	bool is_all;
+	int state, fd;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
+	is_all = fd >= 0
+	         && read(fd, map, sizeof(map) - 1) == (ssize_t)sizeof(map) - 1
+	         && memcmp(map, all, sizeof(all) - 1) == 0;
+	/* No such file: the kernel knows no user namespaces. */
+	if (fd < 0 && errno == ENOENT)
+		is_all = access("/proc/self", F_OK) == 0;
+	if (fd >= 0)
+		close(fd);
+	pthread_setcancelstate(state, NULL);
+	return is_all;
+}
+
+/* Whether the thread has CAP_IPC_LOCK, asked of the kernel itself. */
+static bool has_cap_ipc_lock(void)
+{
+	struct __user_cap_header_struct header = {
+		.version = _LINUX_CAPABILITY_VERSION_3,
+	};
+	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
+
+	if (syscall(SYS_capget, &header, data) != 0)
+		return false;
+	return (data[CAP_TO_INDEX(CAP_IPC_LOCK)].effective
+	        & CAP_TO_MASK(CAP_IPC_LOCK))
+	       != 0;
+}
+
+void smi_os_lock_limits(struct smi_lock_limits *limits)
+{
+	smi_posix_lock_limits(&limits->soft, &limits->hard);
+	limits->privileged = has_cap_ipc_lock() && is_initial_user_namespace();
+}
+
+bool smi_os_fork_copies(void)
+{
+	return false;
+}
+
+int smi_os_dumpable(void)
+{
+	return prctl(PR_GET_DUMPABLE, 0, 0, 0, 0);
+}
+
+int smi_os_set_dumpable(bool dumpable)
+{
+	return prctl(PR_SET_DUMPABLE, dumpable ? 1L : 0L, 0, 0, 0);
+}
+
+int smi_os_barrier_prepare(void)
+{
+	return (int)syscall(SYS_membarrier,
+	                    MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED, 0, 0);
+}
+
+int smi_os_barrier(void)
+{
+	return (int)syscall(SYS_membarrier, MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0,
+	                    0);
+}
+
+void smi_os_start_lock(pthread_mutex_t *lock)
+{
+	pthread_mutexattr_t attributes;
+
+	pthread_mutexattr_init(&attributes);
+#if defined(__GLIBC__)
+	pthread_mutexattr_settype(&attributes, PTHREAD_MUTEX_ADAPTIVE_NP);
+#endif
+	pthread_mutex_init(lock, &attributes);
+	pthread_mutexattr_destroy(&attributes);
+}
+
+bool smi_os_signal_has_address(const siginfo_t *info)
+{
+	return info->si_code > 0;
+}
+
+/* Memory may be found bad, but not by an instruction. */
+bool smi_os_signal_is_sent(int signal, const siginfo_t *info)
+{
+	return !smi_os_signal_has_address(info)
+	       || (signal == SIGBUS && info->si_code == BUS_MCEERR_AO);
+}
+
+void smi_os_drop_signal(int signal)
+{
+	static const struct timespec none;
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, signal);
+	sigtimedwait(&set, NULL, &none);
+}

@@ -1,0 +1,169 @@
+/*
+ * linux_secret.c - memory that only this process can read: memfd_secret(2)
+ *
+ * The kernel takes its pages out of its own map of all memory, so that nothing
+ * that reads another process's memory gets at them.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "os/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+/* Headers of before Linux 5.14; the number is that of all newer systems. */
+#ifndef SYS_memfd_secret
+#define SYS_memfd_secret 447
+#endif
+
+/*
+ * Held while there is a descriptor, or a mapping that is not yet where it
+ * belongs: a child would not have a copy of it, but the memory itself.
+ */
+static pthread_mutex_t forks = PTHREAD_MUTEX_INITIALIZER;
+
+/* How often this thread has taken it: a fork handler of others may make the
+ * arena grow, and on_fault may fork there. */
+static _Thread_local unsigned held;
+
+void smi_os_fork_begin(void)
+{
+	if (held++ == 0)
+		pthread_mutex_lock(&forks);
+}
+
+void smi_os_fork_end(void)
+{
+	if (--held == 0)
+		pthread_mutex_unlock(&forks);
+}
+
+/* The errno that os.h documents for one that the kernel gave. */
+static int documented(int code)
+{
+	struct smi_lock_limits limits;
+
+	switch (code) {
+	case ENOSYS:
+		return ENOTSUP;
+	case EAGAIN:
+		smi_os_lock_limits(&limits);
+		return limits.soft == 0 ? EPERM : ENOMEM;
+	case EFBIG:
+	case EMFILE:
+	case ENFILE:
+	case ENOMEM:
+		return code;
+	default:
+		/* A filter of system calls may answer what it likes. */
+		return EPERM;
+	}
+}
+
+/* An open file of secret memory, or -1. */
+static int open_file(size_t bytes)
+{
+	struct rlimit size = {RLIM_INFINITY, RLIM_INFINITY};
+	int code, fd;
+
+	/* ftruncate() past it would be answered by SIGXFSZ. */
+	getrlimit(RLIMIT_FSIZE, &size);
+	if (size.rlim_cur != RLIM_INFINITY && bytes > size.rlim_cur) {
+		errno = EFBIG;
+		return -1;
+	}
+	fd = (int)syscall(SYS_memfd_secret, O_CLOEXEC);
+	if (fd < 0 || ftruncate(fd, (off_t)bytes) == 0)
+		return fd;
+	code = errno;
+	close(fd);
+	errno = code;
+	return -1;
+}
+
+/* Secret memory at any address, or NULL. Its pages are not there yet. */
+static void *map_secret(size_t bytes)
+{
+	int fd = open_file(bytes), code;
+	void *at;
+
+	if (fd < 0)
+		return NULL;
+	at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	code = errno;
+	/* Who has the descriptor has the memory. */
+	close(fd);
+	errno = code;
+	return at != MAP_FAILED ? at : NULL;
+}
+
+/* MAP_POPULATE and mlock() do nothing here. */
+static void touch(volatile unsigned char *at, size_t bytes)
+{
+	size_t page_bytes = smi_os_page_bytes();
+
+	for (size_t i = 0; i < bytes; i += page_bytes)
+		at[i] = 0;
+}
+
+/*
+ * It is made elsewhere and moved when nothing can fail any more: where a
+ * mapping is refused after the one that was there is gone, another thread's
+ * could come to lie in the hole. `from` is what to copy, or NULL.
+ */
+static int open_secret(void *at, size_t bytes, bool in_children,
+                       const void *from)
+{
+	void *made = map_secret(bytes);
+	int code;
+
+	if (made == NULL)
+		return -1;
+	if (in_children || madvise(made, bytes, MADV_DONTFORK) == 0) {
+		touch(made, bytes);
+		if (from != NULL)
+			memcpy(made, from, bytes);
+		if (mremap(made, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED,
+		           at)
+		    == at)
+			return 0;
+	}
+	code = errno;
+	munmap(made, bytes);
+	errno = code;
+	return -1;
+}
+
+/* The same apart from any fork, and with the thread's end put off. */
+static int open_between_forks(void *at, size_t bytes, bool in_children,
+                              const void *from)
+{
+	int state, result;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	smi_os_fork_begin();
+	result = open_secret(at, bytes, in_children, from);
+	if (result != 0)
+		errno = documented(errno);
+	smi_os_fork_end();
+	pthread_setcancelstate(state, NULL);
+	return result;
+}
+
+int smi_os_open_secret(void *at, size_t bytes, bool in_children)
+{
+	return open_between_forks(at, bytes, in_children, NULL);
+}
+
+int smi_os_copy_secret(void *at, size_t bytes, bool in_children)
+{
+	return open_between_forks(at, bytes, in_children, at);
+}

@@ -1,0 +1,100 @@
+/*
+ * linux_words.c - what is called what, for messages with a remedy: Linux
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "os/words.h"
+
+#include "os/os.h"
+#include "os/posix.h"
+
+#include <errno.h>
+
+const struct smi_words smi_words = {
+	.undump = "prctl(PR_SET_DUMPABLE)",
+	.dumpable_call = "prctl(PR_GET_DUMPABLE)",
+	.dumpable_again = "as setresuid makes it where fs.suid_dumpable is not "
+			  "0: call prctl(PR_SET_DUMPABLE, 0) after it",
+	.dumpable_remedy = "call prctl(PR_SET_DUMPABLE, 0) after setresuid",
+	.core_remedy = "0, or to 1, which stops pipes too",
+};
+
+/* Whether the lock limit, and not the memory, is what was in the way. */
+static bool limit_binds(const struct smi_lock_limits *limits, size_t wanted)
+{
+	return !limits->privileged && wanted > limits->soft;
+}
+
+/* What only secret memory fails of. False: it is something else. */
+static bool add_secret_remedy(struct smi_text *text, size_t wanted, int code)
+{
+	if (code == ENOTSUP)
+		smi_text_add(text, "the kernel has no memfd_secret: it takes "
+		                   "Linux 5.14 or later, before 6.5 with "
+		                   "secretmem.enable=1 on its command line; or "
+		                   "choose SECMALLOC_BACKING_AUTO or _LOCKED");
+	else if (code == EMFILE)
+		smi_text_add(text, "memfd_secret needs a file descriptor for a "
+		                   "moment: close one, or raise RLIMIT_NOFILE "
+		                   "(LimitNOFILE= in systemd)");
+	else if (code == ENFILE)
+		smi_text_add(text,
+		             "memfd_secret needs a file descriptor for a "
+		             "moment, and the system has none left: raise "
+		             "fs.file-max");
+	else if (code == EFBIG)
+		smi_text_add(text,
+		             "for memfd_secret RLIMIT_FSIZE is too low: "
+		             "raise it (LimitFSIZE=%zu in systemd)",
+		             wanted);
+	else
+		return false;
+	return true;
+}
+
+static void add_remedy(struct smi_text *text,
+                       const struct smi_lock_limits *limits, size_t wanted,
+                       bool copy, int code)
+{
+	size_t kib = wanted / 1024 + (wanted % 1024 != 0);
+
+	if (add_secret_remedy(text, wanted, code))
+		return;
+	if (code == EPERM && !limit_binds(limits, wanted))
+		smi_text_add(text,
+		             "a filter of system calls refuses what it "
+		             "takes: allow it (in systemd SystemCallFilter="
+		             "@memlock madvise, and for secret memory "
+		             "memfd_secret ftruncate mremap)");
+	else if (limit_binds(limits, wanted))
+		smi_text_add(text,
+		             "%s while still root of the machine, or "
+		             "give LimitMEMLOCK=%zu (systemd), memlock %zu "
+		             "(limits.conf) or --ulimit memlock=%zu "
+		             "(container)",
+		             copy ? "fork" : "call it", wanted, kib, wanted);
+	else if (!limits->privileged && limits->soft != SIZE_MAX)
+		smi_text_add(text,
+		             "the limit also counts what the process "
+		             "has locked elsewhere: raise it, or free memory "
+		             "or addresses (RLIMIT_AS, RLIMIT_DATA, "
+		             "vm.max_map_count)");
+	else
+		smi_text_add(text,
+		             "the memory or the addresses are too few: "
+		             "ask for fewer or smaller pools, or look at "
+		             "RLIMIT_AS, RLIMIT_DATA and vm.max_map_count");
+}
+
+void smi_words_say_shortage(struct smi_text *text, size_t wanted, bool copy,
+                            int code)
+{
+	struct smi_lock_limits limits;
+
+	smi_os_lock_limits(&limits);
+	smi_posix_say_lock_limits(text);
+	smi_text_add(text, ", CAP_IPC_LOCK is %s: ",
+	             limits.privileged ? "present"
+	                               : "absent or of a user namespace");
+	add_remedy(text, &limits, wanted, copy, code);
+}

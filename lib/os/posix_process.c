@@ -1,0 +1,172 @@
+/*
+ * posix_process.c - forking, and the parent's wait for its child
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "os/posix.h"
+
+#include "os/os.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+/* ---- The gate ----------------------------------------------------------- */
+
+void smi_os_gate_drop(int ends[2])
+{
+	int state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	close(ends[0]);
+	close(ends[1]);
+	pthread_setcancelstate(state, NULL);
+}
+
+/* Away from the standard streams, which may be replaced meanwhile. */
+static int move_up(int *end)
+{
+	int moved;
+
+	if (*end > STDERR_FILENO)
+		return 0;
+	moved = fcntl(*end, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+	if (moved < 0)
+		return -1;
+	close(*end);
+	*end = moved;
+	return 0;
+}
+
+int smi_os_gate_make(int ends[2])
+{
+	int code;
+
+	if (smi_posix_pipe(ends) != 0)
+		return -1;
+	if (move_up(&ends[0]) == 0 && move_up(&ends[1]) == 0)
+		return 0;
+	code = errno;
+	smi_os_gate_drop(ends);
+	errno = code;
+	return -1;
+}
+
+/* The child has the other end too, so that a parent which is gone is no signal.
+ * The pipe has room for the message: this does not wait. */
+void smi_os_gate_open(int ends[2], const void *message, size_t bytes)
+{
+	const unsigned char *from = message;
+	int state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	while (bytes > 0) {
+		ssize_t n = write(ends[1], from, bytes);
+
+		if (n < 0 && errno != EINTR)
+			break;
+		from += n > 0 ? n : 0;
+		bytes -= n > 0 ? (size_t)n : 0;
+	}
+	smi_os_gate_drop(ends);
+	pthread_setcancelstate(state, NULL);
+}
+
+/* Only up to PIPE_BUF bytes come in one piece, which may be 512. */
+bool smi_os_gate_wait(int ends[2], void *message, size_t bytes)
+{
+	unsigned char *to = message;
+	ssize_t n;
+	int state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	close(ends[1]);
+	do {
+		n = read(ends[0], to, bytes);
+		to += n > 0 ? n : 0;
+		bytes -= n > 0 ? (size_t)n : 0;
+	} while (bytes > 0 && (n > 0 || (n < 0 && errno == EINTR)));
+	close(ends[0]);
+	pthread_setcancelstate(state, NULL);
+	return bytes == 0;
+}
+
+/* ---- Processes ---------------------------------------------------------- */
+
+int smi_os_fork(void)
+{
+	return (int)fork();
+}
+
+void smi_os_reap(int child)
+{
+	int state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	while (waitpid((pid_t)child, NULL, 0) < 0 && errno == EINTR)
+		;
+	pthread_setcancelstate(state, NULL);
+}
+
+void smi_os_exit(int status)
+{
+	_exit(status);
+}
+
+/* ---- Leaving the session ------------------------------------------------ */
+
+/* What is no such device, but a file that somebody has put there, would keep
+ * all that is printed. */
+static int open_null(void)
+{
+	struct stat null;
+	int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0)
+		return -1;
+	if (fstat(fd, &null) == 0 && S_ISCHR(null.st_mode)
+	    && smi_posix_is_null(&null))
+		return fd;
+	close(fd);
+	errno = ENODEV;
+	return -1;
+}
+
+static int replace_streams(void)
+{
+	int fd = open_null();
+
+	if (fd < 0)
+		return -1;
+	for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++)
+		if (dup2(fd, i) < 0)
+			return -1;
+	/* One that is a stream itself keeps its flag otherwise. */
+	if (fd <= STDERR_FILENO)
+		return fcntl(fd, F_SETFD, 0);
+	return close(fd);
+}
+
+int smi_os_leave_session(bool change_directory, bool close_streams,
+                         const char **step)
+{
+	int state, result = -1;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	*step = "setsid()";
+	if (setsid() >= 0) {
+		*step = "chdir(\"/\")";
+		result = change_directory ? chdir("/") : 0;
+	}
+	if (result == 0 && close_streams) {
+		*step = "/dev/null for the standard streams";
+		result = replace_streams();
+	}
+	pthread_setcancelstate(state, NULL);
+	return result;
+}

@@ -1,0 +1,155 @@
+/*
+ * daemon.c - going into the background with the arena
+ *
+ * The child of a fork locks its copy while the parent waits, and holds the
+ * pages that both still share: no page is unlocked meanwhile, and what the
+ * child is given is locked from the first byte on. Only then the parent wipes
+ * its own copy and ends.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "process/daemon.h"
+
+#include "arena/passing.h"
+#include "os/os.h"
+#include "process/current.h"
+#include "report/last_error.h"
+
+#include <errno.h>
+#include <string.h>
+
+/* ---- The fork ----------------------------------------------------------- */
+
+/* Other threads would be gone in the child, and could write meanwhile. Those
+ * that the system does not tell of may have caches. */
+static int check_alone(struct smi_arena *arena, const char *call)
+{
+	size_t threads = smi_os_threads();
+	size_t caches = arena->caches.attached
+	                + (smi_current_cache() == NULL ? 1 : 0);
+
+	if (threads <= 1 && caches == 1)
+		return 0;
+	return smi_last_error_set(
+		ENOTSUP,
+		"%s: the process has %zu threads, and "
+		"only this one would be in the child: call it "
+		"before others are begun",
+		call, threads > caches ? threads : caches);
+}
+
+/*
+ * Fork, and let the child have the arena whatever its policy is. Should the
+ * pools not be kept from further children afterwards, the next one dies of it,
+ * as it finds them mapped. As smi_os_fork(), but -1 with words.
+ */
+static int fork_with(struct smi_arena *arena, const char *call)
+{
+	int child, code;
+
+	if (smi_passing_share(arena, true) != 0) {
+		code = errno;
+		smi_passing_share(arena, false);
+		return smi_last_error_set(code,
+		                          "%s: the kernel does not let the "
+		                          "child have the pools (errno %d)",
+		                          call, code);
+	}
+	smi_current_thread.moves = true;
+	child = smi_os_fork();
+	code = errno;
+	smi_current_thread.moves = false;
+	if (child == 0)
+		return 0;
+	smi_passing_share(arena, false);
+	if (child < 0)
+		smi_last_error_set(code, "%s: fork() failed (errno %d)", call,
+		                   code);
+	return child;
+}
+
+/* ---- Both sides ---------------------------------------------------------- */
+
+/* What the child has to say before the parent ends. */
+struct report {
+	int code; /* 0: all is well */
+	char words[SMI_LAST_ERROR_BYTES];
+};
+_Static_assert(sizeof(struct report) <= SMI_GATE_MOST_BYTES,
+               "a report passes the gate in one piece");
+
+/* The child's part. */
+static void settle(struct report *report, bool change_directory,
+                   bool close_streams)
+{
+	const char *step, *words;
+
+	report->code = smi_current_lost(&words);
+	if (report->code != 0) {
+		memcpy(report->words, words, sizeof(report->words));
+		return;
+	}
+	if (smi_os_leave_session(change_directory, close_streams, &step) == 0)
+		return;
+	report->code = errno;
+	smi_last_error_set(errno, "%s failed in the child (errno %d)", step,
+	                   errno);
+	memcpy(report->words, smi_last_error_words(), sizeof(report->words));
+}
+
+/* The parent's part: it ends, or it goes on. */
+static int wait_for(const char *call, int child, int gate[2])
+{
+	struct report report;
+
+	if (!smi_os_gate_wait(gate, &report, sizeof(report))) {
+		smi_os_reap(child);
+		return smi_last_error_set(
+			ECHILD,
+			"%s: the child died before it had "
+			"locked the pools: a limit of memory may "
+			"have no room for two copies",
+			call);
+	}
+	if (report.code == 0) {
+		smi_current_fini();
+		smi_os_exit(0);
+	}
+	smi_os_reap(child);
+	return smi_last_error_set(report.code, "%s: %s", call, report.words);
+}
+
+int smi_daemon_become(const char *call, bool change_directory,
+                      bool close_streams)
+{
+	struct smi_arena *arena = smi_current_enter(call);
+	struct report report = {0};
+	int code = errno, gate[2], child;
+
+	if (arena == NULL)
+		return -1;
+	/* It stays, as there is only this thread. */
+	smi_current_leave(arena);
+	if (check_alone(arena, call) != 0)
+		return -1;
+	if (smi_os_gate_make(gate) != 0)
+		return smi_last_error_set(errno,
+		                          "%s: no pipe to the child could be "
+		                          "made (errno %d)",
+		                          call, errno);
+	child = fork_with(arena, call);
+	if (child < 0) {
+		smi_os_gate_drop(gate);
+		return -1;
+	}
+	if (child > 0)
+		return wait_for(call, child, gate);
+	settle(&report, change_directory, close_streams);
+	smi_os_gate_open(gate, &report, sizeof(report));
+	if (report.code != 0) {
+		smi_current_fini();
+		smi_os_exit(1);
+	}
+	errno = code;
+	return 0;
+}

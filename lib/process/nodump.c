@@ -1,0 +1,72 @@
+/*
+ * nodump.c - the one thing that changes the process: what SECMALLOC_NODUMP does
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "process/nodump.h"
+
+#include "os/os.h"
+#include "os/proc.h"
+#include "os/words.h"
+#include "report/last_error.h"
+
+#include <errno.h>
+
+static int limit_cores(const char *call)
+{
+	struct smi_core_limits limits;
+	enum smi_core_sink sink;
+
+	if (smi_os_stop_cores() == 0)
+		return 0;
+	smi_os_core_limits(&limits);
+	if (limits.hard != 0)
+		return smi_last_error_set(
+			EPERM,
+			"%s: setrlimit(RLIMIT_CORE) fails (errno "
+			"%d): allow it in the filter of system "
+			"calls, or leave SECMALLOC_NODUMP out",
+			call, errno);
+	if (smi_proc_core_sink(&sink) == 0 && sink != SMI_CORE_PIPE)
+		return 0;
+	return smi_last_error_set(
+		EPERM,
+		"%s: the hard limit of RLIMIT_CORE is 0 "
+		"and cannot be raised to 1, which it takes where "
+		"core_pattern is a pipe or cannot be read: give "
+		"LimitCORE=1 (systemd) or --ulimit core=1 "
+		"(container), or leave SECMALLOC_NODUMP out",
+		call);
+}
+
+static int cannot_undump(const char *call, int code)
+{
+	if (code == ENOTSUP)
+		return smi_last_error_set(
+			ENOTSUP,
+			"%s: this system has nothing that keeps "
+			"a process from being traced: leave "
+			"SECMALLOC_NODUMP out, and set "
+			"RLIMIT_CORE to 0",
+			call);
+	return smi_last_error_set(
+		EPERM,
+		"%s: %s fails (errno %d): allow it in the filter "
+		"of system calls, or leave SECMALLOC_NODUMP out",
+		call, smi_words.undump, code);
+}
+
+/* The limit comes last: what it is lowered by could not be had again. */
+int smi_nodump_apply(const char *call)
+{
+	int was = smi_os_dumpable();
+
+	if (smi_os_set_dumpable(false) != 0)
+		return cannot_undump(call, errno);
+	if (limit_cores(call) == 0)
+		return 0;
+	if (was == 1)
+		smi_os_set_dumpable(true);
+	errno = EPERM;
+	return -1;
+}
