@@ -18,6 +18,7 @@
 #include "process/current.h"
 #include "process/daemon.h"
 #include "process/fault_handler.h"
+#include "process/fork_handlers.h"
 #include "process/settings.h"
 #include "report/last_error.h"
 #include "verify/verify.h"
@@ -32,8 +33,8 @@ int secmalloc_init(const struct secmalloc_config *config)
 {
 	struct smi_arena_plan plan;
 
-	if (smi_settings_plan(&plan, config, __func__) != 0
-	    || smi_current_init(&plan, __func__) != 0)
+	if (smi_settings_plan(&plan, config) != 0
+	    || smi_fork_handlers_check() != 0 || smi_current_init(&plan) != 0)
 		return -1;
 	if (config != NULL && (config->flags & SECMALLOC_EXPLAIN_FAULTS) != 0)
 		smi_fault_handler_install();
@@ -48,7 +49,7 @@ void secmalloc_fini(void)
 
 int secmalloc_daemon(int nochdir, int noclose)
 {
-	return smi_daemon_become(__func__, nochdir == 0, noclose == 0);
+	return smi_daemon_become(nochdir == 0, noclose == 0);
 }
 
 const char *secmalloc_error(void)
@@ -147,7 +148,7 @@ size_t secmalloc_usable_size(const void *ptr)
 
 int secmalloc_owns(const void *ptr)
 {
-	struct smi_arena *arena = smi_current_enter_quietly();
+	struct smi_arena *arena = smi_current_enter_quietly(__func__);
 	bool owns;
 
 	if (arena == NULL)
@@ -166,7 +167,7 @@ void *secmalloc_guarded(size_t size)
 
 	if (arena == NULL)
 		return NULL;
-	chunk = smi_guarded_chunks_take(arena, __func__, size);
+	chunk = smi_guarded_chunks_take(arena, size);
 	smi_current_leave(arena);
 	return chunk;
 }
@@ -185,7 +186,7 @@ static int change_guarded(const char *call, void *ptr,
 	arena = smi_current_enter(call);
 	if (arena == NULL)
 		return -1;
-	result = smi_guarded_chunks_change(arena, call, ptr, change,
+	result = smi_guarded_chunks_change(arena, ptr, change,
 	                                   (enum secmalloc_access)access);
 	smi_current_leave(arena);
 	return result;
@@ -301,7 +302,7 @@ int secmalloc_explain(const void *addr, char *buf, size_t n)
 
 int secmalloc_verify(unsigned checks)
 {
-	return smi_verify_arena(checks, __func__);
+	return smi_verify_arena(checks);
 }
 
 /* ---- Memory that the caller owns ---------------------------------------- */

@@ -32,8 +32,8 @@ void *smi_fast_path_take_aligned(const char *call, size_t align, size_t size)
 		                   "pool_size, %zu",
 		                   call, align, smi_arena_max_align(arena));
 	else
-		chunk = smi_allocate_take(arena, smi_current_cache(), call,
-		                          align, size);
+		chunk = smi_allocate_take(arena, smi_current_cache(), align,
+		                          size);
 	smi_current_leave(arena);
 	return chunk;
 }
@@ -103,13 +103,13 @@ static SMI_APART void give_to_arena(const char *call, void *ptr)
 
 	if (ptr == NULL)
 		return;
-	arena = smi_current_enter_quietly();
+	arena = smi_current_enter_quietly(call);
 	if (arena == NULL) {
 		check_closed(call, ptr);
 		return;
 	}
 	if (!smi_current_was_left_behind(ptr))
-		smi_allocate_give(arena, smi_current_cache(), call, ptr);
+		smi_allocate_give(arena, smi_current_cache(), ptr);
 	smi_current_leave(arena);
 }
 
@@ -236,8 +236,8 @@ static void *resize_in_arena(const char *call, void *ptr, size_t size)
 		smi_last_error_set(ENXIO, "%s: the chunk is the parent's",
 		                   call);
 	else
-		chunk = smi_allocate_resize(arena, smi_current_cache(), call,
-		                            ptr, size);
+		chunk = smi_allocate_resize(arena, smi_current_cache(), ptr,
+		                            size);
 	smi_current_leave(arena);
 	return chunk;
 }

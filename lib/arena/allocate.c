@@ -44,8 +44,7 @@ static bool is_sound(struct smi_arena *arena, const struct smi_tcache *cache,
 
 /* The chunk at ptr, checked. */
 static struct smi_place checked(struct smi_arena *arena,
-                                const struct smi_tcache *cache,
-                                const char *call, const void *ptr)
+                                const struct smi_tcache *cache, const void *ptr)
 {
 	struct smi_misuse misuse;
 	struct smi_place place;
@@ -54,7 +53,7 @@ static struct smi_place checked(struct smi_arena *arena,
 	    || (!smi_slab_check_is_sound(&arena->runs,
 	                                 &arena->slabs.secrets->canary, &place)
 	        && !is_sound(arena, cache, &place, &misuse)))
-		smi_arena_die(arena, call, ptr, 0, &misuse);
+		smi_arena_die(arena, ptr, 0, &misuse);
 	return place;
 }
 
@@ -65,16 +64,15 @@ static struct smi_place checked(struct smi_arena *arena,
  * given back, or in a larger slot.
  */
 static bool find_vacancy(struct smi_arena *arena, struct smi_tcache *cache,
-                         const char *call, size_t align, size_t size,
-                         struct smi_vacancy *vacancy)
+                         size_t align, size_t size, struct smi_vacancy *vacancy)
 {
 	struct smi_slabs *slabs = &arena->slabs;
 	size_t bytes = size + SMI_CANARY_LEAST_BYTES;
 
 	return smi_placement_find(slabs, align, bytes, vacancy)
-	       || (smi_cached_flush_own(arena, cache, call, size)
+	       || (smi_cached_flush_own(arena, cache, size)
 	           && smi_placement_find(slabs, align, bytes, vacancy))
-	       || (smi_cached_flush_others(arena, cache, call, size)
+	       || (smi_cached_flush_others(arena, cache, size)
 	           && smi_placement_find(slabs, align, bytes, vacancy))
 	       || smi_placement_find_larger(slabs, align, bytes, vacancy);
 }
@@ -84,8 +82,7 @@ static bool find_vacancy(struct smi_arena *arena, struct smi_tcache *cache,
  * words. The counts are the caller's, but for the failures.
  */
 static bool take_place(struct smi_arena *arena, struct smi_tcache *cache,
-                       const char *call, size_t align, size_t size,
-                       struct smi_place *place)
+                       size_t align, size_t size, struct smi_place *place)
 {
 	struct smi_misuse misuse;
 	struct smi_vacancy vacancy;
@@ -93,14 +90,14 @@ static bool take_place(struct smi_arena *arena, struct smi_tcache *cache,
 	if (size > PTRDIFF_MAX) {
 		smi_last_error_set(
 			ENOMEM,
-			"%s: %zu bytes are more than any object may have", call,
-			size);
+			"%s: %zu bytes are more than any object may have",
+			arena->call, size);
 		return false;
 	}
-	if (!find_vacancy(arena, cache, call, align, size, &vacancy)) {
+	if (!find_vacancy(arena, cache, align, size, &vacancy)) {
 		size_t bytes = size + SMI_CANARY_LEAST_BYTES;
 
-		if (!smi_arena_grow(arena, call, size,
+		if (!smi_arena_grow(arena, size,
 		                    smi_round_up(bytes, SMI_UNIT_BYTES))) {
 			arena->counts.failures++;
 			return false;
@@ -109,24 +106,24 @@ static bool take_place(struct smi_arena *arena, struct smi_tcache *cache,
 		smi_placement_find(&arena->slabs, align, bytes, &vacancy);
 	}
 	if (!smi_slab_take(&arena->slabs, vacancy, size, place, &misuse))
-		smi_arena_die(arena, call, NULL, size, &misuse);
+		smi_arena_die(arena, NULL, size, &misuse);
 	return true;
 }
 
 void *smi_allocate_take(struct smi_arena *arena, struct smi_tcache *cache,
-                        const char *call, size_t align, size_t size)
+                        size_t align, size_t size)
 {
 	struct smi_place place;
 
 	if (cache != NULL)
-		smi_cached_tend(arena, cache, call);
+		smi_cached_tend(arena, cache);
 	if (align <= SMI_ALIGN_BYTES) {
-		void *chunk = smi_cached_take(arena, cache, call, size);
+		void *chunk = smi_cached_take(arena, cache, size);
 
 		if (chunk != NULL)
 			return chunk;
 	}
-	if (!take_place(arena, cache, call, align, size, &place))
+	if (!take_place(arena, cache, align, size, &place))
 		return NULL;
 	arena->counts.allocations++;
 	arena->counts.chunk_bytes += size;
@@ -134,18 +131,18 @@ void *smi_allocate_take(struct smi_arena *arena, struct smi_tcache *cache,
 }
 
 void smi_allocate_give(struct smi_arena *arena, struct smi_tcache *cache,
-                       const char *call, void *ptr)
+                       void *ptr)
 {
 	struct smi_place place;
 
 	if (smi_guarded_holds(&arena->guarded, ptr)) {
-		smi_guarded_chunks_give(arena, call, ptr);
+		smi_guarded_chunks_give(arena, ptr);
 		return;
 	}
-	place = checked(arena, cache, call, ptr);
+	place = checked(arena, cache, ptr);
 	if (cache != NULL)
-		smi_cached_tend(arena, cache, call);
-	if (smi_cached_give(arena, cache, call, &place))
+		smi_cached_tend(arena, cache);
+	if (smi_cached_give(arena, cache, &place))
 		return;
 	arena->counts.frees++;
 	arena->counts.chunk_bytes -= place.size;
@@ -155,8 +152,7 @@ void smi_allocate_give(struct smi_arena *arena, struct smi_tcache *cache,
 /* ---- Resizing ----------------------------------------------------------- */
 
 /* Make the place of a chunk suit `size` where it is. */
-static bool adapt(struct smi_arena *arena, const char *call,
-                  struct smi_place *place, size_t size)
+static bool adapt(struct smi_arena *arena, struct smi_place *place, size_t size)
 {
 	struct smi_misuse misuse;
 	size_t bytes = size + SMI_CANARY_LEAST_BYTES;
@@ -169,12 +165,12 @@ static bool adapt(struct smi_arena *arena, const char *call,
 	                    (uint32_t)smi_units_for(bytes), &misuse))
 		return true;
 	if (misuse.kind != SMI_SOUND)
-		smi_arena_die(arena, call, place->start, 0, &misuse);
+		smi_arena_die(arena, place->start, 0, &misuse);
 	return false;
 }
 
 /* A smaller place for a chunk that is to shrink. False: there is none. */
-static bool take_smaller(struct smi_arena *arena, const char *call, size_t size,
+static bool take_smaller(struct smi_arena *arena, size_t size,
                          struct smi_place *place)
 {
 	struct smi_misuse misuse;
@@ -184,7 +180,7 @@ static bool take_smaller(struct smi_arena *arena, const char *call, size_t size,
 	                        size + SMI_CANARY_LEAST_BYTES, &vacancy))
 		return false;
 	if (!smi_slab_take(&arena->slabs, vacancy, size, place, &misuse))
-		smi_arena_die(arena, call, NULL, size, &misuse);
+		smi_arena_die(arena, NULL, size, &misuse);
 	return true;
 }
 
@@ -201,28 +197,27 @@ static void *move(struct smi_arena *arena, const struct smi_place *from,
 }
 
 void *smi_allocate_resize(struct smi_arena *arena, struct smi_tcache *cache,
-                          const char *call, void *ptr, size_t size)
+                          void *ptr, size_t size)
 {
 	struct smi_place place, to;
 	size_t had;
 
 	if (smi_guarded_holds(&arena->guarded, ptr))
-		return smi_guarded_chunks_resize(arena, call, ptr, size);
-	place = checked(arena, cache, call, ptr);
+		return smi_guarded_chunks_resize(arena, ptr, size);
+	place = checked(arena, cache, ptr);
 	had = place.size;
 	if (cache != NULL)
-		smi_cached_tend(arena, cache, call);
+		smi_cached_tend(arena, cache);
 	if (size > PTRDIFF_MAX
 	    || size > place.slab->slot_bytes - SMI_CANARY_LEAST_BYTES) {
-		if (size <= PTRDIFF_MAX && adapt(arena, call, &place, size))
+		if (size <= PTRDIFF_MAX && adapt(arena, &place, size))
 			smi_slab_resize(&arena->slabs, &place, size);
-		else if (take_place(arena, cache, call, SMI_ALIGN_BYTES, size,
-		                    &to))
+		else if (take_place(arena, cache, SMI_ALIGN_BYTES, size, &to))
 			ptr = move(arena, &place, &to);
 		else
 			return NULL;
-	} else if (!adapt(arena, call, &place, size)
-	           && take_smaller(arena, call, size, &to)) {
+	} else if (!adapt(arena, &place, size)
+	           && take_smaller(arena, size, &to)) {
 		ptr = move(arena, &place, &to);
 	} else {
 		smi_slab_resize(&arena->slabs, &place, size);

@@ -19,14 +19,14 @@
  * half a pool, or 1. NULL with errno ENOMEM and words.
  */
 void *smi_allocate_take(struct smi_arena *arena, struct smi_tcache *cache,
-                        const char *call, size_t align, size_t size);
+                        size_t align, size_t size);
 
 /* Wipe and free a chunk. */
 void smi_allocate_give(struct smi_arena *arena, struct smi_tcache *cache,
-                       const char *call, void *ptr);
+                       void *ptr);
 
 /* Change the size of a chunk. NULL with errno ENOMEM and words: untouched. */
 void *smi_allocate_resize(struct smi_arena *arena, struct smi_tcache *cache,
-                          const char *call, void *ptr, size_t size);
+                          void *ptr, size_t size);
 
 #endif /* SMI_ALLOCATE_H */

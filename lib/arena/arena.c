@@ -12,8 +12,8 @@
 
 #include <errno.h>
 
-void smi_arena_die(struct smi_arena *arena, const char *call, const void *ptr,
-                   size_t size, const struct smi_misuse *misuse)
+void smi_arena_die(struct smi_arena *arena, const void *ptr, size_t size,
+                   const struct smi_misuse *misuse)
 {
 	char words[SMI_FATAL_BYTES];
 	struct smi_text text;
@@ -22,8 +22,9 @@ void smi_arena_die(struct smi_arena *arena, const char *call, const void *ptr,
 	smi_text_start(&text, words, sizeof(words));
 	smi_misuse_words(misuse, &text);
 	if (ptr != NULL)
-		smi_fatal_die(arena->on_fault, "%s(%p): %s", call, ptr, words);
-	smi_fatal_die(arena->on_fault, "%s of %zu bytes: %s", call, size,
+		smi_fatal_die(arena->on_fault, "%s(%p): %s", arena->call, ptr,
+		              words);
+	smi_fatal_die(arena->on_fault, "%s of %zu bytes: %s", arena->call, size,
 	              words);
 }
 
@@ -126,12 +127,11 @@ uint32_t smi_arena_add_pool(struct smi_arena *arena, size_t bytes, size_t least)
 	return pool;
 }
 
-bool smi_arena_grow(struct smi_arena *arena, const char *call, size_t size,
-                    size_t bytes)
+bool smi_arena_grow(struct smi_arena *arena, size_t size, size_t bytes)
 {
 	const struct smi_geometry *g = &arena->pools.geometry;
 	struct smi_lock_shortage shortage = {
-		.call = call,
+		.call = arena->call,
 		.what = "pools",
 		.size = size,
 		.pools_locked = arena->pools.count,
@@ -146,7 +146,7 @@ bool smi_arena_grow(struct smi_arena *arena, const char *call, size_t size,
 			ENOMEM,
 			"%s: %zu bytes are more than the %zu "
 			"pools of %zu bytes that there may be can hold",
-			call, size, (size_t)g->max_pools, g->pool_bytes);
+			arena->call, size, (size_t)g->max_pools, g->pool_bytes);
 		return false;
 	}
 	least = smi_round_up(bytes, g->page_bytes);
@@ -159,8 +159,9 @@ bool smi_arena_grow(struct smi_arena *arena, const char *call, size_t size,
 			"(%zu bytes), and max_pools (%zu) leaves none "
 			"for one more of %zu bytes: raise max_pools, or "
 			"free chunks",
-			call, size, arena->pools.count, arena->pools.bytes,
-			(size_t)g->max_pools, shortage.pool_bytes);
+			arena->call, size, arena->pools.count,
+			arena->pools.bytes, (size_t)g->max_pools,
+			shortage.pool_bytes);
 		return false;
 	}
 	if (smi_arena_add_pool(arena, shortage.pool_bytes, least) != SMI_NONE) {

@@ -40,6 +40,7 @@ struct smi_arena_counts {
 };
 
 struct smi_arena {
+	const char *call; /* which has the lock; messages name it */
 	void (*on_fault)(const char *line);
 	void *metadata; /* the mapping that holds this structure too */
 	size_t metadata_bytes;
@@ -59,11 +60,10 @@ struct smi_arena {
 	struct smi_arena_counts counts;
 };
 
-/* Die of misuse by a call about a pointer, or about a size if ptr is NULL. All
- * caches stay stopped. */
-_Noreturn void smi_arena_die(struct smi_arena *arena, const char *call,
-                             const void *ptr, size_t size,
-                             const struct smi_misuse *misuse);
+/* Die of misuse by the call that has the lock, about a pointer, or about a size
+ * if ptr is NULL. All caches stay stopped. */
+_Noreturn void smi_arena_die(struct smi_arena *arena, const void *ptr,
+                             size_t size, const struct smi_misuse *misuse);
 
 /* The largest alignment that is served. */
 size_t smi_arena_max_align(const struct smi_arena *arena);
@@ -100,11 +100,10 @@ uint32_t smi_arena_add_pool(struct smi_arena *arena, size_t bytes,
                             size_t least);
 
 /*
- * Lock one more pool for a call that wants a chunk of `size`, in which `bytes`
+ * Lock one more pool for a chunk of `size`, in which `bytes`
  * fit. False with errno ENOMEM and words; whether it was a right or room that
  * was missing, the words say.
  */
-bool smi_arena_grow(struct smi_arena *arena, const char *call, size_t size,
-                    size_t bytes);
+bool smi_arena_grow(struct smi_arena *arena, size_t size, size_t bytes);
 
 #endif /* SMI_ARENA_H */

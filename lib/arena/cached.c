@@ -27,54 +27,51 @@ static void settle(struct smi_arena_counts *counts, struct smi_tcache *cache)
 }
 
 static void flush(struct smi_arena *arena, struct smi_tcache *cache,
-                  const char *call, size_t size)
+                  size_t size)
 {
 	struct smi_misuse misuse;
 
 	if (!smi_tcache_flush(cache, &arena->slabs, &misuse))
-		smi_arena_die(arena, call, NULL, size, &misuse);
+		smi_arena_die(arena, NULL, size, &misuse);
 }
 
 /* Empty a cache, and begin anew to see which bins are used. */
 static void restart(struct smi_arena *arena, struct smi_tcache *cache,
-                    const char *call, size_t size)
+                    size_t size)
 {
-	flush(arena, cache, call, size);
+	flush(arena, cache, size);
 	smi_tcache_ungrant(cache);
 }
 
-void smi_cached_tend(struct smi_arena *arena, struct smi_tcache *cache,
-                     const char *call)
+void smi_cached_tend(struct smi_arena *arena, struct smi_tcache *cache)
 {
 	size_t share = arena->pools.bytes / SMI_TCACHES_PART
 	               / arena->caches.attached;
 
 	cache->share = share < CACHE_MOST_BYTES ? share : CACHE_MOST_BYTES;
 	if (cache->granted > cache->share)
-		restart(arena, cache, call, 0);
+		restart(arena, cache, 0);
 	settle(&arena->counts, cache);
 }
 
 bool smi_cached_flush_own(struct smi_arena *arena, struct smi_tcache *cache,
-                          const char *call, size_t size)
+                          size_t size)
 {
 	if (cache == NULL || smi_tcache_held(cache) == 0)
 		return false;
-	flush(arena, cache, call, size);
+	flush(arena, cache, size);
 	return true;
 }
 
 bool smi_cached_flush_others(struct smi_arena *arena,
-                             const struct smi_tcache *own, const char *call,
-                             size_t size)
+                             const struct smi_tcache *own, size_t size)
 {
 	struct smi_tcaches *caches = &arena->caches;
 	bool any = false;
 
 	if (smi_tcaches_stop(caches, own))
 		for (uint32_t i = 0; i < caches->ever; i++)
-			if (smi_cached_flush_own(arena, &caches->all[i], call,
-			                         size))
+			if (smi_cached_flush_own(arena, &caches->all[i], size))
 				any = true;
 	smi_tcaches_resume(caches);
 	return any;
@@ -87,7 +84,7 @@ struct smi_tcache *smi_cached_attach(struct smi_arena *arena)
 
 void smi_cached_detach(struct smi_arena *arena, struct smi_tcache *cache)
 {
-	restart(arena, cache, "thread exit", 0);
+	restart(arena, cache, 0);
 	settle(&arena->counts, cache);
 	smi_tcaches_detach(&arena->caches, cache);
 }
@@ -112,19 +109,19 @@ struct smi_arena_counts smi_cached_counts(const struct smi_arena *arena,
 
 /* Let a bin hold more, if need be at the cost of all others. */
 static bool grant(struct smi_arena *arena, struct smi_tcache *cache,
-                  const char *call, unsigned class)
+                  unsigned class)
 {
 	if (smi_tcache_grant(cache, class))
 		return true;
 	if (cache->bins[class].most > 0
 	    || !smi_tcache_could_grant(cache, class))
 		return false;
-	restart(arena, cache, call, 0);
+	restart(arena, cache, 0);
 	return smi_tcache_grant(cache, class);
 }
 
 void *smi_cached_take(struct smi_arena *arena, struct smi_tcache *cache,
-                      const char *call, size_t size)
+                      size_t size)
 {
 	struct smi_misuse misuse;
 	struct smi_bin *bin;
@@ -138,7 +135,7 @@ void *smi_cached_take(struct smi_arena *arena, struct smi_tcache *cache,
 	if (smi_tcache_bin_count(bin) == 0) {
 		uint32_t run;
 
-		grant(arena, cache, call, class);
+		grant(arena, cache, class);
 		if (bin->most == 0)
 			return NULL;
 		run = smi_placement_find_slab(&arena->slabs, class,
@@ -151,11 +148,11 @@ void *smi_cached_take(struct smi_arena *arena, struct smi_tcache *cache,
 	if (chunk != NULL)
 		return chunk;
 	smi_tcache_find_damage(cache, class, &misuse);
-	smi_arena_die(arena, call, NULL, size, &misuse);
+	smi_arena_die(arena, NULL, size, &misuse);
 }
 
 bool smi_cached_give(struct smi_arena *arena, struct smi_tcache *cache,
-                     const char *call, const struct smi_place *place)
+                     const struct smi_place *place)
 {
 	struct smi_misuse misuse;
 	struct smi_bin *bin;
@@ -165,10 +162,10 @@ bool smi_cached_give(struct smi_arena *arena, struct smi_tcache *cache,
 		return false;
 	bin = &cache->bins[class];
 	if (smi_tcache_bin_count(bin) >= bin->most
-	    && !grant(arena, cache, call, class)
+	    && !grant(arena, cache, class)
 	    && !smi_tcache_flush_bin(cache, &arena->slabs, class, bin->most / 2,
 	                             &misuse))
-		smi_arena_die(arena, call, place->start, 0, &misuse);
+		smi_arena_die(arena, place->start, 0, &misuse);
 	if (bin->most == 0)
 		return false;
 	smi_tcache_push(cache, bin, place);

@@ -2,8 +2,7 @@
  * cached.h - an arena and its threads' caches
  *
  * A `cache` that is passed is the calling thread's, or NULL if it has none. A
- * slot in a cache that is not as it was left is misuse, by the call that is
- * named.
+ * slot in a cache that is not as it was left is misuse.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -21,30 +20,28 @@ void smi_cached_detach(struct smi_arena *arena, struct smi_tcache *cache);
  * What the calling thread's cache has to see to now and then: at each of its
  * calls that take the lock.
  */
-void smi_cached_tend(struct smi_arena *arena, struct smi_tcache *cache,
-                     const char *call);
+void smi_cached_tend(struct smi_arena *arena, struct smi_tcache *cache);
 
 /*
  * Give back what the calling thread's cache holds, or what those of all others
  * do, which are stopped for it. False: nothing.
  */
 bool smi_cached_flush_own(struct smi_arena *arena, struct smi_tcache *cache,
-                          const char *call, size_t size);
+                          size_t size);
 bool smi_cached_flush_others(struct smi_arena *arena,
-                             const struct smi_tcache *own, const char *call,
-                             size_t size);
+                             const struct smi_tcache *own, size_t size);
 
 /*
  * A chunk from the calling thread's cache, which is filled first if it has to
  * be. NULL: there is nothing to fill it with, or it can have none of this size.
  */
 void *smi_cached_take(struct smi_arena *arena, struct smi_tcache *cache,
-                      const char *call, size_t size);
+                      size_t size);
 
 /* Wipe a chunk that was found and checked, and keep its slot in the calling
  * thread's cache. False: it can have none. */
 bool smi_cached_give(struct smi_arena *arena, struct smi_tcache *cache,
-                     const char *call, const struct smi_place *place);
+                     const struct smi_place *place);
 
 /*
  * The counts, with those of the caches: each thread's are those of a moment

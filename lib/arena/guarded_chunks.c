@@ -24,13 +24,13 @@ bool smi_guarded_chunks_prepare(struct smi_arena *arena, size_t count)
 }
 
 /* One more cell for a chunk of `size`. False with errno ENOMEM and words. */
-static bool grow(struct smi_arena *arena, const char *call, size_t size)
+static bool grow(struct smi_arena *arena, size_t size)
 {
 	struct smi_guarded *guarded = &arena->guarded;
 	const struct smi_geometry *g = &guarded->pools.geometry;
 	size_t bytes = smi_guarded_cell_bytes(size, g->page_bytes);
 	struct smi_lock_shortage shortage = {
-		.call = call,
+		.call = arena->call,
 		.what = "guarded cells",
 		.size = size,
 		.pools_locked = guarded->pools.count,
@@ -46,8 +46,8 @@ static bool grow(struct smi_arena *arena, const char *call, size_t size)
 			"guarded cells, and of the %zu that there may be "
 			"(guarded_chunks and max_pools) too few are left "
 			"for one more of %zu bytes",
-			call, size, guarded->pools.count, (size_t)g->max_pools,
-			bytes);
+			arena->call, size, guarded->pools.count,
+			(size_t)g->max_pools, bytes);
 		return false;
 	}
 	if (smi_guarded_add(guarded, bytes))
@@ -59,8 +59,7 @@ static bool grow(struct smi_arena *arena, const char *call, size_t size)
 	return false;
 }
 
-void *smi_guarded_chunks_take(struct smi_arena *arena, const char *call,
-                              size_t size)
+void *smi_guarded_chunks_take(struct smi_arena *arena, size_t size)
 {
 	struct smi_guarded *guarded = &arena->guarded;
 	struct smi_misuse misuse;
@@ -70,13 +69,13 @@ void *smi_guarded_chunks_take(struct smi_arena *arena, const char *call,
 	if (size > PTRDIFF_MAX) {
 		smi_last_error_set(
 			ENOMEM,
-			"%s: %zu bytes are more than any object may have", call,
-			size);
+			"%s: %zu bytes are more than any object may have",
+			arena->call, size);
 		return NULL;
 	}
 	cell = smi_guarded_vacancy(guarded, size);
 	if (cell == SMI_NONE) {
-		if (!grow(arena, call, size)) {
+		if (!grow(arena, size)) {
 			arena->counts.failures++;
 			return NULL;
 		}
@@ -84,20 +83,19 @@ void *smi_guarded_chunks_take(struct smi_arena *arena, const char *call,
 	}
 	chunk = smi_guarded_take(guarded, cell, size, &misuse);
 	if (chunk == NULL)
-		smi_arena_die(arena, call, NULL, size, &misuse);
+		smi_arena_die(arena, NULL, size, &misuse);
 	arena->counts.allocations++;
 	return chunk;
 }
 
 /* The cell of a chunk that is misused if there is none. */
-static uint32_t cell_of(struct smi_arena *arena, const char *call,
-                        const void *ptr)
+static uint32_t cell_of(struct smi_arena *arena, const void *ptr)
 {
 	struct smi_misuse misuse;
 	uint32_t cell;
 
 	if (!smi_guarded_find(&arena->guarded, (uintptr_t)ptr, &cell, &misuse))
-		smi_arena_die(arena, call, ptr, 0, &misuse);
+		smi_arena_die(arena, ptr, 0, &misuse);
 	return cell;
 }
 
@@ -106,8 +104,7 @@ static uint32_t cell_of(struct smi_arena *arena, const char *call,
  * that is a filter of system calls or a limit of data that came since the chunk
  * was closed: it can neither be freed then nor wiped.
  */
-static void open_checked(struct smi_arena *arena, const char *call, void *ptr,
-                         uint32_t cell)
+static void open_checked(struct smi_arena *arena, void *ptr, uint32_t cell)
 {
 	struct smi_misuse misuse;
 
@@ -117,38 +114,36 @@ static void open_checked(struct smi_arena *arena, const char *call, void *ptr,
 		smi_fatal_die(arena->on_fault,
 		              "%s(%p): the guarded chunk could "
 		              "not be made accessible (errno %d)",
-		              call, ptr, errno);
+		              arena->call, ptr, errno);
 	if (!smi_guarded_check(&arena->guarded, cell, &misuse))
-		smi_arena_die(arena, call, ptr, 0, &misuse);
+		smi_arena_die(arena, ptr, 0, &misuse);
 }
 
-void smi_guarded_chunks_give(struct smi_arena *arena, const char *call,
-                             void *ptr)
+void smi_guarded_chunks_give(struct smi_arena *arena, void *ptr)
 {
-	uint32_t cell = cell_of(arena, call, ptr);
+	uint32_t cell = cell_of(arena, ptr);
 
-	open_checked(arena, call, ptr, cell);
+	open_checked(arena, ptr, cell);
 	smi_guarded_give(&arena->guarded, cell);
 	arena->counts.frees++;
 }
 
-void *smi_guarded_chunks_resize(struct smi_arena *arena, const char *call,
-                                void *ptr, size_t size)
+void *smi_guarded_chunks_resize(struct smi_arena *arena, void *ptr, size_t size)
 {
 	struct smi_guarded *guarded = &arena->guarded;
-	uint32_t cell = cell_of(arena, call, ptr);
+	uint32_t cell = cell_of(arena, ptr);
 	size_t had = guarded->cells[cell].size;
 	enum secmalloc_access access = guarded->cells[cell].access;
 	void *to;
 
-	open_checked(arena, call, ptr, cell);
+	open_checked(arena, ptr, cell);
 	if (smi_guarded_cell_bytes(size, guarded->pools.geometry.page_bytes)
 	    <= smi_pool_bytes(&guarded->pools, cell)) {
 		arena->counts.allocations++;
 		arena->counts.frees++;
 		return smi_guarded_resize(guarded, cell, size);
 	}
-	to = smi_guarded_chunks_take(arena, call, size);
+	to = smi_guarded_chunks_take(arena, size);
 	if (to == NULL) {
 		int code = errno;
 
@@ -164,8 +159,8 @@ void *smi_guarded_chunks_resize(struct smi_arena *arena, const char *call,
 	return to;
 }
 
-int smi_guarded_chunks_change(struct smi_arena *arena, const char *call,
-                              void *ptr, smi_cell_access_change *change,
+int smi_guarded_chunks_change(struct smi_arena *arena, void *ptr,
+                              smi_cell_access_change *change,
                               enum secmalloc_access access)
 {
 	struct smi_misuse misuse;
@@ -176,16 +171,16 @@ int smi_guarded_chunks_change(struct smi_arena *arena, const char *call,
 	                         &misuse))
 		return smi_last_error_set(EINVAL,
 		                          "%s: no guarded chunk starts at %p",
-		                          call, ptr);
+		                          arena->call, ptr);
 	if (change(&arena->guarded.pools, arena->guarded.cells, cell, access)
 	    == 0)
 		return 0;
 	if (errno == EINVAL)
 		return smi_last_error_set(EINVAL,
 		                          "%s: the chunk at %p is not open",
-		                          call, ptr);
+		                          arena->call, ptr);
 	return smi_last_error_set(errno,
 	                          "%s: the access of the chunk at %p could "
 	                          "not be changed (errno %d)",
-	                          call, ptr, errno);
+	                          arena->call, ptr, errno);
 }

@@ -18,25 +18,23 @@ bool smi_guarded_chunks_prepare(struct smi_arena *arena, size_t count);
 
 /* A guarded chunk of `size` bytes, from one more cell if need be. NULL with
  * errno ENOMEM and words. */
-void *smi_guarded_chunks_take(struct smi_arena *arena, const char *call,
-                              size_t size);
+void *smi_guarded_chunks_take(struct smi_arena *arena, size_t size);
 
 /* Wipe and free one, whatever its access. */
-void smi_guarded_chunks_give(struct smi_arena *arena, const char *call,
-                             void *ptr);
+void smi_guarded_chunks_give(struct smi_arena *arena, void *ptr);
 
 /* Another size, in its cell or another, with the same bytes; it can be written.
  * NULL with errno ENOMEM and words: untouched. */
-void *smi_guarded_chunks_resize(struct smi_arena *arena, const char *call,
-                                void *ptr, size_t size);
+void *smi_guarded_chunks_resize(struct smi_arena *arena, void *ptr,
+                                size_t size);
 
 /*
  * Change the access of a guarded chunk; any pointer may be asked. -1 with errno
  * and words: EINVAL (no guarded chunk starts there, or it is not open), ERANGE,
  * ENOMEM, EPERM.
  */
-int smi_guarded_chunks_change(struct smi_arena *arena, const char *call,
-                              void *ptr, smi_cell_access_change *change,
+int smi_guarded_chunks_change(struct smi_arena *arena, void *ptr,
+                              smi_cell_access_change *change,
                               enum secmalloc_access access);
 
 #endif /* SMI_GUARDED_CHUNKS_H */

@@ -255,12 +255,11 @@ static int lock_all(struct smi_arena *arena, const struct smi_arena_plan *plan,
 	return 0;
 }
 
-static struct smi_arena *create(const struct smi_arena_plan *plan,
-                                const char *call)
+static struct smi_arena *create(const struct smi_arena_plan *plan)
 {
 	int code = errno;
 	struct smi_lock_shortage shortage = {
-		.call = call,
+		.call = plan->call,
 		.what = "pools",
 		.pools_wanted = plan->initial_pools,
 		.pool_bytes = plan->pool_bytes,
@@ -277,11 +276,12 @@ static struct smi_arena *create(const struct smi_arena_plan *plan,
 				EINVAL,
 				"%s: max_pools %zu of pool_size "
 				"%zu are more than this library manages",
-				call, plan->max_pools, plan->pool_bytes);
+				plan->call, plan->max_pools, plan->pool_bytes);
 		else
 			smi_shortage_explain(&shortage);
 		return NULL;
 	}
+	arena->call = plan->call;
 	arena->on_fault = plan->on_fault;
 	arena->initial_pools = plan->initial_pools;
 	arena->pool_is_default = plan->pool_is_default;
@@ -297,7 +297,7 @@ static struct smi_arena *create(const struct smi_arena_plan *plan,
 		smi_last_error_set(errno,
 		                   "%s: the kernel gave no random bytes for "
 		                   "the canary key",
-		                   call);
+		                   plan->call);
 		goto fail;
 	}
 	secrets->canary.mul |= 1;
@@ -314,17 +314,16 @@ fail:
 }
 
 /* An arena has memory of one kind: all of it is as was wished, or none. */
-struct smi_arena *smi_lifecycle_create(const struct smi_arena_plan *plan,
-                                       const char *call)
+struct smi_arena *smi_lifecycle_create(const struct smi_arena_plan *plan)
 {
 	struct smi_arena_plan other = *plan;
 	int code = errno;
-	struct smi_arena *arena = create(plan, call);
+	struct smi_arena *arena = create(plan);
 
 	if (arena != NULL || !plan->secret_is_wish)
 		return arena;
 	other.secret = false;
-	arena = create(&other, call);
+	arena = create(&other);
 	if (arena != NULL)
 		errno = code;
 	return arena;

@@ -11,6 +11,7 @@
 
 /* What an arena is made from: a configuration that was checked. */
 struct smi_arena_plan {
+	const char *call; /* what messages name as the failing call */
 	size_t pool_bytes;
 	size_t initial_pools;
 	size_t max_pools;
@@ -43,13 +44,12 @@ static inline size_t smi_settings_cells(const struct smi_arena_plan *plan,
 }
 
 /*
- * Make an arena and lock its initial pools; `call` is named in the words. NULL
+ * Make an arena and lock its initial pools; the words name plan->call. NULL
  * with errno and words: EPERM, ENOMEM, EINVAL (the products of the plan do not
  * fit), ENOSYS, and those of smi_os_open_secret(). Nothing stays mapped then.
  * If a wish was not granted, the words say why.
  */
-struct smi_arena *smi_lifecycle_create(const struct smi_arena_plan *plan,
-                                       const char *call);
+struct smi_arena *smi_lifecycle_create(const struct smi_arena_plan *plan);
 
 /* Wipe and unmap an arena that nobody uses. */
 void smi_lifecycle_destroy(struct smi_arena *arena);

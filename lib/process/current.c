@@ -1,57 +1,25 @@
 /*
- * current.c - the process's arena: published, entered, and gone after fork
+ * current.c - the process's arena: made, published, entered, left and ended
  *
  * SPDX-License-Identifier: ISC
  */
 #include "process/current.h"
 
 #include "arena/cached.h"
-#include "arena/passing.h"
 #include "os/os.h"
 #include "process/left_behind.h"
 #include "process/nodump.h"
 #include "report/fatal.h"
-#include "report/last_error.h"
 
 #include <errno.h>
-#include <signal.h>
-#include <stdatomic.h>
-#include <string.h>
 
-static pthread_mutex_t init_lock = PTHREAD_MUTEX_INITIALIZER;
-static _Atomic(struct smi_arena *) current;
+struct smi_current smi_current = {
+	.init_lock = PTHREAD_MUTEX_INITIALIZER,
+};
 
 _Thread_local struct smi_thread smi_current_thread SMI_TLS_MODEL = {
 	.arena = SMI_NO_CACHE,
 };
-_Atomic unsigned smi_current_number;
-
-/* The number of the last arena that was made. The init lock guards it. */
-static unsigned last_number;
-
-/*
- * What a child has to know of the arena that there is: it may have no copy of
- * the metadata. The init lock guards it.
- */
-static struct {
-	void *reservation;
-	size_t bytes;
-	struct smi_arena_plan plan;
-} made;
-
-/* A fork that is under way, of a child that is to have the arena. The init lock
- * guards it. */
-static struct smi_passing passing;
-
-/* In a child, why it has no arena though it should. It changes when there is
- * one thread, or under the init lock. */
-static struct {
-	int code;
-	char words[SMI_LAST_ERROR_BYTES];
-} lost;
-
-/* Whether what is called at fork, and at the end of threads, is in place. */
-static bool hooked, threads_hooked;
 
 static const char dying_words[] =
 	"the arena is damaged and the process about to abort";
@@ -65,13 +33,14 @@ static const char dying_words[] =
  */
 static void attach_thread(struct smi_arena *arena)
 {
-	if (smi_current_thread.ended || !threads_hooked
-	    || smi_os_mark_thread(&smi_current_thread) != 0)
+	struct smi_thread *thread = &smi_current_thread;
+
+	if (thread->ended || !smi_current.ends_threads
+	    || smi_os_mark_thread(thread) != 0)
 		return;
-	smi_current_thread.cache = smi_cached_attach(arena);
-	smi_current_thread.arena = smi_current_thread.cache != NULL
-	                                   ? atomic_load(&smi_current_number)
-	                                   : SMI_NO_CACHE;
+	thread->cache = smi_cached_attach(arena);
+	thread->arena = thread->cache != NULL ? atomic_load(&smi_current.number)
+	                                      : SMI_NO_CACHE;
 }
 
 /* The init lock keeps the arena from going meanwhile. */
@@ -81,246 +50,74 @@ static void end_thread(void *mark)
 
 	(void)mark;
 	smi_current_thread.ended = true;
-	pthread_mutex_lock(&init_lock);
+	pthread_mutex_lock(&smi_current.init_lock);
 	cache = smi_current_cache();
 	if (cache != NULL) {
-		struct smi_arena *arena = atomic_load(&current);
+		struct smi_arena *arena = atomic_load(&smi_current.arena);
 
 		pthread_mutex_lock(&arena->lock);
+		arena->call = "thread exit";
 		smi_cached_detach(arena, cache);
 		smi_arena_runs_low(arena, false);
 		pthread_mutex_unlock(&arena->lock);
 	}
 	smi_current_thread.arena = SMI_NO_CACHE;
-	pthread_mutex_unlock(&init_lock);
+	pthread_mutex_unlock(&smi_current.init_lock);
 }
 
-/* ---- Fork --------------------------------------------------------------- */
-
-/* Whether the child of a fork by this thread is to have the arena. */
-static bool passes_on(void)
+__attribute__((constructor)) static void hook_thread_end(void)
 {
-	return made.plan.fork == SECMALLOC_FORK_KEEP
-	       || smi_current_thread.moves;
-}
-
-/*
- * Signals wait until fork() is done: a handler that ran in the child before
- * that would find an arena that is not mapped, or the parent's own pages; and
- * one in the parent would write to pages that the child has not yet copied.
- */
-static _Thread_local sigset_t mask_before;
-
-static void block_signals(void)
-{
-	sigset_t all;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &mask_before);
-}
-
-static void restore_signals(void)
-{
-	pthread_sigmask(SIG_SETMASK, &mask_before, NULL);
-}
-
-/*
- * Of an arena that the child does not have it reads only where it lay, which
- * does not change under the init lock.
- *
- * on_fault may fork, to start a reporter. The thread then has the arena's lock,
- * for which others wait that have the init lock; so it takes none. Nobody
- * changes what the child reads: to make an arena, or to end this one, they
- * would need the other lock, or be the only thread.
- */
-static void before_fork(void)
-{
-	struct smi_arena *arena;
-	int code = errno;
-
-	block_signals();
-	if (smi_fatal_is_dying()) {
-		smi_os_fork_begin();
-		return;
-	}
-	pthread_mutex_lock(&init_lock);
-	arena = atomic_load(&current);
-	if (arena != NULL && passes_on()) {
-		pthread_mutex_lock(&arena->lock);
-		smi_current_thread.holds = true;
-		smi_passing_begin(&passing, arena, smi_current_cache());
-	}
-	smi_os_fork_begin();
-	errno = code;
-}
-
-static void unlock_in_parent(void)
-{
-	struct smi_arena *arena = atomic_load(&current);
-
-	if (smi_fatal_is_dying())
-		return;
-	if (smi_current_thread.holds) {
-		smi_passing_wait(&passing, arena);
-		smi_current_thread.holds = false;
-		pthread_mutex_unlock(&arena->lock);
-	}
-	pthread_mutex_unlock(&init_lock);
-}
-
-static void after_fork_in_parent(void)
-{
-	int code = errno;
-
-	smi_os_fork_end();
-	unlock_in_parent();
-	restore_signals();
-	errno = code;
-}
-
-/* Make the copy in a child its own. -1 with errno and words. `at_rest`: not if
- * the thread was dying. */
-static int adopt(struct smi_arena *arena, bool at_rest)
-{
-	if (!at_rest)
-		return smi_last_error_set(
-			ENXIO, "fork: the arena was found damaged in the "
-			       "parent, so the child's copy was wiped");
-	if (smi_passing_adopt(&passing, arena, smi_current_cache()) != 0)
-		return -1;
-	pthread_mutex_unlock(&arena->lock);
-	return 0;
-}
-
-/* Note why there is no arena. */
-static void lose(void)
-{
-	lost.code = errno;
-	memcpy(lost.words, smi_last_error_words(), sizeof(lost.words));
-}
-
-/* Leave the arena behind: what is a copy of it is wiped, and its addresses are
- * kept. */
-static void leave_behind(struct smi_arena *arena)
-{
-	smi_current_thread.arena = SMI_NO_CACHE;
-	atomic_store(&smi_current_number, SMI_NO_ARENA);
-	atomic_store(&current, NULL);
-	if (passes_on())
-		smi_lifecycle_abandon(arena);
-	smi_left_behind_add(made.reservation, made.bytes,
-	                    made.plan.fork == SECMALLOC_FORK_WIPE);
-}
-
-static int make(const struct smi_arena_plan *plan, const char *call,
-                bool no_dump);
-
-static void after_fork_in_child(void)
-{
-	struct smi_arena *arena = atomic_load(&current);
-	bool at_rest = smi_current_thread.holds && !smi_fatal_is_dying();
-	int code = errno;
-
-	smi_current_thread.holds = false;
-	smi_fatal_forked();
-	smi_os_fork_end();
-	pthread_mutex_init(&init_lock, NULL);
-	if (arena != NULL && passes_on()) {
-		smi_passing_inherit(arena);
-		if (adopt(arena, at_rest) != 0) {
-			lose();
-			leave_behind(arena);
-		}
-		if (at_rest)
-			smi_passing_end(&passing);
-	} else if (arena != NULL) {
-		leave_behind(arena);
-		if (made.plan.fork == SECMALLOC_FORK_WIPE
-		    && make(&made.plan, "fork", false) != 0)
-			lose();
-	}
-	restore_signals();
-	errno = code;
-}
-
-int smi_current_lost(const char **words)
-{
-	*words = lost.words;
-	return lost.code;
-}
-
-/*
- * When the library is loaded, and not in the first init: a fork that another
- * thread has begun would not run handlers that come after its beginning. They
- * cannot be taken back, so the library is never unloaded.
- */
-__attribute__((constructor)) static void hook(void)
-{
-	hooked = smi_os_at_fork(before_fork, after_fork_in_parent,
-	                        after_fork_in_child)
-	         == 0;
-	threads_hooked = smi_os_at_thread_end(end_thread) == 0;
+	smi_current.ends_threads = smi_os_at_thread_end(end_thread) == 0;
 }
 
 /* ---- Making and ending -------------------------------------------------- */
 
-/* Make and publish the arena, under the init lock; with no_dump see to the
- * process, too. A child inherits what was done to it. */
-static int make(const struct smi_arena_plan *plan, const char *call,
-                bool no_dump)
+/* A child inherits what was done to the process. */
+int smi_current_make(const struct smi_arena_plan *plan, bool no_dump)
 {
-	struct smi_arena *arena = smi_lifecycle_create(plan, call);
+	struct smi_current *current = &smi_current;
+	struct smi_arena *arena = smi_lifecycle_create(plan);
 
 	if (arena == NULL)
 		return -1;
-	if (no_dump && smi_nodump_apply(call) != 0) {
+	if (no_dump && smi_nodump_apply() != 0) {
 		int code = errno;
 
 		smi_lifecycle_destroy(arena);
 		errno = code;
 		return -1;
 	}
-	made.reservation = arena->pools.reservation;
-	made.bytes = arena->pools.mapped_bytes;
-	made.plan = *plan;
+	current->reservation = arena->pools.reservation;
+	current->reservation_bytes = arena->pools.mapped_bytes;
+	current->plan = *plan;
 	/* What it came to, so that a child's is made like it. */
-	made.plan.secret = arena->pools.secret;
-	made.plan.secret_is_wish = false;
-	lost.code = 0;
-	atomic_store(&current, arena);
+	current->plan.secret = arena->pools.secret;
+	current->plan.secret_is_wish = false;
+	current->lost_code = 0;
+	atomic_store(&current->arena, arena);
 	/* Should they ever come round. */
-	if (++last_number == SMI_NO_CACHE)
-		last_number = SMI_NO_ARENA + 1;
-	atomic_store(&smi_current_number, last_number);
+	if (++current->last_number == SMI_NO_CACHE)
+		current->last_number = SMI_NO_ARENA + 1;
+	atomic_store(&current->number, current->last_number);
 	return 0;
 }
 
-static int init_locked(const struct smi_arena_plan *plan, const char *call)
-{
-	if (atomic_load(&current) != NULL)
-		return smi_last_error_set(EALREADY,
-		                          "%s: there is an arena already, "
-		                          "and it is unchanged",
-		                          call);
-	if (!hooked)
-		return smi_last_error_set(
-			ENOMEM,
-			"%s: there was no memory for the fork "
-			"handlers when the library was loaded",
-			call);
-	return make(plan, call, plan->no_dump);
-}
-
-int smi_current_init(const struct smi_arena_plan *plan, const char *call)
+int smi_current_init(const struct smi_arena_plan *plan)
 {
 	int result;
 
 	if (smi_fatal_is_dying())
-		return smi_last_error_set(EALREADY, "%s: %s", call,
+		return smi_last_error_set(EALREADY, "%s: %s", plan->call,
 		                          dying_words);
-	pthread_mutex_lock(&init_lock);
-	result = init_locked(plan, call);
-	pthread_mutex_unlock(&init_lock);
+	pthread_mutex_lock(&smi_current.init_lock);
+	if (atomic_load(&smi_current.arena) != NULL)
+		result = smi_last_error_set(EALREADY,
+		                            "%s: there is an arena already, "
+		                            "and it is unchanged",
+		                            plan->call);
+	else
+		result = smi_current_make(plan, plan->no_dump);
+	pthread_mutex_unlock(&smi_current.init_lock);
 	return result;
 }
 
@@ -330,25 +127,26 @@ void smi_current_fini(void)
 
 	if (smi_fatal_is_dying())
 		return;
-	pthread_mutex_lock(&init_lock);
-	atomic_store(&smi_current_number, SMI_NO_ARENA);
-	arena = atomic_exchange(&current, NULL);
+	pthread_mutex_lock(&smi_current.init_lock);
+	atomic_store(&smi_current.number, SMI_NO_ARENA);
+	arena = atomic_exchange(&smi_current.arena, NULL);
 	if (arena != NULL)
 		smi_lifecycle_destroy(arena);
-	pthread_mutex_unlock(&init_lock);
+	pthread_mutex_unlock(&smi_current.init_lock);
 }
 
 /* ---- Entering ----------------------------------------------------------- */
 
-struct smi_arena *smi_current_enter_quietly(void)
+struct smi_arena *smi_current_enter_quietly(const char *call)
 {
-	struct smi_arena *arena = atomic_load_explicit(&current,
+	struct smi_arena *arena = atomic_load_explicit(&smi_current.arena,
 	                                               memory_order_acquire);
 
 	if (arena == NULL || smi_fatal_is_dying())
 		return NULL;
 	if (!smi_current_thread.holds)
 		pthread_mutex_lock(&arena->lock);
+	arena->call = call;
 	if (!smi_current_has_cache())
 		attach_thread(arena);
 	return arena;
@@ -358,8 +156,8 @@ static const char *why_closed(void)
 {
 	if (smi_fatal_is_dying())
 		return dying_words;
-	if (lost.code != 0)
-		return lost.words;
+	if (smi_current.lost_code != 0)
+		return smi_current.lost_words;
 	if (smi_left_behind_any())
 		return "the arena is the parent's: call secmalloc_init() in "
 		       "the child for one of its own";
@@ -368,7 +166,7 @@ static const char *why_closed(void)
 
 struct smi_arena *smi_current_enter(const char *call)
 {
-	struct smi_arena *arena = smi_current_enter_quietly();
+	struct smi_arena *arena = smi_current_enter_quietly(call);
 
 	if (arena == NULL)
 		smi_last_error_set(ENXIO, "%s: %s", call, why_closed());
@@ -377,7 +175,7 @@ struct smi_arena *smi_current_enter(const char *call)
 
 const struct smi_arena *smi_current_peek(void)
 {
-	return atomic_load_explicit(&current, memory_order_acquire);
+	return atomic_load_explicit(&smi_current.arena, memory_order_acquire);
 }
 
 /* What the caller of the library sees of its own call is not on_low's. */

@@ -18,11 +18,13 @@
 #include <errno.h>
 #include <string.h>
 
+static const char call[] = "secmalloc_daemon";
+
 /* ---- The fork ----------------------------------------------------------- */
 
 /* Other threads would be gone in the child, and could write meanwhile. Those
  * that the system does not tell of may have caches. */
-static int check_alone(struct smi_arena *arena, const char *call)
+static int check_alone(struct smi_arena *arena)
 {
 	size_t threads = smi_os_threads();
 	size_t caches = arena->caches.attached
@@ -43,7 +45,7 @@ static int check_alone(struct smi_arena *arena, const char *call)
  * pools not be kept from further children afterwards, the next one dies of it,
  * as it finds them mapped. As smi_os_fork(), but -1 with words.
  */
-static int fork_with(struct smi_arena *arena, const char *call)
+static int fork_with(struct smi_arena *arena)
 {
 	int child, code;
 
@@ -82,11 +84,12 @@ _Static_assert(sizeof(struct report) <= SMI_GATE_MOST_BYTES,
 static void settle(struct report *report, bool change_directory,
                    bool close_streams)
 {
-	const char *step, *words;
+	const char *step;
 
-	report->code = smi_current_lost(&words);
+	report->code = smi_current.lost_code;
 	if (report->code != 0) {
-		memcpy(report->words, words, sizeof(report->words));
+		memcpy(report->words, smi_current.lost_words,
+		       sizeof(report->words));
 		return;
 	}
 	if (smi_os_leave_session(change_directory, close_streams, &step) == 0)
@@ -98,7 +101,7 @@ static void settle(struct report *report, bool change_directory,
 }
 
 /* The parent's part: it ends, or it goes on. */
-static int wait_for(const char *call, int child, int gate[2])
+static int wait_for(int child, int gate[2])
 {
 	struct report report;
 
@@ -119,8 +122,7 @@ static int wait_for(const char *call, int child, int gate[2])
 	return smi_last_error_set(report.code, "%s: %s", call, report.words);
 }
 
-int smi_daemon_become(const char *call, bool change_directory,
-                      bool close_streams)
+int smi_daemon_become(bool change_directory, bool close_streams)
 {
 	struct smi_arena *arena = smi_current_enter(call);
 	struct report report = {0};
@@ -130,20 +132,20 @@ int smi_daemon_become(const char *call, bool change_directory,
 		return -1;
 	/* It stays, as there is only this thread. */
 	smi_current_leave(arena);
-	if (check_alone(arena, call) != 0)
+	if (check_alone(arena) != 0)
 		return -1;
 	if (smi_os_gate_make(gate) != 0)
 		return smi_last_error_set(errno,
 		                          "%s: no pipe to the child could be "
 		                          "made (errno %d)",
 		                          call, errno);
-	child = fork_with(arena, call);
+	child = fork_with(arena);
 	if (child < 0) {
 		smi_os_gate_drop(gate);
 		return -1;
 	}
 	if (child > 0)
-		return wait_for(call, child, gate);
+		return wait_for(child, gate);
 	settle(&report, change_directory, close_streams);
 	smi_os_gate_open(gate, &report, sizeof(report));
 	if (report.code != 0) {

@@ -9,11 +9,10 @@
 #include "base/base.h"
 
 /*
- * As daemon(3), for `call`: 0 in the child, which has the arena, locked; the
+ * As daemon(3): 0 in the child, which has the arena, locked; the
  * parent ends when it has. -1 with errno and words in the parent: it goes on as
  * before, and there is no child.
  */
-int smi_daemon_become(const char *call, bool change_directory,
-                      bool close_streams);
+int smi_daemon_become(bool change_directory, bool close_streams);
 
 #endif /* SMI_DAEMON_H */

@@ -12,7 +12,9 @@
 
 #include <errno.h>
 
-static int limit_cores(const char *call)
+static const char call[] = "secmalloc_init";
+
+static int limit_cores(void)
 {
 	struct smi_core_limits limits;
 	enum smi_core_sink sink;
@@ -39,7 +41,7 @@ static int limit_cores(const char *call)
 		call);
 }
 
-static int cannot_undump(const char *call, int code)
+static int cannot_undump(int code)
 {
 	if (code == ENOTSUP)
 		return smi_last_error_set(
@@ -57,13 +59,13 @@ static int cannot_undump(const char *call, int code)
 }
 
 /* The limit comes last: what it is lowered by could not be had again. */
-int smi_nodump_apply(const char *call)
+int smi_nodump_apply(void)
 {
 	int was = smi_os_dumpable();
 
 	if (smi_os_set_dumpable(false) != 0)
-		return cannot_undump(call, errno);
-	if (limit_cores(call) == 0)
+		return cannot_undump(errno);
+	if (limit_cores() == 0)
 		return 0;
 	if (was == 1)
 		smi_os_set_dumpable(true);

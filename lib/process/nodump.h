@@ -15,6 +15,6 @@
  * changed, but on macOS, where it cannot be undone; or ENOTSUP: nothing keeps a
  * process from being traced here.
  */
-int smi_nodump_apply(const char *call);
+int smi_nodump_apply(void);
 
 #endif /* SMI_NODUMP_H */

@@ -17,8 +17,10 @@
 	(SECMALLOC_CHECK_WHOLE | SECMALLOC_NO_MEMBARRIER | SECMALLOC_NODUMP \
 	 | SECMALLOC_EXPLAIN_FAULTS)
 
+static const char call[] = "secmalloc_init";
+
 /* What is of no other field's business. */
-static int check_form(const struct secmalloc_config *c, const char *call)
+static int check_form(const struct secmalloc_config *c)
 {
 	size_t words = sizeof(c->reserved) / sizeof(c->reserved[0]);
 
@@ -50,7 +52,7 @@ static int check_form(const struct secmalloc_config *c, const char *call)
 	return 0;
 }
 
-static int check_low(const struct secmalloc_config *c, const char *call)
+static int check_low(const struct secmalloc_config *c)
 {
 	if ((c->low_bytes == 0) == (c->on_low == NULL))
 		return 0;
@@ -61,7 +63,7 @@ static int check_low(const struct secmalloc_config *c, const char *call)
 	                          c->on_low == NULL ? "NULL" : "set");
 }
 
-static int check_sizes(const struct smi_arena_plan *plan, const char *call)
+static int check_sizes(const struct smi_arena_plan *plan)
 {
 	size_t page_bytes = smi_os_page_bytes();
 	struct smi_geometry geometry;
@@ -100,7 +102,7 @@ static int check_sizes(const struct smi_arena_plan *plan, const char *call)
 }
 
 static int check_guarded(const struct smi_arena_plan *plan,
-                         const struct secmalloc_config *c, const char *call)
+                         const struct secmalloc_config *c)
 {
 	size_t page_bytes = smi_os_page_bytes(), sum;
 	struct smi_geometry geometry;
@@ -127,15 +129,16 @@ static int check_guarded(const struct smi_arena_plan *plan,
 }
 
 int smi_settings_plan(struct smi_arena_plan *plan,
-                      const struct secmalloc_config *config, const char *call)
+                      const struct secmalloc_config *config)
 {
 	static const struct secmalloc_config defaults;
 	const struct secmalloc_config *c = config != NULL ? config : &defaults;
 	size_t page_bytes = smi_os_page_bytes();
 
-	if (check_form(c, call) != 0 || check_low(c, call) != 0)
+	if (check_form(c) != 0 || check_low(c) != 0)
 		return -1;
 	*plan = (struct smi_arena_plan){
+		.call = call,
 		.pool_bytes = c->pool_size,
 		.initial_pools = c->initial_pools,
 		.max_pools = c->max_pools,
@@ -160,7 +163,7 @@ int smi_settings_plan(struct smi_arena_plan *plan,
 		plan->max_pools = smi_geometry_default_max(page_bytes,
 		                                           plan->pool_bytes,
 		                                           plan->initial_pools);
-	if (check_sizes(plan, call) != 0)
+	if (check_sizes(plan) != 0)
 		return -1;
-	return check_guarded(plan, c, call);
+	return check_guarded(plan, c);
 }

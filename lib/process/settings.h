@@ -16,6 +16,6 @@ struct secmalloc_config;
  * and words that name the field and its value.
  */
 int smi_settings_plan(struct smi_arena_plan *plan,
-                      const struct secmalloc_config *config, const char *call);
+                      const struct secmalloc_config *config);
 
 #endif /* SMI_SETTINGS_H */

@@ -21,6 +21,8 @@
 	(SECMALLOC_VERIFY_LOCKED | SECMALLOC_VERIFY_ADVICE \
 	 | SECMALLOC_VERIFY_SECRET)
 
+static const char call[] = "secmalloc_verify";
+
 static void verify_arena(const struct smi_arena *arena, unsigned checks,
                          struct smi_verdict *verdict)
 {
@@ -51,7 +53,7 @@ static void verify_process(unsigned checks, bool no_dump,
 		smi_verify_process_core_limit(verdict);
 }
 
-int smi_verify_arena(unsigned checks, const char *call)
+int smi_verify_arena(unsigned checks)
 {
 	struct smi_verdict verdict;
 	struct smi_arena *arena;
@@ -67,7 +69,7 @@ int smi_verify_arena(unsigned checks, const char *call)
 	if (checks == 0)
 		checks = ALL;
 	arena = (checks & POOLS) != 0 ? smi_current_enter(call)
-	                              : smi_current_enter_quietly();
+	                              : smi_current_enter_quietly(call);
 	if (arena == NULL && (checks & POOLS) != 0)
 		return -1;
 	smi_verdict_start(&verdict, call);

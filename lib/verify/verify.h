@@ -13,6 +13,6 @@
  * words: EPERM (one failed), ENOTSUP (one could not be made), ENXIO (no arena),
  * EINVAL (unknown bits).
  */
-int smi_verify_arena(unsigned checks, const char *call);
+int smi_verify_arena(unsigned checks);
 
 #endif /* SMI_VERIFY_H */
