@@ -1,7 +1,6 @@
 /*
  * The child of a fork under the policy NONE: the pools are not there, a stale
  * pointer faults, every call is closed, and an arena of its own can be made.
- * What is forked in order to exec costs nothing, and nothing is left of it.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -17,9 +16,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <secmalloc.h>
-#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <sys/mman.h>
 
 static char *chunk, *plain;
@@ -205,92 +202,16 @@ static void children_have_no_metadata(void)
 	secmalloc_fini();
 }
 
-/* ---- To exec ------------------------------------------------------------ */
-
-/* The new program: nothing is locked, no descriptor came along. */
-static int look(void)
-{
-	int count = 0;
-
-	for (int fd = 3; fd < 64; fd++)
-		count += fcntl(fd, F_GETFD) >= 0;
-	return count == atoi(getenv("DESCRIPTORS"))
-	                       && proc_status_kb("VmLck") == 0
-	               ? 42
-	               : 1;
-}
-
-static char *look_args[] = {(char *)"live_fork", (char *)"look", NULL};
-static const char self[] = "/proc/self/exe";
-
-static int exec_look(void)
-{
-	execv(self, look_args);
-	return 2;
-}
-
-static int vfork_look(void)
-{
-	pid_t pid = vfork();
-
-	if (pid == 0) {
-		execv(self, look_args);
-		_exit(2);
-	}
-	return child_end(pid);
-}
-
-static int spawn_look(void)
-{
-	extern char **environ;
-	pid_t pid;
-
-	return posix_spawn(&pid, self, NULL, NULL, look_args, environ) != 0
-	               ? 3
-	               : child_end(pid);
-}
-
-static void exec_leaves_no_trace(unsigned policy, const char *name)
-{
-	struct secmalloc_config config = {.initial_pools = 2, .fork = policy};
-	size_t mappings;
-	long locked;
-	char text[20];
-	int count = 0, ends[3];
-
-	for (int fd = 3; fd < 64; fd++)
-		count += fcntl(fd, F_GETFD) >= 0;
-	snprintf(text, sizeof(text), "%d", count);
-	setenv("DESCRIPTORS", text, 1);
-	secmalloc_init(&config);
-	secfree(secmalloc(1));
-	mappings = proc_mappings();
-	locked = proc_status_kb("VmLck");
-	ends[0] = in_child(exec_look);
-	ends[1] = vfork_look();
-	ends[2] = spawn_look();
-	tap_ok(ends[0] == 42 && ends[1] == 42 && ends[2] == 42
-	               && proc_mappings() == mappings && locked == 2 * 64 + 4
-	               && proc_status_kb("VmLck") == locked
-	               && secmalloc_audit() == 0,
-	       "%s: fork and exec (%d), vfork (%d) and posix_spawn (%d) leave "
-	       "no trace",
-	       name, ends[0], ends[1], ends[2]);
-	secmalloc_fini();
-}
-
 static int nothing(void)
 {
 	return 0;
 }
 
-int main(int argc, char **argv)
+int main(void)
 {
 	struct secmalloc_config config = {.initial_pools = 2};
 
 	tap_needs_plain_build();
-	if (argc > 1 && strcmp(argv[1], "look") == 0)
-		return look();
 	tap_needs_lock(256);
 	pthread_atfork(make_while_forking, NULL, NULL);
 	make_in_fork = true;
@@ -331,10 +252,5 @@ int main(int argc, char **argv)
 	       "the parent is untouched");
 	secmalloc_fini();
 	children_have_no_metadata();
-	if (sysconf(_SC_PAGESIZE) == 4096) {
-		exec_leaves_no_trace(SECMALLOC_FORK_NONE, "NONE");
-		exec_leaves_no_trace(SECMALLOC_FORK_KEEP, "KEEP");
-		exec_leaves_no_trace(SECMALLOC_FORK_WIPE, "WIPE");
-	}
 	tap_done();
 }

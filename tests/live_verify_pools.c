@@ -1,214 +1,12 @@
 /*
- * secmalloc_verify() of the pools: what a program undoes by mistake is found,
- * named, and where it is; and nothing else is.
+ * secmalloc_verify() looks at each kind of pool, and passes no check that it
+ * cannot make.
  *
  * SPDX-License-Identifier: ISC
  */
-#include "config.h"
+#include "verify_pools.h"
 
-#include "hide.h"
-#include "proc.h"
-#include "verify.h"
-
-#include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/resource.h>
-
-/* Of newer kernels than some headers are for. */
-#ifndef MADV_DONTNEED_LOCKED
-#define MADV_DONTNEED_LOCKED 24
-#endif
-#ifndef PR_SET_MEMORY_MERGE
-#define PR_SET_MEMORY_MERGE 67
-#endif
-
-#define LOCKED     SECMALLOC_VERIFY_LOCKED
-#define ADVICE     SECMALLOC_VERIFY_ADVICE
-#define POOLS      3
-#define POOL_BYTES ((size_t)65536)
-
-/* Where the pools of make_pools() start. */
-static char *pools[POOLS];
-static size_t page;
-
-static char *pool_of(void *chunk)
-{
-	return (char *)((uintptr_t)chunk & ~(uintptr_t)(POOL_BYTES - 1));
-}
-
-/* Three pools, each between guards: the fourth, a child's, is not there yet. */
-static bool make_pools(void)
-{
-	struct secmalloc_config config = {
-		.initial_pools = POOLS,
-		.pool_size = POOL_BYTES,
-	};
-
-	if (secmalloc_init(&config) != 0)
-		case_skip();
-	for (int i = 0; i < POOLS; i++)
-		pools[i] = pool_of(secmalloc(POOL_BYTES - 1000));
-	return passes(LOCKED | ADVICE);
-}
-
-static bool one_is_unlocked(void)
-{
-	return make_pools() && munlock(pools[1], POOL_BYTES) == 0
-	       && finds(LOCKED, ": pool 1 is not locked: munlock")
-	       && !says("pool 0") && !says("pool 2") && !says("key page")
-	       && passes(ADVICE) && finds(LOCKED | ADVICE, "pool 1 ");
-}
-
-static bool one_page_is_unlocked(void)
-{
-	char words[128];
-
-	snprintf(words, sizeof(words),
-	         "pool 2 (%zu of its 65536 bytes, from "
-	         "offset %zu) is not locked",
-	         page, 3 * page);
-	return make_pools() && munlock(pools[2] + 3 * page, page) == 0
-	       && finds(LOCKED, words) && mlock(pools[2] + 3 * page, page) == 0
-	       && passes(LOCKED);
-}
-
-static bool ends_are_unlocked(void)
-{
-	return make_pools() && munlock(pools[0], page) == 0
-	       && munlock(pools[2] + POOL_BYTES - page, page) == 0
-	       && finds(LOCKED, "pool 0 (") && says("from offset 0)")
-	       && says("; pool 2 (") && !says("pool 1");
-}
-
-/* The page lies alone in the stride before the first pool. */
-static bool key_page_is_unlocked(void)
-{
-	struct proc_mapping mapping;
-	char *at;
-
-	if (!make_pools())
-		return false;
-	for (at = pools[0] - page; !proc_has_flag(at, "lo");
-	     at = (char *)mapping.start - page)
-		if (!proc_mapping_of(at, &mapping))
-			return false;
-	return munlock(at, page) == 0
-	       && finds(LOCKED, ": the key page is not locked")
-	       && !says("pool");
-}
-
-static bool all_are_unlocked(void)
-{
-	return make_pools() && munlockall() == 0
-	       && finds(LOCKED, "the key page is not locked")
-	       && says("pool 0 is not") && says("pool 1 is not")
-	       && says("pool 2 is not") && !says("more");
-}
-
-/* What does not fit is counted. */
-static bool many_are_unlocked(void)
-{
-	struct secmalloc_config config = {
-		.initial_pools = 40,
-		.pool_size = page,
-	};
-
-	if (secmalloc_init(&config) != 0)
-		case_skip();
-	return passes(LOCKED) && munlockall() == 0
-	       && finds(LOCKED, "pool 4 is not") && says("; and ")
-	       && strcmp(strrchr(secmalloc_error(), 'm'), "more") == 0
-	       && 1 + 5 + atoi(strstr(secmalloc_error(), "; and ") + 6) >= 38;
-}
-
-static bool is_discarded(void)
-{
-	if (!make_pools())
-		return false;
-	if (madvise(pools[1] + page, page, MADV_DONTNEED_LOCKED) != 0)
-		case_skip();
-	return finds(LOCKED, ": pool 1 is locked but not all in memory");
-}
-
-static bool is_unmapped(void)
-{
-	return make_pools() && munmap(pools[1], POOL_BYTES) == 0
-	       && finds(LOCKED, ": pool 1 is not mapped: munmap")
-	       && finds(ADVICE, ": pool 1 is not mapped: munmap")
-	       && munmap(pools[2] + page, page) == 0
-	       && finds(LOCKED, "; pool 2 (") && !says("pool 0");
-}
-
-static bool all_is_unmapped(void)
-{
-	return make_pools() && munmap(pools[0], POOL_BYTES) == 0
-	       && munmap(pools[1], POOL_BYTES) == 0
-	       && munmap(pools[2] - page, POOL_BYTES + page) == 0
-	       && finds(LOCKED, "pool 0 is not mapped")
-	       && says("pool 1 is not mapped") && says("pool 2 is not mapped");
-}
-
-static bool is_dumped(void)
-{
-	return make_pools() && madvise(pools[1], POOL_BYTES, MADV_DODUMP) == 0
-	       && finds(ADVICE, ": pool 1 goes into core dumps: MADV_DODUMP")
-	       && passes(LOCKED)
-	       && madvise(pools[1], POOL_BYTES, MADV_DONTDUMP) == 0
-	       && passes(ADVICE);
-}
-
-static bool is_forked(void)
-{
-	return make_pools() && madvise(pools[2], POOL_BYTES, MADV_DOFORK) == 0
-	       && finds(ADVICE, ": pool 2 goes to children of fork: MADV_");
-}
-
-static bool is_mergeable(void)
-{
-	if (!make_pools())
-		return false;
-	if (madvise(pools[0], page, MADV_MERGEABLE) != 0)
-		case_skip();
-	return finds(ADVICE, "may be merged with equal pages")
-	       && says("pool 0 (") && passes(LOCKED);
-}
-
-static bool process_is_mergeable(void)
-{
-	if (!make_pools())
-		return false;
-	if (prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0) != 0)
-		case_skip();
-	return finds(ADVICE, "pool 1 may be merged");
-}
-
-/* ---- What is not to be found -------------------------------------------- */
-
-static bool is_locked_twice(void)
-{
-	/* Others have not the room to lock all that they map from then on. */
-	if (geteuid() != 0 || mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
-		case_skip();
-	if (!make_pools() || mlockall(MCL_CURRENT) != 0)
-		return false;
-	return passes(LOCKED | ADVICE) && munlockall() == 0
-	       && finds(LOCKED, "pool 0 is not locked");
-}
-
-/* A mapping that is like the pool, and beside it, is one with it. */
-static bool is_merged_with_neighbour(void)
-{
-	struct proc_mapping mapping;
-
-	if (!make_pools()
-	    || mprotect(pools[1] - page, page, PROT_READ | PROT_WRITE) != 0
-	    || mlock(pools[1] - page, page) != 0)
-		return false;
-	memset(hide(pools[1] - page), 1, page);
-	return proc_mapping_of(pools[1], &mapping)
-	       && mapping.start < (uintptr_t)pools[1] && passes(LOCKED | ADVICE)
-	       && munlock(pools[1] - page, page) == 0 && passes(LOCKED);
-}
 
 static bool joined_pools_pass(void)
 {
@@ -307,20 +105,6 @@ static bool later_pool_is_seen(void)
 	       && finds(LOCKED, ": pool 3 (");
 }
 
-/* The process's other memory is its own affair. */
-static bool others_do_not_matter(void)
-{
-	char *other = mmap(NULL, 4 * page, PROT_READ | PROT_WRITE,
-	                   MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (!make_pools() || mlock(other, page) != 0)
-		return false;
-	memset(hide(other), 1, page);
-	return munlock(other, page) == 0 && passes(LOCKED | ADVICE);
-}
-
-/* ---- Where there is no arena, or no way to tell ------------------------- */
-
 static bool without_arena(void)
 {
 	const char *none = "there is no arena: call secmalloc_init()";
@@ -372,37 +156,13 @@ static bool words_of_before_stay(void)
 
 int main(void)
 {
-	tap_needs_plain_build();
-	page = (size_t)sysconf(_SC_PAGESIZE);
-	if (page != 4096)
-		tap_skip_all("the offsets are those of pages of 4 KiB");
-	tap_needs_lock(1024);
-
-	try_case("a pool is unlocked", one_is_unlocked);
-	try_case("a page of a pool is", one_page_is_unlocked);
-	try_case("the first and the last page of all are", ends_are_unlocked);
-	try_case("the key page is", key_page_is_unlocked);
-	try_case("munlockall: all are named", all_are_unlocked);
-	try_case("... or named and counted", many_are_unlocked);
-	try_case("a locked page is discarded", is_discarded);
-	try_case("a pool, and a page, are unmapped", is_unmapped);
-	try_case("all pools are unmapped", all_is_unmapped);
-	try_case("a pool is dumped", is_dumped);
-	try_case("a pool is forked", is_forked);
-	try_case("a page is mergeable", is_mergeable);
-	try_case("all of the process is", process_is_mergeable);
-
-	try_case("mlockall does no harm", is_locked_twice);
-	try_case("what is mapped beside a pool does none",
-	         is_merged_with_neighbour);
-	try_case("nor do other locks of the process", others_do_not_matter);
+	verify_pools_start();
 	try_case("pools that are joined", joined_pools_pass);
 	try_case("a pool that was added later", later_pool_is_seen);
 	try_case("guarded chunks", guarded_chunks_are_seen);
 	try_case("pools that children keep", kept_ones_pass);
 	try_case("secret memory", secret_memory_passes);
 	try_case("locked memory is not secret", locked_is_not_secret);
-
 	try_case("no arena: before init, after fini", without_arena);
 	try_case("no arena: in a child", in_child);
 	try_case("no descriptor is left: no check passes", without_descriptors);

@@ -39,7 +39,7 @@ names_exist() {
 	return $result
 }
 # The first column of the table of kinds, one pattern a line.
-sed -n '/^## The kinds/,/^## What they/s/^| \(`[^|]*\)|.*/\1/p' \
+sed -n '/^## The kinds/,/^## Where/s/^| \(`[^|]*\)|.*/\1/p' \
 	"$srcdir/doc/TESTING.md" | tr -d '` ' | tr ',' '\n' > "$work/patterns"
 suites() {
 	for file in "$srcdir"/tests/*.c "$srcdir"/tests/*.sh; do

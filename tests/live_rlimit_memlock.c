@@ -206,51 +206,6 @@ static bool growth_is_locked_or_fails(void)
 	       && proc_status_kb("VmLck") == 256;
 }
 
-static bool max_pools_holds(void)
-{
-	struct secmalloc_config config = {.initial_pools = 1, .max_pools = 3};
-	struct secmalloc_stats stats;
-
-	if (secmalloc_init(&config) != 0)
-		return false;
-	while (secmalloc(10000) != NULL)
-		;
-	return errno == ENOMEM && secmalloc_stats(&stats) == 0
-	       && stats.pools == 3 && stats.pool_bytes == 192 * KIB
-	       && SAYS("max_pools (3) leaves none for one more of 65536 bytes");
-}
-
-/* A chunk larger than a pool has its own, which serves others afterwards. */
-static bool larger_than_a_pool(void)
-{
-	struct secmalloc_config config = {.initial_pools = 1, .max_pools = 7};
-	struct secmalloc_stats stats;
-	char *chunk;
-
-	if (secmalloc_init(&config) != 0)
-		return false;
-	chunk = secmalloc(300 * KIB);
-	if (chunk == NULL || !proc_has_flag(chunk, "lo")
-	    || !proc_has_flag(chunk + 300 * KIB - 1, "lo"))
-		return false;
-	/* 300 KiB and a canary are 76 pages, or five pools of 16. */
-	secmalloc_stats(&stats);
-	if (stats.pools != 6 || stats.pool_bytes != 64 * KIB + 76 * page)
-		return false;
-	/* One more is left, but none of that size. */
-	if (secmalloc(300 * KIB) != NULL || errno != ENOMEM)
-		return false;
-	secfree(chunk);
-	secmalloc_stats(&stats);
-	if (stats.pools != 6)
-		return false;
-	for (int i = 0; i < 5; i++)
-		if (secmalloc(60000) == NULL)
-			return false;
-	secmalloc_stats(&stats);
-	return stats.pools == 6 && secmalloc_audit() == 0;
-}
-
 /* Initial pools of the default size lie side by side, 256 between two guards;
  * others are as they were asked for. */
 static bool initial_pools_are_joined(void)
@@ -315,84 +270,6 @@ static bool few_addresses(void)
 	       && SAYS("RLIMIT_AS");
 }
 
-/* A place is found as long as one fits, whatever it was made for. */
-static bool no_free_place_is_out_of_reach(void)
-{
-	struct secmalloc_config config = {.initial_pools = 1, .max_pools = 1};
-	char *chunks[200];
-	size_t count = 0, served = 0;
-
-	if (secmalloc_init(&config) != 0)
-		return false;
-	/* Slots of 1,216 bytes, side by side, and then no room at all. */
-	while ((chunks[count] = secmalloc(1200)) != NULL)
-		count++;
-	while (secmalloc(0) != NULL)
-		;
-	/* One is freed whose slab has another: only its slot is free then. */
-	for (size_t i = 0; i < count; i++)
-		for (size_t j = 0; j < count; j++) {
-			char *freed = chunks[i];
-
-			if (chunks[j] != freed + 1216)
-				continue;
-			secfree(freed);
-			if (secmalloc(24) != freed)
-				return false;
-			served++;
-		}
-	tap_note("%zu small chunks in slots of a larger class", served);
-	return served > 10 && secmalloc(24) == NULL && secmalloc_audit() == 0;
-}
-
-/* Adjacent free memory is one place, on whatever border it begins. */
-static bool a_hole_is_found(void)
-{
-	struct secmalloc_config config = {.initial_pools = 1, .max_pools = 1};
-	void *chunks[130];
-	size_t count = 0;
-
-	if (secmalloc_init(&config) != 0)
-		return false;
-	while ((chunks[count] = secaligned_alloc(512, 5 * 512 - 8)) != NULL)
-		count++;
-	/* 128 units: 25 chunks of 5. Free neighbours by address. */
-	for (size_t i = 0; i < count; i++)
-		for (size_t j = 0; j < count; j++)
-			if (chunks[i] != NULL && chunks[j] != NULL
-			    && (char *)chunks[j] == (char *)chunks[i] + 2560) {
-				secfree(chunks[i]);
-				secfree(chunks[j]);
-				return secmalloc(10 * 512 - 8) != NULL
-				       && secmalloc_audit() == 0;
-			}
-	return false;
-}
-
-/* A free slot serves an alignment that its class does not promise. */
-static bool an_aligned_slot_is_found(void)
-{
-	struct secmalloc_config config = {.initial_pools = 1, .max_pools = 1};
-	void *chunks[1500];
-	size_t count = 0, aligned = 0, served = 0;
-
-	if (secmalloc_init(&config) != 0)
-		return false;
-	while ((chunks[count] = secmalloc(32)) != NULL)
-		count++;
-	while (secmalloc(0) != NULL)
-		;
-	for (size_t i = 0; i < count; i++)
-		if ((uintptr_t)chunks[i] % 1024 == 0) {
-			secfree(chunks[i]);
-			aligned++;
-		}
-	while (secaligned_alloc(1024, 20) != NULL)
-		served++;
-	tap_note("%zu of %zu places at a multiple of 1,024", served, aligned);
-	return aligned > 5 && served == aligned && secmalloc_audit() == 0;
-}
-
 int main(void)
 {
 	tap_needs_plain_build();
@@ -411,8 +288,6 @@ int main(void)
 	try("a limit of 64 KiB is used to its last page", 64 * KIB,
 	    used_to_the_last_page);
 	try("growth is locked, or fails", 256 * KIB, growth_is_locked_or_fails);
-	try("growth never gets past max_pools", 1024 * KIB, max_pools_holds);
-	try("a chunk larger than a pool", 1024 * KIB, larger_than_a_pool);
 	try("initial pools lie side by side", 8192 * KIB,
 	    initial_pools_are_joined);
 	try("side by side, they use a limit to its last page", 1024 * KIB,
@@ -420,10 +295,5 @@ int main(void)
 	try("after mlockall(MCL_FUTURE) no more is locked than is meant",
 	    4096 * KIB, all_is_to_be_locked);
 	try("few addresses", 1024 * KIB, few_addresses);
-	try("no free place is out of reach", 1024 * KIB,
-	    no_free_place_is_out_of_reach);
-	try("a place that happens to be aligned is found", 1024 * KIB,
-	    an_aligned_slot_is_found);
-	try("adjacent free memory is found", 1024 * KIB, a_hole_is_found);
 	tap_done();
 }

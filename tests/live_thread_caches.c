@@ -1,71 +1,18 @@
 /*
- * Threads and their caches: what they hold is never out of reach, it comes back
- * when a thread ends, and a thread that outlives an arena finds the next one.
- * All of it with membarrier() and without.
+ * What the caches of other threads hold is never out of reach of a thread that
+ * needs it, and a cache is sound whenever its thread is stopped.
  *
  * SPDX-License-Identifier: ISC
  */
-#include "config.h"
+#include "thread_caches.h"
 
-#include "backing.h"
-#include "hide.h"
-#include "tap.h"
-
-#include <errno.h>
-#include <pthread.h>
-#include <secmalloc.h>
-#include <string.h>
 #include <sys/wait.h>
 
 #define IDLE 6
 #define MANY 150 /* more than there are caches */
 #define MOST 100000
 
-static unsigned flags;
-static pthread_barrier_t ready, go;
 static void *chunks[MOST];
-
-static bool start(size_t initial_pools, size_t max_pools)
-{
-	struct secmalloc_config config = {
-		.initial_pools = initial_pools,
-		.max_pools = max_pools,
-		.flags = flags,
-	};
-
-	return secmalloc_init(&config) == 0;
-}
-
-static struct secmalloc_stats stats(void)
-{
-	struct secmalloc_stats got;
-
-	if (secmalloc_stats(&got) != 0)
-		abort();
-	return got;
-}
-
-static bool sound(void)
-{
-	if (secmalloc_audit() == 0)
-		return true;
-	tap_note("%s", secmalloc_error());
-	return false;
-}
-
-/* Have the thread's cache hold slots of some classes. */
-static void warm_up(void)
-{
-	static const size_t sizes[] = {32, 64, 240, 500, 1200};
-	void *some[5][40];
-
-	for (int i = 0; i < 5; i++)
-		for (int j = 0; j < 40; j++)
-			some[i][j] = secmalloc(sizes[i]);
-	for (int i = 0; i < 5; i++)
-		for (int j = 0; j < 40; j++)
-			secfree(some[i][j]);
-}
 
 /* Warm up, be idle while the test looks, work on, end. */
 static void *be_idle(void *failed)
@@ -144,10 +91,10 @@ static void nothing_is_out_of_reach(void)
 	static const size_t sizes[] = {32, 64, 240, 1200, 4032, 9000};
 	bool good = true;
 
-	pthread_barrier_init(&ready, NULL, IDLE + 1);
-	pthread_barrier_init(&go, NULL, IDLE + 1);
+	barriers_for(IDLE + 1);
 	for (size_t i = 0; i < 6; i++)
 		good = reaches_all(sizes[i]) && good;
+	barriers_end();
 	tap_ok(good,
 	       "with %d threads idle on full caches one thread can have "
 	       "every place",
@@ -168,6 +115,7 @@ static void a_small_arena_is_not_eaten(void)
 	pthread_t threads[IDLE];
 	void *small[IDLE], *large;
 
+	barriers_for(IDLE + 1);
 	start(1, 1);
 	for (int t = 0; t < IDLE; t++)
 		pthread_create(&threads[t], NULL, take_one, &small[t]);
@@ -184,75 +132,7 @@ static void a_small_arena_is_not_eaten(void)
 	}
 	secfree(large);
 	secmalloc_fini();
-}
-
-static void *warm_up_and_end(void *unused)
-{
-	warm_up();
-	return unused;
-}
-
-static void a_cache_comes_back(void)
-{
-	pthread_t thread;
-
-	start(4, 4);
-	pthread_create(&thread, NULL, warm_up_and_end, NULL);
-	pthread_join(thread, NULL);
-	tap_ok(stats().cached_bytes == 0 && stats().chunks == 0
-	               && stats().allocations == 200 && stats().frees == 200
-	               && sound(),
-	       "a thread that ends gives its cache back, and stays counted");
-	secmalloc_fini();
-}
-
-static pthread_key_t stubborn;
-
-static void free_late(void *chunk)
-{
-	secfree(chunk);
-	secfree(secmalloc(32));
-}
-
-/* It is called again, as long as the system has the patience. */
-static void never_end(void *value)
-{
-	secfree(secmalloc(32));
-	pthread_setspecific(stubborn, value);
-}
-
-static void *keep_for_later(void *keys)
-{
-	for (int i = 0; i < 2; i++)
-		pthread_setspecific(((pthread_key_t *)keys)[i], secmalloc(48));
-#ifndef SECMALLOC_SANITIZED
-	/* ThreadSanitizer has forgotten a thread before its last destructor. */
-	pthread_setspecific(stubborn, keys);
-#endif
-	return NULL;
-}
-
-/* Destructors of other libraries run before ours and after it. */
-static void destructors_may_free(void)
-{
-	pthread_key_t keys[2];
-	pthread_t thread;
-
-	start(4, 4);
-	pthread_key_create(&keys[0], free_late);
-	pthread_key_create(&keys[1], free_late);
-	pthread_key_create(&stubborn, never_end);
-	for (int i = 0; i < 200; i++) {
-		pthread_create(&thread, NULL, keep_for_later, keys);
-		pthread_join(thread, NULL);
-	}
-	tap_ok(stats().cached_bytes == 0 && stats().chunks == 0
-	               && stats().allocations >= 800 && sound(),
-	       "200 threads free in destructors of their own");
-	pthread_key_delete(keys[0]);
-	pthread_key_delete(keys[1]);
-	pthread_key_delete(stubborn);
-	secmalloc_fini();
+	barriers_end();
 }
 
 static void more_threads_than_caches(void)
@@ -262,10 +142,7 @@ static void more_threads_than_caches(void)
 	bool good = true;
 
 	start(16, 16);
-	pthread_barrier_destroy(&ready);
-	pthread_barrier_destroy(&go);
-	pthread_barrier_init(&ready, NULL, MANY + 1);
-	pthread_barrier_init(&go, NULL, MANY + 1);
+	barriers_for(MANY + 1);
 	for (int t = 0; t < MANY; t++)
 		pthread_create(&threads[t], NULL, be_idle, &failed[t]);
 	pthread_barrier_wait(&ready);
@@ -278,45 +155,7 @@ static void more_threads_than_caches(void)
 	tap_ok(good && stats().cached_bytes == 0 && sound(),
 	       "%d threads, more than there are caches", MANY);
 	secmalloc_fini();
-	pthread_barrier_destroy(&ready);
-	pthread_barrier_destroy(&go);
-	pthread_barrier_init(&ready, NULL, 2);
-	pthread_barrier_init(&go, NULL, 2);
-}
-
-static void *outlive(void *good)
-{
-	warm_up();
-	pthread_barrier_wait(&ready);
-	/* The arena ends. */
-	pthread_barrier_wait(&go);
-	*(bool *)good = secmalloc(32) == NULL && errno == ENXIO;
-	pthread_barrier_wait(&ready);
-	/* Another begins. */
-	pthread_barrier_wait(&go);
-	warm_up();
-	*(bool *)good = *(bool *)good && stats().chunks == 0
-	                && stats().allocations == 200 && sound();
-	return NULL;
-}
-
-static void a_thread_outlives_its_arena(void)
-{
-	pthread_t thread;
-	bool good = false;
-
-	start(4, 4);
-	pthread_create(&thread, NULL, outlive, &good);
-	pthread_barrier_wait(&ready);
-	secmalloc_fini();
-	pthread_barrier_wait(&go);
-	pthread_barrier_wait(&ready);
-	start(4, 4);
-	pthread_barrier_wait(&go);
-	pthread_join(thread, NULL);
-	tap_ok(good && stats().cached_bytes == 0,
-	       "a thread whose arena has ended uses the next one");
-	secmalloc_fini();
+	barriers_end();
 }
 
 /* The child's only thread had a cache in the parent. */
@@ -397,24 +236,11 @@ static void all(void)
 	stopping_is_exclusive();
 	nothing_is_out_of_reach();
 	a_small_arena_is_not_eaten();
-	a_cache_comes_back();
-	destructors_may_free();
 	more_threads_than_caches();
-	a_thread_outlives_its_arena();
 	fork_with_a_cache();
 }
 
 int main(void)
 {
-	alarm(120);
-	if (!start(16, 16))
-		tap_skip_all("16 pools cannot be locked");
-	secmalloc_fini();
-	all();
-	tap_note("and with barriers of the threads' own");
-	pthread_barrier_destroy(&ready);
-	pthread_barrier_destroy(&go);
-	flags = SECMALLOC_NO_MEMBARRIER;
-	all();
-	tap_done();
+	thread_caches_main(all);
 }

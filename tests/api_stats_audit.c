@@ -1,0 +1,62 @@
+/*
+ * secmalloc_stats() counts each step, and secmalloc_audit() reports damage.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "api.h"
+
+START_TEST(statistics_add_up)
+{
+	struct secmalloc_stats stats;
+	void *a, *b;
+
+	FAILS(secmalloc_stats(NULL), -1, EINVAL, "stats is NULL");
+	start(2);
+	a = secmalloc(32);
+	b = secmalloc(10000);
+	a = secrealloc(a, 100);
+	ck_assert_int_eq(secmalloc_stats(&stats), 0);
+	ck_assert_uint_eq(stats.chunks, 2);
+	ck_assert_uint_eq(stats.chunk_bytes, 10100);
+	/* The first was moved. */
+	ck_assert_uint_eq(stats.allocations, 3);
+	ck_assert_uint_eq(stats.frees, 1);
+	/* 100 bytes take 112, and 10,000 take 20 units of 512. */
+	ck_assert_uint_eq(stats.free_bytes, stats.pool_bytes - 112 - 10240);
+	secfree(b);
+	a = secrealloc(a, 10);
+	ck_assert_int_eq(secmalloc_stats(&stats), 0);
+	ck_assert_uint_eq(stats.chunks, 1);
+	ck_assert_uint_eq(stats.chunk_bytes, 10);
+	ck_assert_uint_ge(stats.used_bytes_peak, 112 + 10240);
+	ck_assert_uint_eq(stats.frees, 3);
+	ck_assert_uint_eq(stats.failures, 0);
+	secfree(a);
+	ck_assert_int_eq(secmalloc_stats(&stats), 0);
+	ck_assert_uint_eq(stats.free_bytes, stats.pool_bytes);
+	ck_assert_uint_eq(stats.chunk_bytes, 0);
+	end();
+}
+END_TEST
+
+START_TEST(the_audit_reports_damage)
+{
+	unsigned char *chunk;
+
+	start(1);
+	chunk = hide(secmalloc(30));
+	chunk[30] ^= 1;
+	FAILS(secmalloc_audit(), -1, EBADMSG,
+	      "secmalloc_audit: overflow: byte 0 past the end was written, of "
+	      "the chunk of 30 bytes");
+	chunk[30] ^= 1;
+	ck_assert_int_eq(secmalloc_audit(), 0);
+	secfree(hide(chunk));
+	chunk[4] = 1;
+	FAILS(secmalloc_audit(), -1, EBADMSG, "write after free: byte ");
+	chunk[4] = 0;
+	end();
+}
+END_TEST
+
+API_MAIN(statistics_add_up, the_audit_reports_damage)

@@ -1,0 +1,68 @@
+/*
+ * secrealloc() of a guarded chunk: it moves, or is resized in its cell where no
+ * other cell can be had.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "child.h"
+#include "guarded.h"
+
+static bool resized(void)
+{
+	char *chunk, *moved;
+
+	start();
+	chunk = secmalloc_guarded(32);
+	strcpy(chunk, "secret");
+	secmalloc_protect(chunk, SECMALLOC_NOACCESS);
+	moved = secrealloc(chunk, 48);
+	if (moved == NULL || strcmp(moved, "secret") != 0
+	    || (uintptr_t)(moved + 48) % page != 0 || moved[47] != 0)
+		return false;
+	moved = secrealloc(moved, 4);
+	/* What cannot be had leaves it as it is, access and all. */
+	secmalloc_protect(moved, SECMALLOC_NOACCESS);
+	errno = 0;
+	if (secrealloc(moved, hide_size(SIZE_MAX)) != NULL || errno != ENOMEM
+	    || !reads_fault(moved))
+		return false;
+	secmalloc_protect(moved, SECMALLOC_READONLY);
+	return memcmp(moved, "secr", 4) == 0 && stats_now().guarded_chunks == 1
+	       && secmalloc_audit() == 0;
+}
+
+/* With one cell, and no other to be had. */
+static bool resized_where_it_is(void)
+{
+	char *chunk;
+
+	start_with(1, 0);
+	if (!child_be_ordinary(0))
+		return false;
+	chunk = secmalloc_guarded(64);
+	memset(chunk, 'x', 64);
+	secmalloc_protect(chunk, SECMALLOC_NOACCESS);
+	chunk = secrealloc(chunk, 32);
+	if (chunk == NULL || chunk[0] != 'x' || chunk[31] != 'x'
+	    || !writes_fault(chunk + 32) || secmalloc_audit() != 0)
+		return false;
+	chunk = secrealloc(chunk, 4000);
+	if (chunk == NULL || chunk[31] != 'x' || chunk[32] != 0
+	    || chunk[3999] != 0 || !writes_fault(chunk + 4000)
+	    || secmalloc_audit() != 0)
+		return false;
+	errno = 0;
+	if (secrealloc(chunk, 5000) != NULL || errno != ENOMEM
+	    || chunk[31] != 'x')
+		return false;
+	secfree(chunk);
+	return stats_now().chunks == 0 && secmalloc_audit() == 0;
+}
+
+int main(void)
+{
+	guarded_start();
+	try_case("secrealloc moves it", resized);
+	try_case("or resizes it where it is", resized_where_it_is);
+	tap_done();
+}

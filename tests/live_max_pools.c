@@ -1,0 +1,72 @@
+/*
+ * The arena grows up to max_pools, in pools of the usual size and in larger
+ * ones for larger chunks.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "backing.h"
+#include "case.h"
+#include "proc.h"
+
+#include <errno.h>
+
+#define KIB ((size_t)1024)
+
+static bool max_pools_holds(void)
+{
+	struct secmalloc_config config = {.initial_pools = 1, .max_pools = 3};
+	struct secmalloc_stats stats;
+
+	if (secmalloc_init(&config) != 0)
+		return false;
+	while (secmalloc(10000) != NULL)
+		;
+	return errno == ENOMEM && secmalloc_stats(&stats) == 0
+	       && stats.pools == 3 && stats.pool_bytes == 192 * KIB
+	       && says("max_pools (3) leaves none for one more of 65536 bytes");
+}
+
+/* A chunk larger than a pool has its own, which serves others afterwards. */
+static bool larger_than_a_pool(void)
+{
+	struct secmalloc_config config = {.initial_pools = 1, .max_pools = 7};
+	struct secmalloc_stats stats;
+	char *chunk;
+
+	if (secmalloc_init(&config) != 0)
+		return false;
+	chunk = secmalloc(300 * KIB);
+	if (chunk == NULL || !proc_has_flag(chunk, "lo")
+	    || !proc_has_flag(chunk + 300 * KIB - 1, "lo"))
+		return false;
+	/* 300 KiB and a canary are 76 pages, or five pools of 16. */
+	secmalloc_stats(&stats);
+	if (stats.pools != 6 || stats.pool_bytes != 64 * KIB + 76 * 4 * KIB)
+		return false;
+	/* One more is left, but none of that size. */
+	if (secmalloc(300 * KIB) != NULL || errno != ENOMEM)
+		return false;
+	secfree(chunk);
+	secmalloc_stats(&stats);
+	if (stats.pools != 6)
+		return false;
+	for (int i = 0; i < 5; i++)
+		if (secmalloc(60000) == NULL)
+			return false;
+	secmalloc_stats(&stats);
+	return stats.pools == 6 && secmalloc_audit() == 0;
+}
+
+int main(void)
+{
+	tap_needs_plain_build();
+	if (sysconf(_SC_PAGESIZE) != 4096)
+		tap_skip_all("the figures are those of pages of 4 KiB");
+	tap_needs_lock(1024);
+
+	try_case("growth never gets past max_pools", max_pools_holds);
+	try_case("a chunk larger than a pool", larger_than_a_pool);
+	tap_done();
+}

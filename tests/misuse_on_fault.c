@@ -1,0 +1,147 @@
+/*
+ * The line of a misuse goes to on_fault, once, and nothing that the process
+ * does then keeps it from ending in SIGABRT.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "misuse.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+static void note_fault(const char *line)
+{
+	struct secmalloc_stats stats;
+	int status = 1;
+	pid_t pid;
+
+	shared->on_fault_calls++;
+	/* All is closed, and nothing hangs or dies again. */
+	secfree(hide(shared));
+	secmalloc_fini();
+	if (secmalloc(1) == NULL && errno == ENXIO
+	    && secmalloc_stats(&stats) == -1 && errno == ENXIO
+	    && secmalloc_audit() == -1 && errno == ENXIO
+	    && secrealloc(hide(shared), 1) == NULL && errno == ENXIO
+	    && secmalloc_init(NULL) == -1 && errno == EALREADY
+	    && secmalloc_owns(shared) == 0)
+		strcpy(shared->on_fault, line);
+	/* A reporter can be started, and have an arena of its own. */
+	pid = fork();
+	if (pid == 0)
+		_exit(secmalloc_init(NULL) != 0 || secmalloc(1) == NULL);
+	if (waitpid(pid, &status, 0) != pid || status != 0)
+		strcpy(shared->on_fault, "fork failed in on_fault");
+}
+
+static void on_fault_is_called(void)
+{
+	struct secmalloc_config config = {
+		.initial_pools = 1,
+		.on_fault = note_fault,
+	};
+	char *chunk;
+
+	if (secmalloc_init(&config) != 0)
+		_exit(99);
+	chunk = chunk_of(32);
+	expect("secfree(%p): inner pointer: byte 1 of the chunk of 32 bytes %s",
+	       (void *)(chunk + 1), where(chunk));
+	secfree(hide(chunk + 1));
+}
+
+static void note_call(const char *line)
+{
+	strcpy(shared->on_fault, line);
+	shared->on_fault_calls++;
+}
+
+static void start_with_note(void)
+{
+	struct secmalloc_config config = {
+		.initial_pools = 1,
+		.on_fault = note_call,
+	};
+
+	if (secmalloc_init(&config) != 0)
+		_exit(99);
+}
+
+/* Standard error is a pipe that nobody reads any more: there is no line. */
+static void misuse_with_a_broken_pipe(void)
+{
+	int ends[2];
+
+	start_with_note();
+	if (pipe(ends) != 0)
+		_exit(98);
+	close(ends[0]);
+	dup2(ends[1], STDERR_FILENO);
+	secfree(hide(shared));
+}
+
+static void *free_wildly(void *unused)
+{
+	pthread_cancel(pthread_self());
+	secfree(hide(shared));
+	return unused;
+}
+
+/* A cancellation that is pending does not save the process. */
+static void misuse_by_a_cancelled_thread(void)
+{
+	pthread_t thread;
+
+	start_with_note();
+	expect("secfree(%p): foreign pointer: not memory of the arena",
+	       (void *)shared);
+	pthread_create(&thread, NULL, free_wildly, NULL);
+	pthread_join(thread, NULL);
+}
+
+static void note_slowly(const char *line)
+{
+	note_call(line);
+	usleep(300000);
+}
+
+static void *free_wildly_too(void *unused)
+{
+	secfree(hide(shared));
+	return unused;
+}
+
+/* Of two threads that die at once only one gets to say so. */
+static void misuse_by_two_threads(void)
+{
+	struct secmalloc_config config = {
+		.initial_pools = 1,
+		.on_fault = note_slowly,
+	};
+	pthread_t threads[2];
+
+	if (secmalloc_init(&config) != 0)
+		_exit(99);
+	expect("secfree(%p): foreign pointer: not memory of the arena",
+	       (void *)shared);
+	pthread_create(&threads[0], NULL, free_wildly_too, NULL);
+	pthread_create(&threads[1], NULL, free_wildly_too, NULL);
+	pthread_join(threads[0], NULL);
+}
+
+int main(void)
+{
+	misuse_start();
+	WITHOUT(on_fault_is_called);
+	tap_ok(shared->on_fault_calls == 1
+	               && strcmp(shared->on_fault, shared->want) == 0,
+	       "on_fault got the line, once, and the arena was closed in it");
+
+	WITHOUT(misuse_by_a_cancelled_thread);
+	WITHOUT(misuse_by_two_threads);
+	tap_ok(shared->on_fault_calls == 1, "on_fault was called once");
+	/* The line is lost, the abort is not. */
+	demand("misuse_with_a_broken_pipe", NULL, misuse_with_a_broken_pipe);
+	tap_ok(shared->on_fault_calls == 1, "and on_fault was called");
+	tap_done();
+}
