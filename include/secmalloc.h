@@ -291,7 +291,7 @@ struct secmalloc_config {
  *           which case dumpability and limits are unchanged
  * ENOMEM    the lock limit, the address space or the memory is too small
  * EALREADY  there is already an arena; it is unchanged. A library that gets
- *           this error simply uses the existing arena
+ *           this error simply uses the existing arena. Also inside on_fault
  * ENOSYS    the kernel provided no random bytes for the canary key
  * ENOTSUP   this platform cannot lock memory (see secmalloc(7), PLATFORMS); or
  *           SECMALLOC_NODUMP was requested on a platform that cannot prevent
@@ -332,6 +332,7 @@ SECMALLOC_API void secmalloc_fini(void);
  *
  * Call it before the process starts threads and while it may lock memory, which
  * is before it drops its privileges, or under a lock limit that is high enough.
+ * Signal handlers must not write to chunks during the call.
  *
  * Returns 0 in the child, or -1 in the parent with errno:
  *
@@ -403,7 +404,8 @@ SECMALLOC_API void *seccalloc(size_t nmemb, size_t size)
  * size would do. Otherwise it moves, and the old slot is wiped. A chunk from
  * secaligned_alloc() that moves is aligned to 16 bytes only. secrealloc(NULL,
  * n) is the same as secmalloc(n). secrealloc(p, 0) gives a chunk of size 0; it
- * does not free. Making a chunk smaller never fails.
+ * does not free. Making a chunk smaller never fails. For a guarded chunk, see
+ * secmalloc_guarded().
  *
  * Returns the chunk, or NULL with errno, in which case the old chunk is
  * unchanged:
@@ -496,8 +498,8 @@ SECMALLOC_API int secmalloc_owns(const void *ptr);
  *
  * Returns the chunk, or NULL with errno:
  *
- * ENOMEM  no prepared chunk is free, and no further one could be locked; or
- *         size is greater than PTRDIFF_MAX
+ * ENOMEM  no prepared chunk that is large enough is free, and no further one
+ *         could be locked; or size is greater than PTRDIFF_MAX
  * ENXIO   there is no arena
  */
 SECMALLOC_API void *secmalloc_guarded(size_t size)
@@ -515,9 +517,9 @@ enum secmalloc_access {
 };
 
 /*
- * Set the access to a guarded chunk, for all threads. If a thread has the chunk
- * open (see secmalloc_open()), it keeps the access it needs, and the new access
- * takes effect at the last secmalloc_close().
+ * Set the access to a guarded chunk, for all threads. Threads that have the
+ * chunk open (see secmalloc_open()) keep the access they opened it with, and
+ * the new access takes effect at the last secmalloc_close().
  *
  * The call needs no privilege, makes one system call if anything changes, and
  * never splits a mapping.
@@ -539,8 +541,8 @@ SECMALLOC_API int secmalloc_protect(void *ptr, enum secmalloc_access access);
  * done with the chunk does not close it for another thread that still uses it.
  *
  * secmalloc_open() grants at least the given access, to all threads, until
- * secmalloc_close() has been called once for every secmalloc_open(). A chunk
- * that one of them opened for writing stays writable until the last close.
+ * secmalloc_close() has been called once for every secmalloc_open(). If one
+ * thread opened the chunk for writing, it stays writable until the last close.
  *
  * Both return 0, or -1 with an error of secmalloc_protect() or one of these, in
  * which case nothing has changed:
@@ -654,9 +656,12 @@ SECMALLOC_API int secmalloc_explain(const void *addr, char *buf, size_t n);
  * resident in memory. */
 #define SECMALLOC_VERIFY_LOCKED 0x1u
 
-/* The same memory is excluded from core dumps, from merging with equal pages
- * and, except with SECMALLOC_FORK_KEEP, from children (compare
- * SECMALLOC_ADVICE_DONTDUMP, _UNMERGEABLE and _DONTFORK). */
+/*
+ * The pools, the guarded chunks and the page of the canary key are excluded
+ * from core dumps, from merging with equal pages and, except with
+ * SECMALLOC_FORK_KEEP, from children (compare SECMALLOC_ADVICE_DONTDUMP,
+ * _UNMERGEABLE and _DONTFORK).
+ */
 #define SECMALLOC_VERIFY_ADVICE 0x2u
 
 /*
@@ -685,8 +690,8 @@ SECMALLOC_API int secmalloc_explain(const void *addr, char *buf, size_t n);
  */
 #define SECMALLOC_VERIFY_CORE 0x20u
 
-/* The arena consists of secret memory: the result of SECMALLOC_BACKING_AUTO. An
- * argument of 0 does not include this check. */
+/* The arena consists of secret memory. With SECMALLOC_BACKING_AUTO it may not.
+ * An argument of 0 does not include this check. */
 #define SECMALLOC_VERIFY_SECRET 0x40u
 
 /*
