@@ -167,7 +167,7 @@ extern "C" {
  * WIPE  A new, empty arena, made with the parent's configuration. Its initial
  *       pools are locked before fork() returns in the child. The addresses of
  *       the parent's pools read as zero there, and fault on a write, so that a
- *       program can tell that its data are gone (compare MADV_WIPEONFORK). If
+ *       program can tell that its data is gone (compare MADV_WIPEONFORK). If
  *       the arena cannot be made, calls fail with ENXIO, and secmalloc_error()
  *       gives the reason.
  *
@@ -258,9 +258,9 @@ struct secmalloc_config {
 	 * The thread whose call crosses the threshold calls on_low at the end
 	 * of that call, without holding a lock. errno and secmalloc_error() are
 	 * restored afterwards. on_low may call any function of the library
-	 * except secmalloc_fini(), and must return. Chunks that it takes itself
-	 * do not call it again. If the arena runs low twice in quick
-	 * succession, two threads may be in on_low at once.
+	 * except secmalloc_fini(), and must return. Chunks that it allocates do
+	 * not cause another call before it has returned. If the arena runs low
+	 * twice in quick succession, two threads may be in on_low at once.
 	 *
 	 * Set both fields or neither.
 	 */
@@ -724,7 +724,7 @@ SECMALLOC_API int secmalloc_verify(unsigned checks);
 /*
  * Call mlock(), munlock() or madvise(MADV_DONTDUMP) on all pages that contain
  * any of the `size` bytes at addr. The range is widened to whole pages, so
- * other data on these pages are affected too. A size of 0 does nothing. No
+ * other data on these pages is affected too. A size of 0 does nothing. No
  * arena is needed.
  *
  * Each returns 0, or -1 with errno:
