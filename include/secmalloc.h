@@ -311,9 +311,10 @@ SECMALLOC_API int secmalloc_init(const struct secmalloc_config *config);
 
 /*
  * Wipe everything in the arena and unmap it. Chunks that are still live cease
- * to exist, and pointers to them must not be used any more. Without an arena,
- * and inside on_fault, it does nothing. No other call may be in progress in any
- * thread. In a child of fork() it ends the child's arena only.
+ * to exist, and pointers to them must not be used any more. If there is no
+ * arena, it does nothing. Inside on_fault it leaves the arena as it is. No
+ * other call may be in progress in any thread. In a child of fork() it ends the
+ * child's arena only.
  */
 SECMALLOC_API void secmalloc_fini(void);
 
