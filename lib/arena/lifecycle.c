@@ -195,7 +195,7 @@ static struct smi_arena *map_what_fits(const struct smi_arena_plan *plan)
 		if (smi_geometry_plan(&plans.pools, page, plan->pool_bytes, max)
 		            != SMI_GEOMETRY_FITS
 		    || smi_geometry_plan(&plans.cells, page, plan->cell_bytes,
-		                         smi_settings_cells(plan, page, max))
+		                         smi_lifecycle_cells(plan, page, max))
 		               != SMI_GEOMETRY_FITS) {
 			errno = EINVAL;
 			return NULL;

@@ -33,7 +33,7 @@ struct smi_arena_plan {
 
 /* The most guarded cells that there may be, with so many pools; by default no
  * more than addresses are reserved for unasked. */
-static inline size_t smi_settings_cells(const struct smi_arena_plan *plan,
+static inline size_t smi_lifecycle_cells(const struct smi_arena_plan *plan,
                                         size_t page_bytes, size_t max_pools)
 {
 	size_t most = smi_geometry_default_max(page_bytes, plan->cell_bytes, 1);

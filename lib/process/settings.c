@@ -116,7 +116,7 @@ static int check_guarded(const struct smi_arena_plan *plan,
 		                          call, c->guarded_size);
 	if (smi_add_overflows(plan->guarded_chunks, plan->max_pools, &sum)
 	    || smi_geometry_plan(&geometry, page_bytes, plan->cell_bytes,
-	                         smi_settings_cells(plan, page_bytes,
+	                         smi_lifecycle_cells(plan, page_bytes,
 	                                            plan->max_pools))
 	               != SMI_GEOMETRY_FITS)
 		return smi_last_error_set(
