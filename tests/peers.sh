@@ -114,10 +114,10 @@ may=yes
 ordinary prlimit --memlock=65536 "$BUILD_DIR/tests/peers_secmalloc" locked \
 	2> /dev/null | grep -q yes || may="no ordinary user may lock here"
 ask "a chunk is locked" locked
-ask "it is left out of core dumps" dumps
+ask "a chunk is left out of core dumps" dumps
 ask "when nothing may be locked" full 0
 ask "when the lock limit is used up" full 65536
-ask "guards are round" guards
+ask "guard pages surround" guards
 ask "a write past the end, then free" overflow
 tap "but for a NUL, as the footnote says" footnote_is_true
 tap "control: a footnote that is missing is found" sees_no_footnote
