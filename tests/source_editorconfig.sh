@@ -61,7 +61,7 @@ sees() {
 	echo "$2: $1" | diff - "$work/found"
 }
 
-tree_files > "$work/files"
+list_tree "$work/files"
 tap "each file is as .editorconfig says" all_obey
 tap "control: other bytes than UTF-8 are found" sees charset=utf-8 x.md '\344\n'
 tap "control: a carriage return is found" sees end_of_line=lf x.md 'a\r\n'

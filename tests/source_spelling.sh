@@ -23,7 +23,7 @@ sees_a_misspelling() {
 		&& test "$(wc -l < "$work/found")" -eq 1
 }
 
-tree_files > "$work/files"
+list_tree "$work/files"
 tap "no file has a misspelling" is_spelt_well "$srcdir" "$work/files"
 tap "control: a misspelling is found" sees_a_misspelling
 tap_done
