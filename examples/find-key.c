@@ -1,16 +1,16 @@
 /*
- * find-key - search a process's memory for the key that it was given
+ * find-key - search the memory of a process for its key
  *
  * SPDX-License-Identifier: ISC
  *
  *     find-key PID KEYFILE.pem        (as root)
  *
- * Looks in every mapping that the process may write to for the key's 32 bytes,
- * for its DER and its base64 text, and for the second half of its SHA-512, from
- * which each signature's nonce is made. That the key is found where it should
- * be shows that the search works.
+ * It searches every writable mapping of the process for the 32 bytes of the
+ * key, for its DER and its base64 text, and for the second half of its SHA-512,
+ * from which the nonce of each signature is made. The key must be found where
+ * it belongs, which shows that the search works.
  *
- * Exit status: 0  found, and only in memory that is locked and kept from dumps
+ * Exit status: 0  found only in memory that is locked and not dumped
  *              1  found in other memory
  *              2  not found at all, or the search could not be completed
  */
@@ -31,7 +31,7 @@
 enum { SEED = 32, DER = 16 + SEED, PEM_MAX = 16384 };
 enum { IN_SEED, IN_DER, IN_BASE64, IN_HASH, FORMS };
 
-/* A window of the process's memory begins with the end of the one before. */
+/* Each window of memory begins with the last bytes of the window before. */
 enum { OVERLAP = 128, STEP = 1 << 20 };
 
 struct form {
@@ -74,7 +74,7 @@ die(const char *format, ...)
 
 /* ---- What to look for --------------------------------------------------- */
 
-/* The first line of the base64 text, which an Ed25519 key has but one of. */
+/* Take the first line of the base64 text; an Ed25519 key has only one. */
 static void take_base64(const char *path, const char *text)
 {
 	struct form *f = &forms[IN_BASE64];
@@ -128,7 +128,7 @@ static int has_flag(const struct mapping *m, const char *flag)
 	return 0;
 }
 
-/* One mapping of smaps, up to its VmFlags; 0 at the end. */
+/* Read one mapping from smaps, up to its VmFlags. Returns 0 at the end. */
 static int next_mapping(FILE *smaps, struct mapping *m)
 {
 	char line[8192], perms[5];
@@ -157,7 +157,8 @@ static int next_mapping(FILE *smaps, struct mapping *m)
 	return 0;
 }
 
-/* Occurrences that end in window[have..have+n): the others are counted. */
+/* Count the occurrences that end in window[have..have+n). Earlier ones have
+ * been counted before. */
 static unsigned count_form(const struct form *f, size_t have, size_t n)
 {
 	size_t back = f->size - 1 < have ? f->size - 1 : have;
@@ -241,11 +242,10 @@ static void look_at(int mem, const struct mapping *m, struct totals *t)
 
 static int verdict(const struct totals *t)
 {
-	printf("searched %u mappings that may be written to, %" PRIu64 " kB: "
-	       "the key is in %u locked and not dumped, in %u others\n",
+	printf("searched %u writable mappings, %" PRIu64 " kB: the key is in "
+	       "%u that are locked and not dumped, in %u others\n",
 	       t->searched, t->bytes / 1024, t->locked, t->other);
-	printf("not searched: %u mappings without access, %u that cannot be "
-	       "written to\n",
+	printf("not searched: %u mappings without access, %u read-only ones\n",
 	       t->no_access, t->read_only);
 	if (t->other)
 		return 1;
@@ -267,7 +267,7 @@ int main(int argc, char **argv)
 	if (argc != 3 || argv[1][strspn(argv[1], "0123456789")])
 		die("%s", "usage: find-key PID KEYFILE.pem");
 	if (sodium_init() < 0)
-		die("%s", "libsodium does not start");
+		die("%s", "libsodium cannot be initialized");
 	read_key(argv[2]);
 	snprintf(path, sizeof path, "/proc/%.20s/smaps", argv[1]);
 	smaps = fopen(path, "r");

@@ -195,7 +195,7 @@ try_as_root() {
 
 tap "it has no more than 60 lines" is_small
 tap "no arguments: how it is called" ends 2 "usage: privdrop" "$program"
-tap "an unknown user" ends 2 "USER one that exists" \
+tap "an unknown user" ends 2 "where USER exists" \
 	"$program" no-such-user "$key"
 if [ "$(id -u)" -eq 0 ]; then
 	try_as_root
@@ -203,7 +203,7 @@ if [ "$(id -u)" -eq 0 ]; then
 		&& setpriv --reuid=65534 --regid=65534 --clear-groups \
 			test -x "$program"; then
 		tap "an ordinary user: what is missing" ends 1 \
-			"start it as root" setpriv --reuid=65534 \
+			"start as root" setpriv --reuid=65534 \
 			--regid=65534 --clear-groups "$program" nobody "$key"
 	else
 		tap_skip "an ordinary user: what is missing" \
@@ -211,7 +211,7 @@ if [ "$(id -u)" -eq 0 ]; then
 	fi
 else
 	tap_skip "what is locked and given up" "needs root"
-	tap "an ordinary user: what is missing" ends 1 "start it as root" \
+	tap "an ordinary user: what is missing" ends 1 "start as root" \
 		"$program" nobody "$key"
 fi
 tap_done

@@ -134,7 +134,7 @@ test_options() {
 	refused "an option that is not known" "bad option '--kye'" --kye x
 	refused "no --key" "--key and --socket are needed" --socket "$sock"
 	refused "no --socket" "--key and --socket are needed" --key "$key"
-	refused "a word too many" "'more' is no option" \
+	refused "a word too many" "unexpected argument 'more'" \
 		--key "$key" --socket "$sock" more
 	for n in 0 -1 4x 0x10 '' 100001 99999999999999999999; do
 		refused "--pools '$n'" "--pools: '$n' is not a number from 1" \
@@ -159,10 +159,10 @@ test_key_files() {
 	make "$dir/mode" < "$key"
 	chmod 640 "$dir/mode"
 	refused_key "a key that the group may read" \
-		"open to others: chmod 600" "$dir/mode"
+		"accessible to others: chmod 600" "$dir/mode"
 	chmod 604 "$dir/mode"
 	refused_key "a key that others may read" \
-		"open to others: chmod 600" "$dir/mode"
+		"accessible to others: chmod 600" "$dir/mode"
 	refused_key "a directory" "not a regular file" "$dir"
 	mkfifo -m 600 "$dir/fifo"
 	refused_key "a FIFO" "not a regular file" "$dir/fifo"
@@ -171,7 +171,7 @@ test_key_files() {
 	if is_root; then
 		make "$dir/owner" < "$key"
 		chown 65534 "$dir/owner"
-		refused_key "another user's key" "is UID 65534's" "$dir/owner"
+		refused_key "another user's key" "belongs to UID 65534" "$dir/owner"
 	else
 		tap_skip "another user's key" "needs root"
 		tap_skip "... and none of it in the message" "needs root"
@@ -193,12 +193,12 @@ test_unreadable_key() {
 test_key_contents() {
 	make "$dir/empty" < /dev/null
 	refused_key "an empty key file" \
-		'no "-----BEGIN PRIVATE KEY-----" in it' "$dir/empty"
+		'contains no "-----BEGIN PRIVATE KEY-----"' "$dir/empty"
 	make "$dir/public" < "$pub"
 	refused_key "a public key" \
-		'no "-----BEGIN PRIVATE KEY-----" in it' "$dir/public"
+		'contains no "-----BEGIN PRIVATE KEY-----"' "$dir/public"
 	head -c 80 "$key" | make "$dir/cut"
-	refused_key "a key that is truncated" "truncated: the key's end" "$dir/cut"
+	refused_key "a key that is truncated" "truncated: the end of the key" "$dir/cut"
 	sed '2s/./!/20' "$key" | make "$dir/base64"
 	refused_key "bad base64" "bad base64" "$dir/base64"
 	{
@@ -271,7 +271,7 @@ test_socket() {
 	result $? "... and keyd ends as it should"
 
 	echo text > "$dir/file"
-	refused "a file in the socket's place" "this is no socket" \
+	refused "a file in the socket's place" "not a socket" \
 		--key "$key" --socket "$dir/file"
 	[ "$(cat "$dir/file")" = text ]
 	result $? "... is left alone"
@@ -302,12 +302,12 @@ test_bad_clients() {
 	pids=''
 	has_line "no request in time: closed"
 	result $? "a line for a client that sends nothing"
-	has_line "gone or stalled in a length: closed"
+	has_line "disconnected or stalled in a length: closed"
 	result $? "a line for a client that sends half of a length"
-	[ "$(grep -c 'gone or stalled in a message of .* bytes: closed' \
+	[ "$(grep -c 'disconnected or stalled in a message of .* bytes: closed' \
 		"$log")" -eq 3 ]
 	result $? "a line for each of two that stall in a message, and one gone"
-	has_line "does not take its signature: closed"
+	has_line "does not receive its signature: closed"
 	result $? "a line for a client that does not read"
 	has_line "message too long (16001 bytes): closed"
 	result $? "a line for a message that is too long"
@@ -330,7 +330,7 @@ test_exhaustion() {
 	start privileged 260 --key "$key" --socket "$sock" --timeout 1
 	client --misbehave stall --clients 12
 	! has_line "no room for a message" &&
-		! has_line "locked memory runs low" && good_client
+		! has_line "locked memory is running low" && good_client
 	result $? "4 pools hold the longest message of each of 12 clients"
 	stop
 	start privileged 68 --key "$key" --socket "$sock" --pools 1 --timeout 1
@@ -338,7 +338,7 @@ test_exhaustion() {
 	has_line "no room for a message: secmalloc: no room for 16000 bytes"
 	result $? "1 pool does not: a line with the library's words"
 	# The lines of two threads may come in either order.
-	has_line "locked memory runs low"
+	has_line "locked memory is running low"
 	result $? "... and one that warned of it"
 	good_client --count 20
 	result $? "... and keyd goes on"

@@ -83,6 +83,23 @@ ask() {
 		fi
 	done
 }
+# The footnote of the README: it is there exactly if a NUL goes unnoticed.
+footnote_is_true() {
+	awk -F '|' '$2 ~ /a write past the end/ { print $3 }' "$readme" \
+		| grep 'fatal\*' && grep '^\\\* .*NUL' "$readme"
+	noted=$?
+	does=$(answer secmalloc terminator)
+	echo "a NUL past the end: $does"
+	case $does in
+	unnoticed) test $noted -eq 0 ;;
+	*) test "$does" = fatal && test $noted -ne 0 ;;
+	esac
+}
+sees_no_footnote() {
+	sed 's/^\\\* .*//' "$readme" > "$work/README.md"
+	readme=$work/README.md
+	! footnote_is_true
+}
 sees_a_lie() {
 	sed 's/| a chunk is locked | yes/| a chunk is locked | no/' \
 		"$readme" > "$work/README.md"
@@ -97,11 +114,13 @@ may=yes
 ordinary prlimit --memlock=65536 "$BUILD_DIR/tests/peers_secmalloc" locked \
 	2> /dev/null | grep -q yes || may="no ordinary user may lock here"
 ask "a chunk is locked" locked
-ask "it is left out of core dumps" dumps
+ask "a chunk is left out of core dumps" dumps
 ask "when nothing may be locked" full 0
 ask "when the lock limit is used up" full 65536
-ask "guards are round" guards
+ask "guard pages surround" guards
 ask "a write past the end, then free" overflow
+tap "but for a NUL, as the footnote says" footnote_is_true
+tap "control: a footnote that is missing is found" sees_no_footnote
 ask "a write before the start, then free" underflow
 ask "wiped when freed" wiped
 ask "a child of fork() has" fork

@@ -84,3 +84,14 @@ header_names() {
 		| sed 's,/\*[^*]*\*\+\([^/*][^*]*\*\+\)*/,,g' \
 		| grep -o '\bsec[a-z_]*(' | tr -d '(' | sort -u
 }
+
+# list_tree FILE: write to it the files that git keeps of the tree, or would keep.
+# In a tarball they cannot be told from what a build makes: the script is skipped.
+list_tree() {
+	git -C "$srcdir" ls-files --error-unmatch README.md \
+		> /dev/null 2>&1 || tap_skip_all "git has no list of the sources"
+	git -C "$srcdir" ls-files --cached --others --exclude-standard \
+		| while read -r tree_file; do
+			test ! -f "$srcdir/$tree_file" || echo "$tree_file"
+		done > "$1"
+}
