@@ -60,10 +60,16 @@ debian() {
 	sed -n '1s/^secmalloc (\([^)-]*\).*/\1/p' "$tree/debian/changelog" \
 		| all_are "$version"
 }
+# The ABI of an unreleased version may still grow, so abi/ has that of the release
+# before it until then. NEWS says whether this version is released.
 stored_abi() {
+	wanted=$version
+	! grep -q '^Not released yet\.' "$tree/NEWS" \
+		|| wanted=$(sed -n 's/^\([0-9.]*\) (.*)$/\1/p' "$tree/NEWS" \
+			| sed -n 2p)
 	for file in "$tree"/abi/secmalloc-*; do
 		echo "${file##*/}" | sed 's/^secmalloc-\([0-9.]*[0-9]\).*/\1/'
-	done | all_are "$version"
+	done | all_are "$wanted"
 }
 
 # ---- The interface --------------------------------------------------------
@@ -84,9 +90,16 @@ map() {
 }
 spec_soname() {
 	sed -n 's,.*%{_libdir}/libsecmalloc\.so\.,,p' "$tree/secmalloc.spec" \
-		> "$work/files"
-	sed -n 1p "$work/files" | all_are "$so_number" || return 1
-	sed -n 2p "$work/files" | all_are "$file_version"
+		| sed -n 1p | all_are "$so_number"
+}
+# Wherever the library's file is named it is named in full, without a wildcard.
+file_names() {
+	for file in secmalloc.spec tools/packages.sh doc/PACKAGING.md \
+		"debian/libsecmalloc$so_number.install" \
+		"debian/libsecmalloc$so_number.lintian-overrides"; do
+		grep -o 'libsecmalloc\.so\.[0-9]*\.[0-9.]*[0-9]' \
+			"$tree/$file" || echo "nothing in $file"
+	done | all_are "libsecmalloc.so.$file_version"
 }
 debian_soname() {
 	sed -n 's/ #MINVER#$//p' "$tree"/debian/*.symbols \
@@ -107,7 +120,7 @@ copy_tree() {
 	tree=$work/tree
 	rm -rf "$tree"
 	mkdir "$tree"
-	for part in NEWS abi debian doc include lib secmalloc.spec; do
+	for part in NEWS abi debian doc include lib secmalloc.spec tools; do
 		cp -R "$srcdir/$part" "$tree" || return 1
 	done
 	chmod -R u+w "$tree"
@@ -121,6 +134,17 @@ sees() {
 }
 sees_an_old_abi() {
 	copy_tree && : > "$tree/abi/secmalloc-0.5.0.constants" && ! stored_abi
+}
+# With the line in NEWS taken out, or put in where there was none, abi/ has the
+# wrong version.
+sees_a_wrong_state() {
+	copy_tree || return 1
+	released='/^Not released yet\./d'
+	grep -q '^Not released' "$tree/NEWS" \
+		|| released='1a\
+\
+Not released yet. So far it has:'
+	sed "$released" "$srcdir/NEWS" > "$tree/NEWS" && ! stored_abi
 }
 # agrees NAME CHECK FILE SED
 agrees() {
@@ -140,8 +164,9 @@ agrees "so have its changes" spec_changes secmalloc.spec \
 	'/^%changelog/,$s/ - /&9/'
 agrees "Debian's changes have it" debian debian/changelog '1s/(/&9/'
 tree=$srcdir
-tap "the ABI of that release is stored" stored_abi
+tap "the ABI of the release that NEWS names last is stored" stored_abi
 tap "control: that of another is seen" sees_an_old_abi
+tap "control: an ABI that a release did not store is seen" sees_a_wrong_state
 
 if test -f "$BUILD_DIR/.libs/libsecmalloc.so"; then
 	tap "the soname is libsecmalloc.so.$so_number" library
@@ -152,6 +177,8 @@ agrees "the version script's nodes belong to it" map lib/secmalloc.map \
 	's/^SECMALLOC_.* {/SECMALLOC_999.0 {/'
 agrees "the spec file packages it" spec_soname secmalloc.spec \
 	's/\/libsecmalloc\.so\.[0-9.]*$/&9/'
+agrees "all packages name the file libsecmalloc.so.$file_version" \
+	file_names tools/packages.sh 's/libsecmalloc\.so\.[0-9.]*\./&9/'
 agrees "Debian's package is named after it" debian_soname \
 	"debian/libsecmalloc$so_number.symbols" 's/ libsecmalloc[0-9]*/&t64/'
 agrees "Debian knows the symbols" debian_symbols lib/secmalloc.map \
