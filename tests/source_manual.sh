@@ -22,7 +22,7 @@ names_agree() {
 	diff "$work/header" "$work/pages"
 }
 map_agrees() {
-	sed -n 's/^\t\([a-z_]*\);$/\1/p' "$srcdir/lib/secmalloc.map" | sort \
+	map_names "$srcdir/lib/secmalloc.map" | sed 's/@.*//' | sort \
 		| diff - "$work/pages"
 }
 sees_a_missing_name() {

@@ -60,8 +60,8 @@ debian() {
 	sed -n '1s/^secmalloc (\([^)-]*\).*/\1/p' "$tree/debian/changelog" \
 		| all_are "$version"
 }
-# The ABI of an unreleased version may still grow, so abi/ has that of the release
-# before it until then. NEWS says whether this version is released.
+# The ABI of an unreleased version may still grow, so abi/ has that of the
+# release before it until then. NEWS says whether this version is released.
 stored_abi() {
 	wanted=$version
 	! grep -q '^Not released yet\.' "$tree/NEWS" \
@@ -80,13 +80,18 @@ library() {
 		| all_are "libsecmalloc.so.$so_number"
 }
 # The oldest symbols are of the release that began the soname, and none is of a
-# release to come.
+# release to come. Each node inherits the one before it.
 map() {
 	sed -n 's/^SECMALLOC_\(.*\) {$/\1/p' "$tree/lib/secmalloc.map" \
 		> "$work/nodes"
 	sed 1q "$work/nodes" | all_are "$so_number.0" || return 1
 	{ cat "$work/nodes" && echo "${version%.*}"; } | sort -V | tail -n 1 \
-		| all_are "${version%.*}"
+		| all_are "${version%.*}" || return 1
+	awk '/ [{]$/ { node = $1 }
+		/^[}]/ { sub(/;/, "", $2)
+			if ($2 != last) { print node " inherits " $2; bad = 1 }
+			last = node }
+		END { exit bad }' "$tree/lib/secmalloc.map"
 }
 spec_soname() {
 	sed -n 's,.*%{_libdir}/libsecmalloc\.so\.,,p' "$tree/secmalloc.spec" \
@@ -105,13 +110,14 @@ debian_soname() {
 	sed -n 's/ #MINVER#$//p' "$tree"/debian/*.symbols \
 		| all_are "libsecmalloc.so.$so_number libsecmalloc$so_number"
 }
+# The release that brought a symbol is the one that its node is named after.
 debian_symbols() {
-	awk '/^SECMALLOC_/ { node = $1; print node "@" node }
-		/^local:/ { exit }
-		/^\t/ { sub(";", ""); print $1 "@" node }' \
-		"$tree/lib/secmalloc.map" | sort > "$work/map"
-	sed -n 's/^ \([^ ]*@[^ ]*\) .*/\1/p' "$tree"/debian/*.symbols | sort \
-		| diff "$work/map" -
+	map=$tree/lib/secmalloc.map
+	{
+		map_names "$map"
+		sed -n 's/^\(SECMALLOC_.*\) {$/\1@\1/p' "$map"
+	} | sed 's/.*@SECMALLOC_\(.*\)/& \1.0/' | sort > "$work/map"
+	sed -n 's/^ //p' "$tree"/debian/*.symbols | sort | diff "$work/map" -
 }
 
 # ---- Each of them, and that it can fail -----------------------------------
@@ -146,6 +152,32 @@ sees_a_wrong_state() {
 Not released yet. So far it has:'
 	sed "$released" "$srcdir/NEWS" > "$tree/NEWS" && ! stored_abi
 }
+# added NODE LINE...: a copy in which the version script has secmalloc_more in
+# that node, and Debian's symbols have these lines more.
+added() {
+	copy_tree || return 1
+	map_with secmalloc_more "$1" > "$tree/lib/secmalloc.map"
+	shift
+	printf ' %s\n' "$@" >> "$tree/debian/libsecmalloc$so_number.symbols"
+}
+more_node="SECMALLOC_1.99@SECMALLOC_1.99 1.99.0"
+more="secmalloc_more@SECMALLOC_1.99 1.99.0"
+knows_a_node() {
+	added SECMALLOC_1.99 "$more_node" "$more" && debian_symbols
+}
+sees_no_symbol() {
+	added SECMALLOC_1.99 "$more_node" && ! debian_symbols
+}
+sees_another_node() {
+	added SECMALLOC_1.0 "$more_node" "$more" && ! debian_symbols
+}
+sees_another_release() {
+	added SECMALLOC_1.99 "$more_node" "${more% *} 1.0.0" && ! debian_symbols
+}
+sees_no_parent() {
+	copy_tree && map_with secmalloc_more "SECMALLOC_${version%.*}" \
+		| sed 's/^} .*/};/' > "$tree/lib/secmalloc.map" && ! map
+}
 # agrees NAME CHECK FILE SED
 agrees() {
 	tree=$srcdir
@@ -175,6 +207,8 @@ else
 fi
 agrees "the version script's nodes belong to it" map lib/secmalloc.map \
 	's/^SECMALLOC_.* {/SECMALLOC_999.0 {/'
+tap "control: a node that does not inherit the one before is seen" \
+	sees_no_parent
 agrees "the spec file packages it" spec_soname secmalloc.spec \
 	's/\/libsecmalloc\.so\.[0-9.]*$/&9/'
 agrees "all packages name the file libsecmalloc.so.$file_version" \
@@ -183,4 +217,8 @@ agrees "Debian's package is named after it" debian_soname \
 	"debian/libsecmalloc$so_number.symbols" 's/ libsecmalloc[0-9]*/&t64/'
 agrees "Debian knows the symbols" debian_symbols lib/secmalloc.map \
 	's/secmalloc_audit;/secmalloc_auditor;/'
+tap "Debian can know those of another node" knows_a_node
+tap "control: one that Debian does not know is seen" sees_no_symbol
+tap "so is one that Debian has in another node" sees_another_node
+tap "and one that Debian has from another release on" sees_another_release
 tap_done
