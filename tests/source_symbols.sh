@@ -130,14 +130,14 @@ exports_the_map() {
 }
 # A library of which one name is in a node of its own.
 link_two_nodes() {
-	map_with secmalloc_more SECMALLOC_1.99 > "$work/two.map"
+	map_with secmalloc_mutant SECMALLOC_1.99 > "$work/two.map"
 	map_names "$work/two.map" | sed 's/\(.*\)@.*/void \1(void) {}/' \
 		> "$work/two.c"
 	${CC:-cc} -w -fno-builtin -shared -fPIC -o "$work/two.so" \
 		"$work/two.c" -Wl,--version-script="$work/two.map"
 }
 sees_another_node() {
-	map_with secmalloc_more SECMALLOC_1.0 > "$work/one.map"
+	map_with secmalloc_mutant SECMALLOC_1.0 > "$work/one.map"
 	! exports_the_map "$work/one.map" "$work/two.so"
 }
 

@@ -152,30 +152,31 @@ sees_a_wrong_state() {
 Not released yet. So far it has:'
 	sed "$released" "$srcdir/NEWS" > "$tree/NEWS" && ! stored_abi
 }
-# added NODE LINE...: a copy in which the version script has secmalloc_more in
+# added NODE LINE...: a copy in which the version script has secmalloc_mutant in
 # that node, and Debian's symbols have these lines more.
 added() {
 	copy_tree || return 1
-	map_with secmalloc_more "$1" > "$tree/lib/secmalloc.map"
+	map_with secmalloc_mutant "$1" > "$tree/lib/secmalloc.map"
 	shift
 	printf ' %s\n' "$@" >> "$tree/debian/libsecmalloc$so_number.symbols"
 }
-more_node="SECMALLOC_1.99@SECMALLOC_1.99 1.99.0"
-more="secmalloc_more@SECMALLOC_1.99 1.99.0"
+mutant_node="SECMALLOC_1.99@SECMALLOC_1.99 1.99.0"
+mutant="secmalloc_mutant@SECMALLOC_1.99 1.99.0"
 knows_a_node() {
-	added SECMALLOC_1.99 "$more_node" "$more" && debian_symbols
+	added SECMALLOC_1.99 "$mutant_node" "$mutant" && debian_symbols
 }
 sees_no_symbol() {
-	added SECMALLOC_1.99 "$more_node" && ! debian_symbols
+	added SECMALLOC_1.99 "$mutant_node" && ! debian_symbols
 }
 sees_another_node() {
-	added SECMALLOC_1.0 "$more_node" "$more" && ! debian_symbols
+	added SECMALLOC_1.0 "$mutant_node" "$mutant" && ! debian_symbols
 }
 sees_another_release() {
-	added SECMALLOC_1.99 "$more_node" "${more% *} 1.0.0" && ! debian_symbols
+	added SECMALLOC_1.99 "$mutant_node" "${mutant% *} 1.0.0" \
+		&& ! debian_symbols
 }
 sees_no_parent() {
-	copy_tree && map_with secmalloc_more "SECMALLOC_${version%.*}" \
+	copy_tree && map_with secmalloc_mutant "SECMALLOC_${version%.*}" \
 		| sed 's/^} .*/};/' > "$tree/lib/secmalloc.map" && ! map
 }
 # agrees NAME CHECK FILE SED
