@@ -12,10 +12,13 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
 header_names > "$work/header"
-$NM -D --defined-only "$library" | awk '$2 == "T" {print $3}' \
-	| sed 's/@.*//' | sort > "$work/exported"
-sed -n 's/^\t\([a-z_]*\);$/\1/p' "$srcdir/lib/secmalloc.map" | sort \
-	> "$work/map"
+# exported LIBRARY: each function as NAME@NODE.
+exported() {
+	$NM -D --defined-only "$1" \
+		| awk '$2 == "T" { sub("@@", "@", $3); print $3 }' \
+		| LC_ALL=C sort
+}
+exported "$library" > "$work/exported"
 
 # All that may be asked of libc: no stdio, no allocator, and of output only
 # the fault's write(), and that of a child to its parent.
@@ -117,9 +120,34 @@ internal_names_have_a_prefix() {
 		| grep -v '^smi_\|^sec'
 }
 
-tap "the header's names are the exported ones" \
-	diff "$work/header" "$work/exported"
-tap "and those of the version script" diff "$work/header" "$work/map"
+exports_the_header() {
+	sed 's/@.*//' "$work/exported" | sort | diff "$work/header" -
+}
+# exports_the_map MAP LIBRARY
+exports_the_map() {
+	map_names "$1" > "$work/map"
+	exported "$2" | diff "$work/map" -
+}
+# A library of which one name is in a node of its own.
+link_two_nodes() {
+	map_with secmalloc_mutant SECMALLOC_1.99 > "$work/two.map"
+	map_names "$work/two.map" | sed 's/\(.*\)@.*/void \1(void) {}/' \
+		> "$work/two.c"
+	${CC:-cc} -w -fno-builtin -shared -fPIC -o "$work/two.so" \
+		"$work/two.c" -Wl,--version-script="$work/two.map"
+}
+sees_another_node() {
+	map_with secmalloc_mutant SECMALLOC_1.0 > "$work/one.map"
+	! exports_the_map "$work/one.map" "$work/two.so"
+}
+
+tap "the header's names are the exported ones" exports_the_header
+tap "each in its node of the version script" \
+	exports_the_map "$srcdir/lib/secmalloc.map" "$library"
+tap "a library with two nodes" link_two_nodes
+tap "has each name in its node" \
+	exports_the_map "$work/two.map" "$work/two.so"
+tap "control: a name in another node is seen" sees_another_node
 tap "nothing else is asked of libc" needs_only_allowed
 tap "it needs libc alone" needs_libc_alone
 tap "only the fault and the gate to a parent write" only_writes_in_fault

@@ -82,7 +82,26 @@ has_ended() {
 header_names() {
 	tr '\n' ' ' < "$srcdir/include/secmalloc.h" \
 		| sed 's,/\*[^*]*\*\+\([^/*][^*]*\*\+\)*/,,g' \
-		| grep -o '\bsec[a-z_]*(' | tr -d '(' | sort -u
+		| grep -o '\bsec[a-z0-9_]*(' | tr -d '(' | sort -u
+}
+
+# map_names MAP: what a version script exports, one NAME@NODE a line, sorted.
+map_names() {
+	awk '/ [{]$/ { node = $1 }
+		/:$/ { global = $1 == "global:" }
+		/^[}]/ { global = 0 }
+		global && /^\t/ { sub(/;.*/, ""); print $1 "@" node }' \
+		"$1" | LC_ALL=C sort
+}
+# map_with NAME NODE: the library's version script with one more name, in a node
+# that is added at its end if it is not there.
+map_with() {
+	awk -v name="$1" -v node="$2" '
+		/ [{]$/ { last = $1 }
+		{ print }
+		/^global:/ && last == node { print "\t" name ";"; found = 1 }
+		END { if (!found) printf "\n%s {\nglobal:\n\t%s;\n} %s;\n",
+			node, name, last }' "$srcdir/lib/secmalloc.map"
 }
 
 # list_tree FILE: write to it the files that git keeps of the tree, or would keep.

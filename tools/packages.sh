@@ -81,7 +81,7 @@ normal_paths() {
 }
 library_files() {
 	echo LIB/libsecmalloc.so.1
-	echo LIB/libsecmalloc.so.1.0.0
+	echo LIB/libsecmalloc.so.1.1.0
 }
 devel_files() {
 	echo LIB/libsecmalloc.so
