@@ -7,6 +7,7 @@
 #define TESTS_CASE_H
 
 #include "tap.h"
+#include "watchdog.h"
 
 #include <secmalloc.h>
 #include <string.h>
@@ -31,8 +32,7 @@ static inline void try_case(const char *what, bool (*run)(void))
 	if (child == 0) {
 		bool good;
 
-		/* A lock that is never had is a failure, too. */
-		alarm(100);
+		watchdog_start(100);
 		good = run();
 
 		fflush(stdout);

@@ -7,6 +7,7 @@
 #define TESTS_CHILD_H
 
 #include "tap.h"
+#include "watchdog.h"
 
 #include <grp.h>
 #include <stdbool.h>
@@ -37,7 +38,7 @@ static inline int in_child(int (*act)(void))
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
-		alarm(60);
+		watchdog_start(60);
 		_exit(act());
 	}
 	return child_end(pid);

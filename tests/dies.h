@@ -10,6 +10,7 @@
 #define TESTS_DIES_H
 
 #include "tap.h"
+#include "watchdog.h"
 
 #include <signal.h>
 #include <stdarg.h>
@@ -68,7 +69,7 @@ static inline struct outcome run(void (*prepare)(void), void (*misuse)(void))
 		struct rlimit no_core = {0, 0};
 
 		setrlimit(RLIMIT_CORE, &no_core);
-		alarm(20);
+		watchdog_start(20);
 		dup2(ends[1], STDERR_FILENO);
 		if (prepare != NULL)
 			prepare();

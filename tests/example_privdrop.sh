@@ -26,7 +26,7 @@ is_gone() { test -z "$(find_daemon)"; }
 ends() {
 	status=0 expected=$1 words=$2
 	shift 2
-	timeout 20 "$@" > "$work/said" 2>&1 || status=$?
+	bounded 20 "$@" > "$work/said" 2>&1 || status=$?
 	await is_gone || return 1
 	echo "$status: $(cat "$work/said")"
 	test "$status" -eq "$expected" && grep -q -e "$words" "$work/said"
@@ -42,13 +42,8 @@ field_is() {
 }
 
 # In groups that are to go, where that can be had.
-with_groups() {
-	if command -v setpriv > /dev/null; then
-		setpriv --groups=0,1 "$@"
-	else
-		"$@"
-	fi
-}
+with_groups=
+! command -v setpriv > /dev/null || with_groups="setpriv --groups=0,1"
 # When it serves it no longer has the standard streams that it was given.
 serves() {
 	pid=$(find_daemon)
@@ -57,10 +52,13 @@ serves() {
 		test "$(readlink "/proc/$pid/fd/$fd")" = /dev/null || return 1
 	done
 }
+serves_or_is_gone() { serves || is_gone; }
 starts() {
-	with_groups timeout 20 "$program" nobody "$key" \
+	# shellcheck disable=SC2086 # words
+	bounded 20 $with_groups "$program" nobody "$key" \
 		< "$srcdir/tests/tap.sh" > "$work/said" 2>&1 || return 1
-	await serves
+	await serves_or_is_gone
+	serves
 	result=$?
 	cat "$work/said"
 	test "$result" -eq 0 && test ! -s "$work/said"
@@ -130,7 +128,7 @@ END
 ends_wiped() {
 	words=$1
 	shift
-	LD_PRELOAD=$work/witness.so timeout 20 "$program" "$@" \
+	bounded 20 env LD_PRELOAD="$work/witness.so" "$program" "$@" \
 		> "$work/said" 2>&1 || true
 	await is_gone || return 1
 	cat "$work/said"

@@ -90,7 +90,7 @@ static void *fork_often(void *unused)
 		pid_t pid = fork();
 
 		if (pid == 0) {
-			alarm(30);
+			watchdog_start(30);
 			_exit(use_in_child() ? 42 : 1);
 		}
 		good += child_end(pid) == 42;
@@ -177,7 +177,7 @@ static void caches_of_the_parents_threads(void)
 	       cached() - own, own);
 	pid = fork();
 	if (pid == 0) {
-		alarm(30);
+		watchdog_start(30);
 		_exit(caches_came_back(own) ? 42 : 1);
 	}
 	tap_ok(child_end(pid) == 42, "the child has its own cache, and the "
@@ -220,7 +220,7 @@ int main(void)
 {
 	static const char *const names[] = {"NONE", "KEEP", "WIPE"};
 
-	alarm(300);
+	watchdog_start(300);
 	for (unsigned i = 0; i < 3; i++) {
 		config.fork = i;
 		config.flags = 0;

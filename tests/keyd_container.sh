@@ -118,7 +118,7 @@ works() {
 	locked=$(awk '/^VmLck:/ { print $2 * 1024 }' "$inside/status")
 	echo "$locked bytes are locked"
 	test "$locked" -eq "$(run_option memlock)" || return 1
-	timeout 20 "$BUILD_DIR/examples/keyd-client" \
+	bounded 20 "$BUILD_DIR/examples/keyd-client" \
 		--socket "$inside/root/run/keyd/socket" \
 		--pubkey "$work/pub.pem" --count 100 --clients 8 || return 1
 	kill -TERM "$(first)" && await has_ended "$pid" && wait "$pid"

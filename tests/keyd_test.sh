@@ -61,6 +61,7 @@ start() {
 	shift 2
 	: > "$log"
 	(
+		limit_cpu 60
 		# shellcheck disable=SC3045 # dash, bash and busybox have it
 		[ -z "$limit" ] || ulimit -l "$limit" || exit 77
 		case $how in
@@ -83,7 +84,7 @@ stop() {
 	return "$code"
 }
 
-client() { timeout 20 "$bin/keyd-client" --socket "$sock" "$@"; }
+client() { bounded 20 "$bin/keyd-client" --socket "$sock" "$@"; }
 good_client() { client --pubkey "$pub" "$@" > /dev/null; }
 
 openssl_verify() {
@@ -103,7 +104,7 @@ is_discreet() {
 refused() {
 	what=$1 phrase=$2
 	shift 2
-	timeout 10 "$bin/keyd" "$@" 2> "$log"
+	bounded 10 "$bin/keyd" "$@" 2> "$log"
 	[ $? -eq 1 ] && has_line "$phrase" && [ "$(wc -l < "$log")" -eq 1 ]
 	result $? "$what"
 	cat "$log" >> "$dir/logs"
@@ -285,7 +286,7 @@ test_socket() {
 test_bad_clients() {
 	start privileged "" --key "$key" --socket "$sock" --timeout 2
 	for how in idle half stall drip deaf; do
-		timeout 20 "$bin/keyd-client" --socket "$sock" \
+		bounded 20 "$bin/keyd-client" --socket "$sock" \
 			--misbehave "$how" &
 		pids="$pids $!"
 	done
@@ -353,7 +354,7 @@ status() {
 		"/proc/$pid/status"
 }
 
-find_key() { timeout 30 "$bin/find-key" "$1" "$key" > "$dir/found" 2>&1; }
+find_key() { bounded 30 "$bin/find-key" "$1" "$key" > "$dir/found" 2>&1; }
 
 # keyd after its drop, and what find-key says of processes of both kinds.
 test_drop() {
@@ -381,7 +382,7 @@ test_drop() {
 
 	if [ "$groups" = groups ]; then
 		: > "$log"
-		timeout 10 setpriv --securebits=+no_setuid_fixup "$bin/keyd" \
+		bounded 10 setpriv --securebits=+no_setuid_fixup "$bin/keyd" \
 			--key "$key" --socket "$sock" 2> "$log"
 		[ $? -eq 1 ] && has_line "keyd: secmalloc_verify: " &&
 			has_line " are still permitted: drop them" &&
@@ -419,7 +420,7 @@ test_unprivileged() {
 	result $? "not root: it runs, and says so"
 	has_line "keyd: verified: "
 	result $? "... and is verified"
-	timeout 20 "$bin/keyd-client" --socket "$dir/run/user" \
+	bounded 20 "$bin/keyd-client" --socket "$dir/run/user" \
 		--pubkey "$pub" --count 20 > /dev/null
 	result $? "... and signs"
 	stop && [ ! -e "$dir/run/user" ]

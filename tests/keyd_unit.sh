@@ -108,7 +108,7 @@ stop() {
 	kill -TERM "$(daemon)" && await has_ended "$pid" && wait "$pid"
 }
 signs() {
-	timeout 20 "$BUILD_DIR/examples/keyd-client" \
+	bounded 20 "$BUILD_DIR/examples/keyd-client" \
 		--socket "$work/run/socket" --pubkey "$work/pub.pem" \
 		--count 200 --clients 20
 }

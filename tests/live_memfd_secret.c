@@ -12,6 +12,7 @@
 #include "hide.h"
 #include "proc.h"
 #include "tap.h"
+#include "watchdog.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -39,7 +40,7 @@ static int status_of(bool (*act)(void))
 	fflush(stdout);
 	pid = fork();
 	if (pid == 0) {
-		alarm(120);
+		watchdog_start(120);
 		_exit(act() ? 0 : 1);
 	}
 	waitpid(pid, &status, 0);

@@ -9,6 +9,7 @@
 #include "backing.h"
 #include "proc.h"
 #include "tap.h"
+#include "watchdog.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -46,6 +47,7 @@ static void try(const char *name, size_t lock_limit, bool (*act)(void))
 	if (pid == 0) {
 		struct rlimit now;
 
+		watchdog_start(60);
 		getrlimit(RLIMIT_MEMLOCK, &now);
 		if (lock_limit > now.rlim_max && geteuid() != 0)
 			_exit(77);

@@ -11,6 +11,7 @@
 #include "filter.h"
 #include "hide.h"
 #include "tap.h"
+#include "watchdog.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -155,6 +156,7 @@ static int status_with(void (*act)(void), bool filtered)
 	pid_t pid = fork();
 
 	if (pid == 0) {
+		watchdog_start(60);
 		if (secmalloc_init(&config) != 0)
 			leave(99);
 		if (filtered

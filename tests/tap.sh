@@ -64,12 +64,29 @@ tap_done() {
 # Whether the build has sanitizers: then nothing is locked.
 is_sanitized() { grep -q 'SECMALLOC_SANITIZED 1' "$BUILD_DIR/config.h"; }
 
-# await COMMAND...: until it succeeds, for 10 s at most.
+# A program that spins uses CPU time, and is ended by a limit on that, which it
+# reaches no sooner on a busy machine. A program that waits uses none: only a
+# limit on the time of day ends it, and the limits of bounded() and await() are
+# so generous that nothing but a hang reaches them.
+
+# limit_cpu SECONDS: of each process that is begun from now on.
+limit_cpu() {
+	# shellcheck disable=SC3045 # dash, bash and busybox have it
+	ulimit -S -t "$1"
+}
+# bounded SECONDS COMMAND...: a program, with that limit on its CPU time.
+bounded() {
+	(
+		limit_cpu "$1" || exit
+		shift
+		exec timeout 600 "$@"
+	)
+}
+# await COMMAND...: until it succeeds, or for two minutes.
 await() {
-	tries=200
+	await_until=$(($(date +%s) + 120))
 	until "$@"; do
-		tries=$((tries - 1))
-		test "$tries" -gt 0 || return 1
+		test "$(date +%s)" -lt "$await_until" || return 1
 		sleep 0.05
 	done
 }

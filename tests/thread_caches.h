@@ -10,6 +10,7 @@
 
 #include "backing.h"
 #include "tap.h"
+#include "watchdog.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -76,7 +77,7 @@ static inline void barriers_end(void)
 /* The program: all results with membarrier(), and all without. */
 static inline _Noreturn void thread_caches_main(void (*all)(void))
 {
-	alarm(120);
+	watchdog_start(120);
 	if (!start(16, 16))
 		tap_skip_all("16 pools cannot be locked");
 	secmalloc_fini();

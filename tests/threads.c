@@ -13,6 +13,7 @@
 
 #include "backing.h"
 #include "tap.h"
+#include "watchdog.h"
 
 #include <pthread.h>
 #include <secmalloc.h>
@@ -177,7 +178,7 @@ int main(int argc, char **argv)
 {
 	long seconds = argc > 1 ? atol(argv[1]) : 0;
 
-	alarm(100 + 2 * (unsigned)seconds);
+	watchdog_start(200 + 2 * THREADS * (unsigned)seconds);
 	cancel_in_init();
 	tap_ok(true, "an init that was cancelled leaves no lock behind");
 
