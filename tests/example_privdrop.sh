@@ -6,7 +6,7 @@
 
 is_sanitized && tap_skip_all "needs a build without sanitizers"
 program=$BUILD_DIR/examples/privdrop
-work=$(mktemp -d)
+make_work
 pid=''
 trap 'test -z "$pid" || kill -KILL "$pid"; rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
@@ -173,8 +173,9 @@ try_as_root() {
 	fi
 	tap "root is no user to become" ends 0 "secmalloc_verify: .*uid" \
 		"$program" root "$key"
-	if ! command -v setpriv > /dev/null; then
-		tap_skip "limits and privileges that stay" "no setpriv"
+	missing=$(why_not setpriv --securebits=+no_setuid_fixup true)
+	if [ -n "$missing" ]; then
+		tap_skip "limits and privileges that stay" "$missing"
 		return
 	fi
 	tap "capabilities that stay: a line, and no daemon" \
@@ -196,16 +197,19 @@ tap "no arguments: how it is called" ends 2 "usage: privdrop" "$program"
 tap "an unknown user" ends 2 "USER one that exists" \
 	"$program" no-such-user "$key"
 if [ "$(id -u)" -eq 0 ]; then
-	try_as_root
-	if command -v setpriv > /dev/null \
-		&& setpriv --reuid=65534 --regid=65534 --clear-groups \
-			test -x "$program"; then
+	missing=$(why_no_core_pattern)
+	if [ -z "$missing" ]; then
+		try_as_root
+	else
+		tap_skip "what is locked and given up" "$missing"
+	fi
+	missing=$(why_not_other "$program")
+	if [ -z "$missing" ]; then
 		tap "an ordinary user: what is missing" ends 1 \
 			"start it as root" setpriv --reuid=65534 \
 			--regid=65534 --clear-groups "$program" nobody "$key"
 	else
-		tap_skip "an ordinary user: what is missing" \
-			"no setpriv, or the build directory is closed to others"
+		tap_skip "an ordinary user: what is missing" "$missing"
 	fi
 else
 	tap_skip "what is locked and given up" "needs root"

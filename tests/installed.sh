@@ -3,7 +3,8 @@
 # SPDX-License-Identifier: ISC
 
 is_sanitized && tap_skip_all "a build with sanitizers is not for use"
-work=$(mktemp -d)
+make_work
+# shellcheck disable=SC2154 # make_work sets it
 trap 'rm -rf "$work"' EXIT
 stage=$work/stage
 prefix=$work/prefix

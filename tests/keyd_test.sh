@@ -10,7 +10,8 @@ set -u
 bin=${BUILD_DIR:-.}/examples
 [ -x "$bin/keyd" ] || tap_skip_all "libsodium was not found by configure"
 
-dir=$(mktemp -d "${TMPDIR:-/tmp}/keyd-test.XXXXXX") || exit 99
+make_work
+dir=$work
 # The unprivileged user passes through $dir, and may write in run/ only.
 chmod 711 "$dir"
 mkdir "$dir/run"
@@ -380,7 +381,8 @@ test_drop() {
 	result $? "the key is found, and in locked memory only"
 	stop
 
-	if [ "$groups" = groups ]; then
+	missing=$(why_not setpriv --securebits=+no_setuid_fixup true)
+	if [ -z "$missing" ]; then
 		: > "$log"
 		bounded 10 setpriv --securebits=+no_setuid_fixup "$bin/keyd" \
 			--key "$key" --socket "$sock" 2> "$log"
@@ -390,7 +392,7 @@ test_drop() {
 		result $? "capabilities that stay: its line, and the end"
 		rm -f "$sock"
 	else
-		tap_skip "capabilities that stay" "no setpriv"
+		tap_skip "capabilities that stay" "$missing"
 	fi
 
 	mkfifo "$dir/wait"
@@ -439,13 +441,20 @@ test_unprivileged() {
 # ---- All of them --------------------------------------------------------
 
 unprivileged=yes
-if is_root && ! (unprivileged "$bin/keyd" --help) > /dev/null 2>&1; then
-	unprivileged="no setpriv, or the build directory is closed to others"
+if is_root; then
+	unprivileged=$(why_not_other "$bin/keyd")
+	unprivileged=${unprivileged:-yes}
 fi
 
 test_options
 if ! may_lock; then
 	tap_skip "all that keyd does" "1 MiB cannot be locked"
+	tap_done
+	exit 0
+fi
+missing=$(why_no_core_pattern)$(why_few_addresses)
+if [ -n "$missing" ]; then
+	tap_skip "all that keyd does" "$missing"
 	tap_done
 	exit 0
 fi

@@ -11,6 +11,7 @@
 #include "filter.h"
 #include "hide.h"
 #include "tap.h"
+#include "thread.h"
 #include "watchdog.h"
 
 #include <errno.h>
@@ -111,7 +112,7 @@ static int fill_beside_a_cache(unsigned flags, unsigned verdict, int growth)
 	if (secmalloc_init(&config) != 0)
 		leave(97);
 	pthread_barrier_init(&barrier, NULL, 2);
-	pthread_create(&thread, NULL, hold_in_cache, &barrier);
+	thread_begin(&thread, hold_in_cache, &barrier);
 	pthread_barrier_wait(&barrier);
 	if (!filter_on(SYS_membarrier, verdict, SECCOMP_RET_ALLOW))
 		leave(96);

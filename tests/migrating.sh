@@ -6,7 +6,7 @@
 
 page=$srcdir/doc/MIGRATING.md
 CC=${CC:-cc}
-work=$(mktemp -d)
+make_work
 trap 'rm -rf "$work"' EXIT
 
 # Each block of C in a file of its own, in their order.

@@ -6,7 +6,7 @@
 . "${srcdir:-.}/tests/tap.sh"
 
 VERSION=14
-work=$(mktemp -d)
+make_work
 trap 'rm -rf "$work"' EXIT
 
 is_version() {

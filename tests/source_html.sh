@@ -6,7 +6,7 @@
 
 MANDOC=${MANDOC:-mandoc}
 "$MANDOC" -T html /dev/null > /dev/null 2>&1 || tap_skip_all "no mandoc"
-work=$(mktemp -d)
+make_work
 trap 'rm -rf "$work"' EXIT
 html=$work/html
 

@@ -6,6 +6,8 @@ tap_count=0
 tap_failed=0
 srcdir=${srcdir:-.}
 BUILD_DIR=${BUILD_DIR:-.}
+# Some tests have other users read their files.
+umask 022
 
 # tap NAME COMMAND...: it passes if the command does. What the command prints
 # is shown if it fails.
@@ -59,6 +61,62 @@ END
 # The exit status is 0 whatever failed: the lines tell that.
 tap_done() {
 	echo "1..$tap_count"
+}
+
+# why_not COMMAND...: why a command does not succeed, in a line; nothing if it
+# does. One that is absent is told from one that is forbidden, and that from one
+# that the kernel does not know.
+why_not() {
+	command -v "$1" > /dev/null || {
+		echo "no $1"
+		return
+	}
+	reason=$(LC_ALL=C "$@" 2>&1 > /dev/null) && return
+	reason=$(echo "$reason" | head -n 1)
+	case $reason in
+	*"not permitted"* | *denied* | *"No space left"*)
+		echo "$1 is not allowed here (${reason##*: })" ;;
+	*"not implemented"* | *"Invalid argument"*)
+		echo "this kernel cannot do what $1 asks (${reason##*: })" ;;
+	*) echo "$1 does not work here (${reason##*: })" ;;
+	esac
+}
+# as_other COMMAND...: by root, as an ordinary user.
+as_other() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
+# why_not_other PROGRAM: why root cannot run it as an ordinary user, in a line;
+# nothing if it can. A directory may be closed.
+why_not_other() {
+	reason=$(why_not setpriv --reuid=65534 --regid=65534 --clear-groups \
+		true)
+	test -z "$reason" || {
+		echo "$reason"
+		return
+	}
+	as_other test -x "$1" && return
+	at=$1 closed=$1
+	while at=${at%/*} && test -n "$at"; do
+		as_other test -x "$at" || closed=$at
+	done
+	echo "$closed is closed to other users"
+}
+# secmalloc_verify() reads it. Some root directories have a /proc without it.
+why_no_core_pattern() {
+	cat /proc/sys/kernel/core_pattern > /dev/null 2>&1 \
+		|| echo "cannot read /proc/sys/kernel/core_pattern"
+}
+
+# keyd has threads, each with a stack.
+why_few_addresses() {
+	# shellcheck disable=SC3045 # dash, bash and busybox have it
+	addresses=$(ulimit -v)
+	test "$addresses" = unlimited || test "$addresses" -ge 524288 \
+		|| echo "no more than $addresses KiB may be mapped (RLIMIT_AS)"
+}
+
+# Make a directory, $work.
+make_work() {
+	work=$(LC_ALL=C mktemp -d 2>&1) \
+		|| tap_skip_all "cannot write in ${TMPDIR:-/tmp}: ${work##*: }"
 }
 
 # Whether the build has sanitizers: then nothing is locked.

@@ -79,7 +79,8 @@ static inline _Noreturn void thread_caches_main(void (*all)(void))
 {
 	watchdog_start(120);
 	if (!start(16, 16))
-		tap_skip_all("16 pools cannot be locked");
+		tap_skip_all("16 pools cannot be locked: %s",
+		             secmalloc_error());
 	secmalloc_fini();
 	all();
 	tap_note("and with barriers of the threads' own");

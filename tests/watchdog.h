@@ -6,7 +6,6 @@
 #ifndef TESTS_WATCHDOG_H
 #define TESTS_WATCHDOG_H
 
-#include <signal.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -18,24 +17,12 @@
  */
 #define WATCHDOG_WAIT_SECONDS 600
 
-/* Whoever started the test may have ignored or blocked the signal. */
-static inline void watchdog_let_kill(int number)
-{
-	sigset_t one;
-
-	signal(number, SIG_DFL);
-	sigemptyset(&one);
-	sigaddset(&one, number);
-	sigprocmask(SIG_UNBLOCK, &one, NULL);
-}
-
 /* End this process after so much CPU time, and each child of fork() too, whose
  * time is counted from its own start. */
 static inline void watchdog_limit_cpu(unsigned seconds)
 {
 	struct rlimit limit;
 
-	watchdog_let_kill(SIGXCPU);
 	getrlimit(RLIMIT_CPU, &limit);
 	limit.rlim_cur = seconds;
 	setrlimit(RLIMIT_CPU, &limit);
@@ -46,7 +33,6 @@ static inline void watchdog_limit_cpu(unsigned seconds)
 static inline void watchdog_start(unsigned cpu_seconds)
 {
 	watchdog_limit_cpu(cpu_seconds);
-	watchdog_let_kill(SIGALRM);
 	alarm(WATCHDOG_WAIT_SECONDS + cpu_seconds);
 }
 
