@@ -161,7 +161,10 @@ try_as_root() {
 		"$program" nobody "$work/short"
 	tap "a key that is not there" ends 1 "No such file" \
 		"$program" nobody "$work/none"
-	if ldd "$program" 2> /dev/null | grep -q libsecmalloc \
+	missing=$(why_no_exec)
+	if [ -n "$missing" ]; then
+		tap_skip "what was read is wiped on failure" "$missing"
+	elif ldd "$program" 2> /dev/null | grep -q libsecmalloc \
 		|| head -c 2 "$program" | grep -q '#!' && build_witness; then
 		tap "that is wiped when it ends so" \
 			ends_wiped "no key of 32 bytes" nobody "$work/short"
@@ -197,11 +200,12 @@ tap "no arguments: how it is called" ends 2 "usage: privdrop" "$program"
 tap "an unknown user" ends 2 "USER one that exists" \
 	"$program" no-such-user "$key"
 if [ "$(id -u)" -eq 0 ]; then
-	missing=$(why_no_core_pattern)
+	missing=$(why_no_setuid; why_no_core_pattern)
 	if [ -z "$missing" ]; then
 		try_as_root
 	else
-		tap_skip "what is locked and given up" "$missing"
+		tap_skip "what is locked and given up" \
+			"$(echo "$missing" | head -n 1)"
 	fi
 	missing=$(why_not_other "$program")
 	if [ -z "$missing" ]; then

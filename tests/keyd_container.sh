@@ -145,6 +145,7 @@ elif [ "$(id -u)" -ne 0 ]; then
 	may="needs root"
 elif missing=$(why_not setpriv --bounding-set=-all true
 	why_not unshare --mount --net --pid --fork true
+	why_no_exec
 	why_few_addresses) && [ -n "$missing" ]; then
 	may=$(echo "$missing" | head -n 1)
 elif [ "$(getconf PAGESIZE)" -ne 4096 ]; then

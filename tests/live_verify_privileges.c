@@ -362,6 +362,8 @@ static bool leaves_no_descriptor(void)
 
 int main(void)
 {
+	int code;
+
 	tap_needs_plain_build();
 	try_case("unknown bits", unknown_bits);
 	try_case("no descriptor stays open", leaves_no_descriptor);
@@ -369,6 +371,10 @@ int main(void)
 		tap_skip("all others", "need root");
 		tap_done();
 	}
+	code = tap_setuid_fails();
+	if (code != 0)
+		tap_skip_rest("root may not become another user: %s",
+		              strerror(code));
 	try_case("a daemon that gave up all passes", good_daemon);
 	try_case("all that is wrong is in one message", bad_daemon);
 

@@ -115,10 +115,14 @@ static inline void tap_let_signals_through(void)
 	static const int numbers[] = {SIGABRT, SIGALRM, SIGBUS,  SIGCHLD,
 	                              SIGPIPE, SIGSEGV, SIGTERM, SIGUSR1,
 	                              SIGUSR2, SIGXCPU};
+	struct sigaction is;
 	sigset_t none;
 
+	/* Handlers are those of a sanitizer. */
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		signal(numbers[i], SIG_DFL);
+		if (sigaction(numbers[i], NULL, &is) == 0
+		    && is.sa_handler == SIG_IGN)
+			signal(numbers[i], SIG_DFL);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
@@ -190,8 +194,9 @@ static inline void tap_needs_root(void)
 		tap_skip_all("needs root");
 }
 
-/* Root may not have that capability, in a container for instance. */
-static inline void tap_needs_setuid(void)
+/* Root may not have all capabilities, in a container for instance. The errno of
+ * becoming another user, or 0. */
+static inline int tap_setuid_fails(void)
 {
 	int status = -1;
 	pid_t pid = fork();
@@ -199,9 +204,16 @@ static inline void tap_needs_setuid(void)
 	if (pid == 0)
 		_exit(setuid(65534) == 0 ? 0 : errno);
 	waitpid(pid, &status, 0);
-	if (status != 0)
+	return WIFEXITED(status) ? WEXITSTATUS(status) : ENOTSUP;
+}
+
+static inline void tap_needs_setuid(void)
+{
+	int code = tap_setuid_fails();
+
+	if (code != 0)
 		tap_skip_all("root may not become another user: %s",
-		             strerror(WEXITSTATUS(status)));
+		             strerror(code));
 }
 
 /* Some containers and root directories do not have all of /proc. */

@@ -99,6 +99,12 @@ why_not_other() {
 	done
 	echo "$closed is closed to other users"
 }
+# Why root may not become another user, as in some containers.
+why_no_setuid() {
+	if [ "$(id -u)" -eq 0 ] && command -v setpriv > /dev/null; then
+		why_not setpriv --reuid=65534 --regid=65534 --clear-groups true
+	fi
+}
 # secmalloc_verify() reads it. Some root directories have a /proc without it.
 why_no_core_pattern() {
 	cat /proc/sys/kernel/core_pattern > /dev/null 2>&1 \
@@ -117,6 +123,12 @@ why_few_addresses() {
 make_work() {
 	work=$(LC_ALL=C mktemp -d 2>&1) \
 		|| tap_skip_all "cannot write in ${TMPDIR:-/tmp}: ${work##*: }"
+}
+
+# Why no program in $work can be run, as where /tmp is mounted noexec.
+why_no_exec() {
+	printf '#!/bin/sh\n' > "$work/exec" && chmod +x "$work/exec"
+	"$work/exec" 2> /dev/null || echo "no program in $work can be run"
 }
 
 # Whether the build has sanitizers: then nothing is locked.
