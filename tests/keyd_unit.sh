@@ -191,6 +191,7 @@ openssl pkey -in "$work/key.pem" -pubout -out "$work/pub.pem"
 if [ "$(id -u)" -ne 0 ]; then
 	tap_skip "it works within what the unit leaves" "needs root"
 elif missing=$(why_not setpriv --bounding-set="$capabilities" true
+	case $work in *" "*) echo "there is a space in $work" ;; esac
 	why_no_setuid
 	why_no_exec
 	why_no_core_pattern

@@ -276,12 +276,12 @@ static bool thread_keeps_uid(void)
 
 static bool thread_keeps_capability(void)
 {
-	if (!keep(BIT(CAP_SYS_ADMIN), 0))
+	if (!keep(BIT(CAP_CHOWN), 0))
 		return false;
 	start_threads();
-	return finds(CAPABILITIES, "cap_sys_admin is still permitted: ")
+	return finds(CAPABILITIES, "cap_chown is still permitted: ")
 	       && set_capabilities(0, 0)
-	       && finds(CAPABILITIES, "cap_sys_admin is still permitted in")
+	       && finds(CAPABILITIES, "cap_chown is still permitted in")
 	       && is_thread();
 }
 

@@ -8,6 +8,10 @@ srcdir=${srcdir:-.}
 BUILD_DIR=${BUILD_DIR:-.}
 # Some tests have other users read their files.
 umask 022
+# The tests compare words; and a shell warns of a locale that is not installed.
+LC_ALL=C
+export LC_ALL
+unset CDPATH GREP_OPTIONS LANGUAGE POSIXLY_CORRECT
 
 # tap NAME COMMAND...: it passes if the command does. What the command prints
 # is shown if it fails.
@@ -71,7 +75,7 @@ why_not() {
 		echo "no $1"
 		return
 	}
-	reason=$(LC_ALL=C "$@" 2>&1 > /dev/null) && return
+	reason=$("$@" 2>&1 > /dev/null) && return
 	reason=$(echo "$reason" | head -n 1)
 	case $reason in
 	*"not permitted"* | *denied* | *"No space left"*)
@@ -121,7 +125,7 @@ why_few_addresses() {
 
 # Make a directory, $work.
 make_work() {
-	work=$(LC_ALL=C mktemp -d 2>&1) \
+	work=$(mktemp -d 2>&1) \
 		|| tap_skip_all "cannot write in ${TMPDIR:-/tmp}: ${work##*: }"
 }
 
@@ -129,6 +133,21 @@ make_work() {
 why_no_exec() {
 	printf '#!/bin/sh\n' > "$work/exec" && chmod +x "$work/exec"
 	"$work/exec" 2> /dev/null || echo "no program in $work can be run"
+}
+
+# The same for a suite that runs what it makes there.
+make_work_to_run() {
+	make_work
+	missing=$(why_no_exec)
+	test -z "$missing" || {
+		rm -rf "$work"
+		tap_skip_all "$missing"
+	}
+}
+
+# Why make cannot install from the build directory, as when another user owns it.
+why_no_install() {
+	test -w "$BUILD_DIR" || echo "cannot write in $BUILD_DIR"
 }
 
 # Whether the build has sanitizers: then nothing is locked.
