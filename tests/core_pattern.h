@@ -8,6 +8,8 @@
 #ifndef TESTS_CORE_PATTERN_H
 #define TESTS_CORE_PATTERN_H
 
+#include "proc.h"
+
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
@@ -27,8 +29,7 @@ static inline bool core_pattern_set(const char *pattern)
 /* False: it cannot be changed. Otherwise it is to be put back. */
 static inline bool core_pattern_take(void)
 {
-	core_pattern_fd = open("/proc/sys/kernel/core_pattern",
-	                       O_RDWR | O_CLOEXEC);
+	core_pattern_fd = open(CORE_PATTERN, O_RDWR | O_CLOEXEC);
 	return core_pattern_fd >= 0 && flock(core_pattern_fd, LOCK_EX) == 0
 	       && pread(core_pattern_fd, core_pattern_before,
 	                sizeof(core_pattern_before) - 1,

@@ -11,6 +11,7 @@
 #include "child.h"
 #include "hide.h"
 #include "tap.h"
+#include "thread.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -90,7 +91,7 @@ static void *fork_often(void *unused)
 		pid_t pid = fork();
 
 		if (pid == 0) {
-			alarm(30);
+			watchdog_start(30);
 			_exit(use_in_child() ? 42 : 1);
 		}
 		good += child_end(pid) == 42;
@@ -147,7 +148,7 @@ static bool caches_came_back(size_t own)
 	return true;
 #endif
 	for (int i = 0; i < 2; i++)
-		pthread_create(&threads[i], NULL, use_up, NULL);
+		thread_begin(&threads[i], use_up, NULL);
 	for (int i = 0; i < 2; i++)
 		pthread_join(threads[i], NULL);
 	return secmalloc_stats(&stats) == 0 && stats.free_bytes < 64 * 16
@@ -169,7 +170,7 @@ static void caches_of_the_parents_threads(void)
 	pthread_barrier_init(&meet, NULL, 2);
 	secfree(secmalloc(200));
 	own = cached();
-	pthread_create(&thread, NULL, fill_a_cache, NULL);
+	thread_begin(&thread, fill_a_cache, NULL);
 	pthread_barrier_wait(&meet);
 	tap_ok(cached() >= own + 64 * 8,
 	       "control: a thread's cache holds %zu "
@@ -177,7 +178,7 @@ static void caches_of_the_parents_threads(void)
 	       cached() - own, own);
 	pid = fork();
 	if (pid == 0) {
-		alarm(30);
+		watchdog_start(30);
 		_exit(caches_came_back(own) ? 42 : 1);
 	}
 	tap_ok(child_end(pid) == 42, "the child has its own cache, and the "
@@ -199,9 +200,9 @@ static void fork_under_load(const char *policy)
 	stop = false;
 	kept = hide(secstrdup("the parent's"));
 	for (int i = 0; i < WORKERS; i++)
-		pthread_create(&workers[i], NULL, load, NULL);
+		thread_begin(&workers[i], load, NULL);
 	for (int i = 0; i < FORKERS; i++)
-		pthread_create(&forkers[i], NULL, fork_often, NULL);
+		thread_begin(&forkers[i], fork_often, NULL);
 	for (int i = 0; i < FORKERS; i++)
 		pthread_join(forkers[i], NULL);
 	stop = true;
@@ -220,7 +221,7 @@ int main(void)
 {
 	static const char *const names[] = {"NONE", "KEEP", "WIPE"};
 
-	alarm(300);
+	watchdog_start(300);
 	for (unsigned i = 0; i < 3; i++) {
 		config.fork = i;
 		config.flags = 0;

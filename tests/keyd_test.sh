@@ -10,7 +10,8 @@ set -u
 bin=${BUILD_DIR:-.}/examples
 [ -x "$bin/keyd" ] || tap_skip_all "libsodium was not found by configure"
 
-dir=$(mktemp -d "${TMPDIR:-/tmp}/keyd-test.XXXXXX") || exit 99
+make_work
+dir=$work
 # The unprivileged user passes through $dir, and may write in run/ only.
 chmod 711 "$dir"
 mkdir "$dir/run"
@@ -61,6 +62,7 @@ start() {
 	shift 2
 	: > "$log"
 	(
+		limit_cpu 60
 		# shellcheck disable=SC3045 # dash, bash and busybox have it
 		[ -z "$limit" ] || ulimit -l "$limit" || exit 77
 		case $how in
@@ -83,7 +85,7 @@ stop() {
 	return "$code"
 }
 
-client() { timeout 20 "$bin/keyd-client" --socket "$sock" "$@"; }
+client() { bounded 20 "$bin/keyd-client" --socket "$sock" "$@"; }
 good_client() { client --pubkey "$pub" "$@" > /dev/null; }
 
 openssl_verify() {
@@ -103,7 +105,7 @@ is_discreet() {
 refused() {
 	what=$1 phrase=$2
 	shift 2
-	timeout 10 "$bin/keyd" "$@" 2> "$log"
+	bounded 10 "$bin/keyd" "$@" 2> "$log"
 	[ $? -eq 1 ] && has_line "$phrase" && [ "$(wc -l < "$log")" -eq 1 ]
 	result $? "$what"
 	cat "$log" >> "$dir/logs"
@@ -168,13 +170,14 @@ test_key_files() {
 	refused_key "a FIFO" "not a regular file" "$dir/fifo"
 	{ cat "$key"; head -c 16384 /dev/zero; } | make "$dir/large"
 	refused_key "a key that is too large" "too large for a key" "$dir/large"
-	if is_root; then
-		make "$dir/owner" < "$key"
-		chown 65534 "$dir/owner"
+	make "$dir/owner" < "$key"
+	if is_root && chown 65534 "$dir/owner" 2> /dev/null; then
 		refused_key "another user's key" "belongs to UID 65534" "$dir/owner"
 	else
-		tap_skip "another user's key" "needs root"
-		tap_skip "... and none of it in the message" "needs root"
+		missing="needs root"
+		! is_root || missing="root may not give a file away here"
+		tap_skip "another user's key" "$missing"
+		tap_skip "... and none of it in the message" "$missing"
 	fi
 }
 
@@ -285,7 +288,7 @@ test_socket() {
 test_bad_clients() {
 	start privileged "" --key "$key" --socket "$sock" --timeout 2
 	for how in idle half stall drip deaf; do
-		timeout 20 "$bin/keyd-client" --socket "$sock" \
+		bounded 20 "$bin/keyd-client" --socket "$sock" \
 			--misbehave "$how" &
 		pids="$pids $!"
 	done
@@ -353,7 +356,7 @@ status() {
 		"/proc/$pid/status"
 }
 
-find_key() { timeout 30 "$bin/find-key" "$1" "$key" > "$dir/found" 2>&1; }
+find_key() { bounded 30 "$bin/find-key" "$1" "$key" > "$dir/found" 2>&1; }
 
 # keyd after its drop, and what find-key says of processes of both kinds.
 test_drop() {
@@ -379,9 +382,10 @@ test_drop() {
 	result $? "the key is found, and in locked memory only"
 	stop
 
-	if [ "$groups" = groups ]; then
+	missing=$(why_not setpriv --securebits=+no_setuid_fixup true)
+	if [ -z "$missing" ]; then
 		: > "$log"
-		timeout 10 setpriv --securebits=+no_setuid_fixup "$bin/keyd" \
+		bounded 10 setpriv --securebits=+no_setuid_fixup "$bin/keyd" \
 			--key "$key" --socket "$sock" 2> "$log"
 		[ $? -eq 1 ] && has_line "keyd: secmalloc_verify: " &&
 			has_line " are still permitted: drop them" &&
@@ -389,7 +393,7 @@ test_drop() {
 		result $? "capabilities that stay: its line, and the end"
 		rm -f "$sock"
 	else
-		tap_skip "capabilities that stay" "no setpriv"
+		tap_skip "capabilities that stay" "$missing"
 	fi
 
 	mkfifo "$dir/wait"
@@ -419,7 +423,7 @@ test_unprivileged() {
 	result $? "not root: it runs, and says so"
 	has_line "keyd: verified: "
 	result $? "... and is verified"
-	timeout 20 "$bin/keyd-client" --socket "$dir/run/user" \
+	bounded 20 "$bin/keyd-client" --socket "$dir/run/user" \
 		--pubkey "$pub" --count 20 > /dev/null
 	result $? "... and signs"
 	stop && [ ! -e "$dir/run/user" ]
@@ -438,13 +442,20 @@ test_unprivileged() {
 # ---- All of them --------------------------------------------------------
 
 unprivileged=yes
-if is_root && ! (unprivileged "$bin/keyd" --help) > /dev/null 2>&1; then
-	unprivileged="no setpriv, or the build directory is closed to others"
+if is_root; then
+	unprivileged=$(why_not_other "$bin/keyd")
+	unprivileged=${unprivileged:-yes}
 fi
 
 test_options
 if ! may_lock; then
 	tap_skip "all that keyd does" "1 MiB cannot be locked"
+	tap_done
+	exit 0
+fi
+missing=$(why_no_core_pattern; why_few_addresses; why_no_setuid)
+if [ -n "$missing" ]; then
+	tap_skip "all that keyd does" "$(echo "$missing" | head -n 1)"
 	tap_done
 	exit 0
 fi

@@ -13,6 +13,7 @@
 #include "pattern.h"
 #include "proc.h"
 #include "tap.h"
+#include "thread.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -143,7 +144,7 @@ static void copies_are_locked(void)
 static int within_the_limit(void)
 {
 	if (!child_be_ordinary(LOCKED_KB * KIB) || !start())
-		return 77;
+		return tap_cannot("%s", secmalloc_error());
 	return in_child(has_a_copy) == 1 && is_untouched();
 }
 
@@ -204,7 +205,7 @@ static int beyond_the_limit(void)
 
 	wanted = words;
 	if (!start() || !child_be_ordinary(128 * KIB))
-		return 77;
+		return tap_cannot("%s", secmalloc_error());
 	return in_child(makes_its_own) == 1 && is_untouched();
 }
 
@@ -215,7 +216,7 @@ static int without_a_right(void)
 
 	wanted = words;
 	if (!start() || !child_be_ordinary(0))
-		return 77;
+		return tap_cannot("%s", secmalloc_error());
 	return in_child(has_nothing) == 1 && is_untouched();
 }
 
@@ -230,7 +231,7 @@ static int without_descriptors(void)
 	getrlimit(RLIMIT_NOFILE, &all);
 	none.rlim_max = all.rlim_max;
 	if (!start())
-		return 77;
+		return tap_cannot("%s", secmalloc_error());
 	/* /proc is read with the fourth. */
 	while (dup(0) >= 0 && dup(0) < 3)
 		;
@@ -271,7 +272,7 @@ static int handlers_may_call(void)
 	int end;
 
 	if (!start())
-		return 77;
+		return tap_cannot("%s", secmalloc_error());
 	call_in_handlers = true;
 	end = in_child(nothing_but_look);
 	call_in_handlers = false;
@@ -306,11 +307,11 @@ static int on_fault_may_fork(void)
 	wanted = words;
 	config.on_fault = report;
 	if (secmalloc_init(&config) != 0)
-		return 77;
+		return tap_cannot("%s", secmalloc_error());
 	chunk = hide(secmalloc(10));
 	big = hide(secmalloc(100000));
 	pattern_put(big, seed);
-	pthread_create(&thread, NULL, fork_on_and_on, NULL);
+	thread_begin(&thread, fork_on_and_on, NULL);
 	usleep(20000);
 	chunk[10] ^= 1;
 	secfree(chunk);
@@ -373,7 +374,7 @@ static int forks_in_rain(void)
 
 	action.sa_handler = wipe_in_child;
 	if (setpgid(0, 0) != 0 || !start())
-		return 77;
+		return tap_cannot("%s", secmalloc_error());
 	forker = getpid();
 	sigaction(SIGUSR1, &action, NULL);
 	rain = fork();
@@ -400,9 +401,8 @@ static void signals_wait(void)
 {
 	int end = in_child(forks_in_rain);
 
-	if (end == 77)
-		tap_skip("signals that arrive during a fork",
-		         "%d pools cannot be locked", POOLS);
+	if (end == TAP_CANNOT)
+		tap_skip_told("signals that arrive during a fork");
 	else
 		tap_ok(end == 1,
 		       "a handler that wipes in a child does so to "

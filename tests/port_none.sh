@@ -6,7 +6,7 @@
 
 CC=${CC:-cc}
 NM=${NM:-nm}
-work=$(mktemp -d)
+make_work_to_run
 trap 'rm -rf "$work"' EXIT
 
 # build [PLATFORM_FILE]

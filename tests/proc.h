@@ -13,6 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* secmalloc_verify() reads it. */
+#define CORE_PATTERN "/proc/sys/kernel/core_pattern"
+
 /* A figure of /proc/self/status in kB, such as "VmLck", or -1. */
 static inline long proc_status_kb(const char *name)
 {

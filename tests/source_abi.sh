@@ -7,7 +7,7 @@
 library=$BUILD_DIR/.libs/libsecmalloc.so
 test -f "$library" || tap_skip_all "no shared library was built"
 is_sanitized && tap_skip_all "a build with sanitizers is not for use"
-work=$(mktemp -d)
+make_work
 trap 'rm -rf "$work"' EXIT
 
 # ---- Changed copies of the sources ----------------------------------------

@@ -8,7 +8,7 @@ archive=$BUILD_DIR/.libs/libsecmalloc.a
 test -f "$library" || tap_skip_all "no shared library was built"
 is_sanitized && tap_skip_all "sanitizers add symbols of their own"
 NM=${NM:-nm}
-work=$(mktemp -d)
+make_work
 trap 'rm -rf "$work"' EXIT
 
 header_names > "$work/header"
