@@ -184,7 +184,7 @@ static bool freed_from_any_access(void)
 	start_with(1, 0);
 	for (int opened = 0; opened < 2; opened++)
 		for (size_t i = 0; i < 3; i++) {
-			char *chunk = secmalloc_guarded(100), *again;
+			char *chunk = hide(secmalloc_guarded(100)), *again;
 
 			memset(chunk, 'x', 100);
 			if (secmalloc_protect(chunk, all[i]) != 0
@@ -193,7 +193,7 @@ static bool freed_from_any_access(void)
 				return false;
 			secfree(chunk);
 			/* There is one cell only. It is clean, and open. */
-			again = secmalloc_guarded(100);
+			again = hide(secmalloc_guarded(100));
 			if (again != chunk || writes_fault(again)
 			    || again[0] != 0 || again[99] != 0)
 				return false;
@@ -479,19 +479,19 @@ static bool larger_ones_are_kept(void)
 	uint64_t locked;
 
 	start();
-	large = secmalloc_guarded(3 * page);
+	large = hide(secmalloc_guarded(3 * page));
 	locked = stats_now().locked_bytes;
 	if (large == NULL)
 		case_skip();
 	if (locked != (CELLS + 1 + 4) * page || !writes_fault(large + 3 * page))
 		return false;
 	secfree(large);
-	if (secmalloc_guarded(2 * page + 1) != large + page - 16)
+	if (hide(secmalloc_guarded(2 * page + 1)) != large + page - 16)
 		return false;
 	secfree(large + page - 16);
 	/* It is used for small ones too when the others are gone. */
 	for (int i = 0; i < CELLS + 1; i++)
-		chunks[i] = secmalloc_guarded(16);
+		chunks[i] = hide(secmalloc_guarded(16));
 	return chunks[CELLS] == large + 3 * page - 16
 	       && stats_now().locked_bytes == locked && secmalloc_audit() == 0;
 }
@@ -649,7 +649,7 @@ static bool unmapped_by_fini(void)
 	size_t mappings;
 	char *chunk;
 
-	proc_mappings(); /* what stdio maps for itself is there from now on */
+	proc_settle();
 	mappings = proc_mappings();
 	start();
 	chunk = secmalloc_guarded(32);

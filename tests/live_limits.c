@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "backing.h"
+#include "hide.h"
 #include "proc.h"
 #include "tap.h"
 
@@ -81,7 +82,7 @@ static bool fails(const struct secmalloc_config *config, int code)
 {
 	size_t mappings;
 
-	proc_mappings(); /* what stdio maps for itself is there from now on */
+	proc_settle();
 	mappings = proc_mappings();
 	errno = 0;
 	if (secmalloc_init(config) != -1 || errno != code) {
@@ -179,6 +180,7 @@ static bool all_is_to_be_locked(void)
 	struct secmalloc_stats stats;
 	long before;
 
+	proc_settle();
 	if (mlockall(MCL_FUTURE) != 0)
 		return false;
 	before = proc_status_kb("VmLck");
@@ -260,7 +262,7 @@ static bool initial_pools_are_joined(void)
 	struct secmalloc_stats stats;
 	size_t without, joined, apart;
 
-	proc_mappings(); /* what stdio maps for itself is there from now on */
+	proc_settle();
 	without = proc_mappings();
 	if (secmalloc_init(&config) != 0)
 		return false;
@@ -325,7 +327,7 @@ static bool no_free_place_is_out_of_reach(void)
 	if (secmalloc_init(&config) != 0)
 		return false;
 	/* Slots of 1,216 bytes, side by side, and then no room at all. */
-	while ((chunks[count] = secmalloc(1200)) != NULL)
+	while ((chunks[count] = hide(secmalloc(1200))) != NULL)
 		count++;
 	while (secmalloc(0) != NULL)
 		;
@@ -337,7 +339,7 @@ static bool no_free_place_is_out_of_reach(void)
 			if (chunks[j] != freed + 1216)
 				continue;
 			secfree(freed);
-			if (secmalloc(24) != freed)
+			if (hide(secmalloc(24)) != freed)
 				return false;
 			served++;
 		}
@@ -354,7 +356,8 @@ static bool a_hole_is_found(void)
 
 	if (secmalloc_init(&config) != 0)
 		return false;
-	while ((chunks[count] = secaligned_alloc(512, 5 * 512 - 8)) != NULL)
+	while ((chunks[count] = hide(secaligned_alloc(512, 5 * 512 - 8)))
+	       != NULL)
 		count++;
 	/* 128 units: 25 chunks of 5. Free neighbours by address. */
 	for (size_t i = 0; i < count; i++)
