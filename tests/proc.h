@@ -125,9 +125,9 @@ static inline void proc_settle(void)
 /* Whether a page can be read. Those that guard a thread's stack cannot, and lie
  * in a mapping that can: glibc since 2.42 marks them with MADV_GUARD_INSTALL.
  * The kernel reads the set of signals before it refuses what to do with it. */
-static inline bool proc_can_read(const void *page)
+static inline bool proc_can_read(const void *at)
 {
-	return syscall(SYS_rt_sigprocmask, -1, page, NULL, 8) == 0
+	return syscall(SYS_rt_sigprocmask, -1, at, NULL, 8) == 0
 	       || errno != EFAULT;
 }
 
