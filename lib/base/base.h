@@ -1,5 +1,5 @@
 /*
- * base.h - what every module may use: attributes and checked arithmetic
+ * base.h - what every module may use: attributes, units and checked arithmetic
  *
  * SPDX-License-Identifier: ISC
  */
@@ -20,33 +20,35 @@
 #define SMI_UNLIKELY(x)       __builtin_expect(!!(x), 0)
 
 /*
- * A function that reads what another thread may be writing, and whose answer is
- * looked into again under exclusion before anything comes of it. It calls
- * nothing that is not marked likewise.
+ * Marks a function that reads data which another thread may be writing. If it
+ * finds something wrong, that is only a suspicion: the caller checks again
+ * under exclusion before acting on it. An SMI_RACY function calls only
+ * functions that are marked SMI_RACY too.
  */
 #define SMI_RACY __attribute__((no_sanitize_thread))
 
-/* Words at any address, of whatever type it holds. */
+/* A 64-bit word at any address, whatever the type of the object there. */
 typedef uint64_t __attribute__((may_alias, aligned(1))) smi_word;
 
-/* Sixteen bytes at a multiple of sixteen: a vector register where there is
- * one, and two words elsewhere. */
+/* Sixteen bytes at a multiple of sixteen: a vector register where the processor
+ * has one, two words elsewhere. */
 typedef uint64_t __attribute__((may_alias, vector_size(16))) smi_granule;
 
 /* The alignment of every chunk, and the step of the small size classes. */
 #define SMI_ALIGN_BYTES ((size_t)16)
 
 /*
- * A unit is the smallest block: what a pool is counted in. It is the size at
- * which 32 slots of the smallest class fill it, one word of a slab's bitmap.
+ * A unit is the smallest block of a pool, and pools are measured in units. At
+ * this size 32 slots of the smallest class fill one unit, and their bits fill
+ * one word of a slab's bitmap.
  */
 #define SMI_UNIT_SHIFT 9
 #define SMI_UNIT_BYTES ((size_t)1 << SMI_UNIT_SHIFT)
 
-/* No unit, no slab: an index that none has. */
+/* The index that stands for no unit, slab, slot or pool. */
 #define SMI_NONE UINT32_MAX
 
-/* Sums and products that say when they do not fit. */
+/* Sums and products. Each function returns true if the result does not fit. */
 static inline bool smi_add_overflows(size_t a, size_t b, size_t *sum)
 {
 	return __builtin_add_overflow(a, b, sum);
@@ -62,7 +64,8 @@ static inline bool smi_is_pow2(size_t n)
 	return n != 0 && (n & (n - 1)) == 0;
 }
 
-/* n to a multiple of `step`, a power of two. The caller knows that it fits. */
+/* Round n up to a multiple of `step`, a power of two. The caller makes sure
+ * that the result fits. */
 static inline size_t smi_round_up(size_t n, size_t step)
 {
 	return (n + step - 1) & ~(step - 1);
@@ -93,7 +96,7 @@ static inline bool smi_range_touches(uintptr_t start, size_t length,
 	return at < start + length && bytes > (start > at ? start - at : 0);
 }
 
-/* The units that `bytes` take, bytes > 0 and far below SIZE_MAX. */
+/* The number of units that `bytes` take; bytes > 0 and far below SIZE_MAX. */
 static inline size_t smi_units_for(size_t bytes)
 {
 	return (bytes + SMI_UNIT_BYTES - 1) >> SMI_UNIT_SHIFT;

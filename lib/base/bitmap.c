@@ -5,7 +5,8 @@
  */
 #include "base/bitmap.h"
 
-/* The bits of word w that lie in [from, to), of which there is at least one. */
+/* The mask of the bits of word w that lie in [from, to). At least one bit
+ * does. */
 static uint32_t word_mask(uint32_t w, uint32_t from, uint32_t to)
 {
 	uint32_t first = w * SMI_WORD_BITS, mask = UINT32_MAX;
@@ -29,7 +30,7 @@ void smi_bitmap_clear_range(uint32_t *map, uint32_t from, uint32_t to)
 		map[w] &= ~word_mask(w, from, to);
 }
 
-/* next_set of the map with each word xored by `flip`. */
+/* smi_bitmap_next_set() for a map whose words are all XORed with `flip`. */
 static uint32_t next_bit(const uint32_t *map, uint32_t bits, uint32_t from,
                          uint32_t flip)
 {

@@ -1,8 +1,8 @@
 /*
  * bitmap.h - arrays of bits in words that the caller owns (a leaf, pure)
  *
- * Bit i is bit i % 32 of word i / 32. Ranges are half-open. The caller sees to
- * it that indexes lie inside the array, and to the invariant.
+ * Bit i is bit i % 32 of word i / 32. Ranges are half-open. The caller makes
+ * sure that indexes lie inside the array and that the invariant holds.
  *
  * Invariants:
  *   M1  Bits at and past `bits` in the last word are 0.
@@ -53,10 +53,8 @@ uint32_t smi_bitmap_nth_set(const uint32_t *map, uint32_t bits, uint32_t n);
 /* How many bits are set. */
 uint32_t smi_bitmap_count(const uint32_t *map, uint32_t bits);
 
-/*
- * The lowest multiple of `align` at which `length` set bits follow each other,
- * or SMI_NONE. align and length are not 0.
- */
+/* The lowest multiple of `align` at which a run of `length` set bits starts, or
+ * SMI_NONE. align and length are not 0. */
 uint32_t smi_bitmap_find_run(const uint32_t *map, uint32_t bits,
                              uint32_t length, uint32_t align);
 

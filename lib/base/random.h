@@ -1,10 +1,10 @@
 /*
  * random.h - a small generator for the order of slots (a leaf)
  *
- * It decides where a chunk goes, not what a key is: an attacker who cannot read
- * the arena cannot foresee it, and needs no more. The state lives in the locked
- * key page. The generator is Bob Jenkins' "small fast counting" construction
- * for 64 bits as Chris Doty-Humphrey published it (SFC64).
+ * The generator decides where a chunk goes; it makes no keys. An attacker who
+ * cannot read the arena cannot predict it, which is all that is needed. Its
+ * state lives in the locked key page. The algorithm is Chris Doty-Humphrey's
+ * sfc64 (Small Fast Counting) from PractRand.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -27,10 +27,8 @@ static inline uint64_t smi_random_next(struct smi_random *r)
 	return out;
 }
 
-/*
- * A number below n, n > 0. The bias is at most n / 2^32: for the slots of a
- * slab nothing that can be seen.
- */
+/* A number below n, n > 0. The bias is at most n / 2^32, which is negligible
+ * for the slots of a slab. */
 static inline uint32_t smi_random_below(struct smi_random *r, uint32_t n)
 {
 	return (uint32_t)(((smi_random_next(r) >> 32) * n) >> 32);

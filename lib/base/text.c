@@ -1,5 +1,5 @@
 /*
- * text.c - words into a fixed buffer
+ * text.c - formatting text into a fixed buffer
  *
  * SPDX-License-Identifier: ISC
  */

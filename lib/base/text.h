@@ -1,8 +1,9 @@
 /*
- * text.h - words into a fixed buffer (a leaf)
+ * text.h - formatting text into a fixed buffer (a leaf)
  *
- * For messages that must be made without allocating, without locale and from
- * any place, a fault included.
+ * For messages that are built without allocating and without the locale, and
+ * from any context, a signal handler included. Text that does not fit is
+ * truncated.
  *
  * Invariants:
  *   T1  length < room, and buffer[length] is NUL.
@@ -21,13 +22,11 @@ struct smi_text {
 	size_t room, length;
 };
 
-/* Start an empty text in `room` bytes, room > 0. */
+/* Start an empty text in a buffer of `room` bytes, room > 0. */
 void smi_text_start(struct smi_text *text, char *buffer, size_t room);
 
-/*
- * Append; what does not fit is left out. Of printf's conversions it knows
- * %s, %zu, %d, %p (as 0x and hexadecimal digits) and %%.
- */
+/* Append formatted text, truncated if it does not fit. The conversions are %s,
+ * %zu, %d, %p (printed as 0x and hexadecimal digits) and %%. */
 void smi_text_add(struct smi_text *text, const char *format, ...)
 	SMI_PRINTF(2, 3);
 void smi_text_add_list(struct smi_text *text, const char *format, va_list list)

@@ -1,5 +1,5 @@
 /*
- * wipe.c - overwriting and comparing bytes that matter
+ * wipe.c - overwriting and comparing sensitive bytes
  *
  * SPDX-License-Identifier: ISC
  */
@@ -8,9 +8,10 @@
 #include <string.h>
 
 /*
- * memset() of common libraries uses the widest vectors of the processor, but
- * from some 2 KiB on hands over to a string instruction that takes twice as
- * long for memory that is in the cache. So it is called for a piece at a time.
+ * memset() in common C libraries uses the processor's widest vectors for short
+ * lengths. From about 2 KiB on it uses a string instruction instead, which
+ * takes twice as long for memory that is in the cache. Therefore memory is
+ * wiped one piece at a time.
  */
 #define PIECE_BYTES ((size_t)2048)
 
@@ -19,13 +20,14 @@ void smi_wipe_bytes(void *p, size_t bytes)
 	unsigned char *at = p;
 	size_t piece = PIECE_BYTES;
 
-	/* Not a constant: of that the compiler would make that instruction. */
+	/* Hide that the length is a constant. For a constant length the
+	 * compiler would emit the string instruction itself. */
 	__asm__("" : "+r"(piece));
 	for (; bytes > piece; at += piece, bytes -= piece)
 		memset(at, 0, piece);
 	if (bytes > 0)
 		memset(at, 0, bytes);
-	/* Says that somebody reads what p points to, so the stores stay. */
+	/* Pretend to read what p points to, so that the stores stay. */
 	__asm__ volatile("" : : "r"(p) : "memory");
 }
 
@@ -49,8 +51,8 @@ bool smi_wipe_equal(const void *a, const void *b, size_t bytes)
 
 	for (size_t i = 0; i < bytes; i++) {
 		diff |= (unsigned)(x[i] ^ y[i]);
-		/* Hides from the compiler that all ones cannot grow: it may
-		 * not leave the loop early. */
+		/* Hide the value of diff. The compiler could otherwise leave
+		 * the loop early once every bit is set. */
 		__asm__("" : "+r"(diff));
 	}
 	/* 0 becomes 1, anything else 0, without a branch. */

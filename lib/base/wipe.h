@@ -1,5 +1,5 @@
 /*
- * wipe.h - overwriting and comparing bytes that matter (a leaf)
+ * wipe.h - overwriting and comparing sensitive bytes (a leaf)
  *
  * SPDX-License-Identifier: ISC
  */
@@ -8,28 +8,33 @@
 
 #include "base/base.h"
 
-/* Zero `bytes` bytes; the compiler takes them as read afterwards. */
+/* Zero `bytes` bytes. The compiler cannot remove the stores as dead. */
 void smi_wipe_bytes(void *p, size_t bytes);
 
-/* The index of the first byte that is not zero, or `bytes` if all are. */
+/* The index of the first byte that is not zero, or `bytes` if all are zero. */
 size_t smi_wipe_first_nonzero(const void *p, size_t bytes);
 
 /*
- * The same two for whole granules, of which there is at least one: what slots
- * are made of. The small cases are written out with as few branches as will do,
- * since what a branch predictor cannot know costs more than a few stores: up to
- * 64 bytes are four granules, two of them perhaps the same, and so on. One and
- * two are apart: some processors stall where more than two of four coincide.
+ * smi_wipe_granules() and smi_granules_are_zero() are for slots, which consist
+ * of one or more whole granules. Sizes up to SMI_UNROLLED_BYTES are unrolled
+ * with as few branches as possible, because a mispredicted branch costs more
+ * than a few redundant stores. For example, 48 and 64 bytes take the same four
+ * accesses, two of which coincide for 48. Sizes of one and two granules have a
+ * branch of their own, because some processors stall if three or more of four
+ * accesses coincide.
  */
 #define SMI_UNROLLED_BYTES ((size_t)256)
 
-/* The promise: a place that is handed out again was seen to be zero up to here,
- * or as a whole if it is smaller. */
+/*
+ * The promise that the manual makes: before a slot is handed out again, its
+ * first SMI_CHECKED_BYTES bytes, or all of a smaller slot, were seen to be
+ * zero.
+ */
 #define SMI_CHECKED_BYTES ((size_t)256)
 _Static_assert(SMI_CHECKED_BYTES <= SMI_UNROLLED_BYTES,
                "what is checked is written out");
 
-/* The offset of the second of four granules that cover 48 to 64 bytes. */
+/* The offset of the second of the four granules that cover 48 to 64 bytes. */
 static inline size_t smi_second_granule(size_t bytes)
 {
 	return (bytes >> 1) & ~(sizeof(smi_granule) - 1);
@@ -48,7 +53,7 @@ static inline void smi_zero_four_granules(unsigned char *at)
 	smi_zero_granule(at + 48);
 }
 
-/* Of up to SMI_UNROLLED_BYTES bytes. */
+/* Zero up to SMI_UNROLLED_BYTES bytes. */
 static inline void smi_wipe_few_granules(void *p, size_t bytes)
 {
 	unsigned char *first = p, *end = first + bytes;
@@ -97,7 +102,8 @@ static inline void smi_or_four_granules(smi_granule *any,
 	smi_or_granule(any, at + 48);
 }
 
-/* Of the first SMI_CHECKED_BYTES bytes only. */
+/* Whether the granules are zero. Only the first SMI_CHECKED_BYTES bytes are
+ * read. */
 static inline bool smi_granules_are_zero(const void *p, size_t bytes)
 {
 	const unsigned char *first = p, *end;
@@ -128,7 +134,7 @@ static inline bool smi_granules_are_zero(const void *p, size_t bytes)
 	return (any[0] | any[1]) == 0;
 }
 
-/* Whether both are the same, in a time that depends on `bytes` alone. */
+/* Whether a and b are equal, in a time that depends on `bytes` alone. */
 bool smi_wipe_equal(const void *a, const void *b, size_t bytes);
 
 #endif /* SMI_WIPE_H */

@@ -1,5 +1,5 @@
 /*
- * canary.c - where a canary has changed, and canaries of more than a slot's end
+ * canary.c - where a canary has changed, and the canaries of guarded cells
  *
  * SPDX-License-Identifier: ISC
  */
@@ -21,7 +21,7 @@ size_t smi_canary_check(const struct smi_canary_key *key, const void *place,
 	return SIZE_MAX;
 }
 
-/* Whether a whole word begins at an offset. */
+/* Whether a whole word starts at offset `at` and ends by `to`. */
 static bool has_word(size_t at, size_t to)
 {
 	return at % sizeof(smi_word) == 0 && to - at >= sizeof(smi_word);

@@ -1,9 +1,11 @@
 /*
- * canary.h - the keyed bytes between a chunk and the end of its place (a leaf)
+ * canary.h - the keyed bytes between a chunk and the end of its slot (a leaf)
  *
- * A canary fills the bytes [size, place_bytes) of a place with a secret word,
- * over and over, which follows from the arena's key and the address of the
- * place. Its first byte is zero: a string that is read too far ends there.
+ * A canary fills the bytes [size, place_bytes) of a slot with copies of a
+ * secret word, which depends on the arena's key and the address of the slot.
+ * The first byte of the word is zero, so that reading past the end of a string
+ * stops there. No lock is needed: the caller owns the slot, unless a function
+ * says otherwise.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -12,11 +14,11 @@
 
 #include "base/base.h"
 
-/* Every chunk has at least as many canary bytes after it: a word. */
+/* The least number of canary bytes after a chunk: one word. */
 #define SMI_CANARY_LEAST_BYTES ((size_t)8)
 
-/* The byte of a word at its lowest address; and a word that was moved so many
- * bits towards that, round. */
+/* SMI_FIRST_BYTE is the byte of a word at its lowest address. SMI_ROTATED()
+ * rotates a word by a number of bits towards that byte. */
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define SMI_FIRST_BYTE          ((uint64_t)0xff)
 #define SMI_ROTATED(word, bits) ((word) >> ((bits)&63) | (word) << (-(bits)&63))
@@ -25,16 +27,17 @@
 #define SMI_ROTATED(word, bits) ((word) << ((bits)&63) | (word) >> (-(bits)&63))
 #endif
 
-/* The arena's secret; it lives in a locked page of its own. */
+/* The arena's secret key. It lives in the locked key page. */
 struct smi_canary_key {
 	uint64_t add, mul, out; /* mul is odd */
 };
 
 /*
- * A multiplication by a secret number and a fold, as in common hash functions:
- * it is cheap, and without the key one canary tells nothing useful of another.
- * It is no cryptographic hash and need not be one, as whoever can read canaries
- * at will can read the secrets beside them.
+ * The canary word of a slot: a multiplication by a secret number and a fold, as
+ * in common hash functions. This is cheap, and without the key one canary
+ * reveals nothing useful about another. It is not a cryptographic hash and need
+ * not be one: whoever can read canaries at will can also read the secrets
+ * beside them.
  */
 static inline uint64_t smi_canary_word(const struct smi_canary_key *key,
                                        const void *place)
@@ -45,7 +48,7 @@ static inline uint64_t smi_canary_word(const struct smi_canary_key *key,
 	return (x ^ key->out) & ~SMI_FIRST_BYTE;
 }
 
-/* The last eight bytes of a canary, which may overlap those before. */
+/* The last eight bytes of a canary. They may overlap the words before. */
 static inline uint64_t smi_canary_last(uint64_t word, size_t size,
                                        size_t place_bytes)
 {
@@ -55,9 +58,9 @@ static inline uint64_t smi_canary_last(uint64_t word, size_t size,
 }
 
 /*
- * Write the canary of a chunk of `size` bytes in the place at `place`. Those of
- * at most SMI_CANARY_SHORT_BYTES, as most are, are the two words at the ends,
- * and the second function is for them only.
+ * Write the canary of a chunk of `size` bytes in the slot at `place`. A canary
+ * of at most SMI_CANARY_SHORT_BYTES, as most are, consists of its first and its
+ * last word, which may overlap. smi_canary_write_short() is only for those.
  */
 #define SMI_CANARY_SHORT_BYTES ((size_t)16)
 
@@ -88,8 +91,9 @@ static inline void smi_canary_write_short(const struct smi_canary_key *key,
 }
 
 /*
- * Whether a canary is as it was written. Another thread may be making or
- * freeing the chunk; then the answer is to be had again under exclusion.
+ * Whether a canary is intact. Another thread may be creating or freeing the
+ * chunk meanwhile, so the caller must check again under exclusion if the answer
+ * is false.
  */
 SMI_RACY static inline bool smi_canary_is_sound(
 	const struct smi_canary_key *key, const void *place, size_t size,
@@ -121,17 +125,16 @@ SMI_RACY static inline bool smi_canary_short_is_sound(
 	       == 0;
 }
 
-/*
- * The index, counted from the end of the chunk, of the first canary byte that
- * has changed, or SIZE_MAX if none has.
- */
+/* The index of the first canary byte that has changed, counted from the end of
+ * the chunk, or SIZE_MAX if none has. */
 size_t smi_canary_check(const struct smi_canary_key *key, const void *place,
                         size_t size, size_t place_bytes);
 
 /*
- * Fill the bytes [from, to) of a place with its word, over and over from its
- * start on, whatever lies in between; and the offset of the first of such bytes
- * that has changed, or SIZE_MAX. The place is aligned to 8.
+ * smi_canary_fill() fills the bytes [from, to) of a guarded cell with copies of
+ * the cell's canary word, which are laid out from the start of the cell on.
+ * smi_canary_check_fill() returns the offset of the first of these bytes that
+ * has changed, or SIZE_MAX. The cell is aligned to 8 bytes.
  */
 void smi_canary_fill(const struct smi_canary_key *key, void *place, size_t from,
                      size_t to);

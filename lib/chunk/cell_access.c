@@ -1,6 +1,5 @@
 /*
- * cell_access.c - the access of the cells of guarded chunks, and who has one
- * open
+ * cell_access.c - the access rights of guarded cells, and who has one open
  *
  * SPDX-License-Identifier: ISC
  */
@@ -23,7 +22,8 @@ int smi_cell_access_force(const struct smi_pools *pools, struct smi_cell *cells,
 	return 0;
 }
 
-/* G4 after a change of the fields, which `before` undoes. */
+/* Restore G4 after a change of the fields. On failure, `before` undoes the
+ * change. */
 static int apply(const struct smi_pools *pools, struct smi_cell *cells,
                  uint32_t number, struct smi_cell before)
 {

@@ -1,9 +1,8 @@
 /*
- * cell_access.h - the access of the cells of guarded chunks, and who has one
- * open
+ * cell_access.h - the access rights of guarded cells, and who has one open
  *
- * A cell is a pool of its own, whose number is that of its first stride. The
- * caller passes the pools, and the table of what each cell holds.
+ * A cell is a pool of its own, and its number is that of its first stride. The
+ * caller passes the pools and the table of cells, and holds the arena's lock.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -15,39 +14,38 @@
 #include "space/pool.h"
 
 struct smi_cell {
-	size_t size;    /* of the chunk, if it is live */
-	uint32_t next;  /* in its list, if it is free */
-	uint32_t opens; /* how often it was opened, and not yet closed */
+	size_t size;    /* of the chunk; of a free cell: of its last chunk */
+	uint32_t next;  /* in the list of free cells */
+	uint32_t opens; /* how many times it is open */
 	bool live;
 	uint8_t base, opened, access; /* enum secmalloc_access */
 };
 
-/* The access that a cell is to have. */
+/* The access that a cell should have. */
 static inline enum secmalloc_access smi_cell_wanted(const struct smi_cell *cell)
 {
 	return cell->base > cell->opened ? cell->base : cell->opened;
 }
 
-/*
- * Have the kernel give a cell this access, whatever access it is to have. -1
- * with errno ENOMEM or EPERM: nothing has changed.
- */
+/* Set the kernel's access for a cell, whatever access it should have. -1 with
+ * errno ENOMEM or EPERM: nothing has changed. */
 int smi_cell_access_force(const struct smi_pools *pools, struct smi_cell *cells,
                           uint32_t number, enum secmalloc_access access);
 
-/* What is to be done to the access of a live cell. */
+/* A change of the access of a live cell. */
 typedef int smi_cell_access_change(const struct smi_pools *pools,
                                    struct smi_cell *cells, uint32_t number,
                                    enum secmalloc_access access);
 
 /*
  * smi_cell_access_protect() sets the access that the cell has while nobody has
- * it open. smi_cell_access_open() lets it be read, or written too, until it has
- * been closed as often as it was opened. smi_cell_access_close() undoes one
- * opening, whatever access that asked for, and ignores its own.
+ * it open. smi_cell_access_open() makes the cell readable, or writable too,
+ * until it has been closed as many times as it was opened.
+ * smi_cell_access_close() undoes one opening, whatever access that asked for;
+ * its last argument is ignored.
  *
- * -1 with errno as above, or ERANGE (opened too often) or EINVAL (not open):
- * nothing has changed.
+ * -1 with errno ENOMEM, EPERM, ERANGE (opened too many times) or EINVAL (not
+ * open): nothing has changed.
  */
 smi_cell_access_change smi_cell_access_protect, smi_cell_access_open,
 	smi_cell_access_close;

@@ -1,5 +1,5 @@
 /*
- * guarded.c - chunks that are alone between guards
+ * guarded.c - guarded chunks: each is alone between guards
  *
  * SPDX-License-Identifier: ISC
  */
@@ -9,13 +9,13 @@
 
 #include <string.h>
 
-/* Before a chunk there is at least so much canary. */
+/* The least number of canary bytes before a chunk. */
 #define FRONT_BYTES SMI_ALIGN_BYTES
 
-/* ---- Where things are --------------------------------------------------- */
+/* ---- Where chunks lie --------------------------------------------------- */
 
-/* The bytes from the start of a chunk to the guard: it begins aligned, and one
- * of no bytes begins somewhere too. */
+/* The bytes from the start of a chunk to the guard after it. The start is
+ * aligned; a chunk of 0 bytes needs an address too. */
 static size_t place_bytes(size_t size)
 {
 	return size > 0 ? smi_round_up(size, SMI_ALIGN_BYTES) : SMI_ALIGN_BYTES;
@@ -102,7 +102,7 @@ static void list_remove(struct smi_guarded *guarded, uint32_t cell)
 		list->last = before;
 }
 
-/* G1, G2; its last chunk had `size` bytes. */
+/* Free a cell (G1, G2). Its last chunk had `size` bytes. */
 static void set_free(struct smi_guarded *guarded, uint32_t cell, size_t size)
 {
 	guarded->cells[cell] = (struct smi_cell){
@@ -156,7 +156,7 @@ bool smi_guarded_add(struct smi_guarded *guarded, size_t bytes)
 
 /* ---- Chunks ------------------------------------------------------------- */
 
-/* G3: write the canaries round the chunk of a cell. */
+/* Write the canaries around the chunk of a cell (G3). */
 static void *surround(struct smi_guarded *guarded, uint32_t cell)
 {
 	unsigned char *start = cell_start(guarded, cell);
@@ -206,7 +206,8 @@ void *smi_guarded_resize(struct smi_guarded *guarded, uint32_t cell,
 	to = smi_guarded_chunk(guarded, cell);
 	memmove(to, from, kept);
 	smi_wipe_bytes(to + kept, size - kept);
-	/* Which covers what is left of the bytes where they were. */
+	/* The canaries overwrite what is left of the chunk's bytes at the old
+	 * address. */
 	return surround(guarded, cell);
 }
 
@@ -271,11 +272,12 @@ void smi_guarded_give(struct smi_guarded *guarded, uint32_t cell)
 	guarded->chunks--;
 	guarded->chunk_bytes -= size;
 	smi_wipe_bytes(cell_start(guarded, cell), cell_bytes(guarded, cell));
-	/* The size tells a double free from a wild pointer. */
+	/* The size of the last chunk tells a double free from a wild
+	 * pointer. */
 	set_free(guarded, cell, size);
 }
 
-/* ---- The end, forks, and audits ------------------------------------------ */
+/* ---- The end, forks, and audits ----------------------------------------- */
 
 static int force(struct smi_guarded *guarded, uint32_t cell,
                  enum secmalloc_access access)
@@ -306,7 +308,8 @@ int smi_guarded_own(struct smi_guarded *guarded)
 	return 0;
 }
 
-/* G1 for a list: its cells are free, and of its kind. Returns how many. */
+/* Check G1 for a list: its cells are free and of its kind. Returns how many
+ * there are, or SIZE_MAX if G1 does not hold. */
 static size_t count_list(struct smi_guarded *guarded,
                          const struct smi_cell_list *list)
 {
@@ -320,7 +323,7 @@ static size_t count_list(struct smi_guarded *guarded,
 	return count;
 }
 
-/* G2 to G4 for a cell. */
+/* Check G2 to G4 for a cell. */
 static bool audit_cell(const struct smi_guarded *guarded, uint32_t cell,
                        struct smi_misuse *misuse)
 {

@@ -1,19 +1,19 @@
 /*
- * placement.c - where in the pools that there are a chunk can go
+ * placement.c - where in the existing pools a chunk can go
  *
  * SPDX-License-Identifier: ISC
  */
 #include "chunk/placement.h"
 
-/* How many slabs of a list are looked at for one that is at home. */
+/* How many slabs of a list are searched for one with the right home. */
 #define SEARCH_MOST 8
 
-/* There is room as long as a large slab is at most this part of the pools, and
- * half of them is in no slab. */
+/* There is plenty of room while a large slab is at most one part in ROOMY_PARTS
+ * of the pools and more than half of the units are free. */
 #define ROOMY_PARTS ((size_t)256)
 
-/* Whether there is so much room that a class may have large slabs, and each
- * thread slabs of its own. */
+/* Whether there is enough room for a class to have large slabs, and for each
+ * thread to have slabs of its own. */
 static bool is_roomy(const struct smi_slabs *slabs, unsigned class)
 {
 	size_t units = slabs->runs->pools->bytes >> SMI_UNIT_SHIFT;
@@ -22,7 +22,7 @@ static bool is_roomy(const struct smi_slabs *slabs, unsigned class)
 	       && slabs->runs->free_units > units / 2;
 }
 
-/* A new slab of a class, or SMI_NONE. */
+/* Open a new slab of a class, or return SMI_NONE. */
 static uint32_t open_slab(struct smi_slabs *slabs, unsigned class)
 {
 	const uint8_t *units_of = slabs->extents[class];
@@ -43,7 +43,7 @@ static uint32_t open_slab(struct smi_slabs *slabs, unsigned class)
 	return run;
 }
 
-/* A slab of the list that is at home, or nowhere yet; or SMI_NONE. */
+/* A slab of the list whose home is `home` or not set yet, or SMI_NONE. */
 static uint32_t slab_at_home(struct smi_slabs *slabs, unsigned class,
                              uint16_t home)
 {
@@ -78,7 +78,7 @@ uint32_t smi_placement_find_slab(struct smi_slabs *slabs, unsigned class,
 	return run;
 }
 
-/* A run of its own for `bytes`, or SMI_NONE. */
+/* Take a run of its own for `bytes`, or return SMI_NONE. */
 static uint32_t run_alone(struct smi_slabs *slabs, size_t align, size_t bytes)
 {
 	unsigned align_order = align <= SMI_UNIT_BYTES
@@ -86,7 +86,7 @@ static uint32_t run_alone(struct smi_slabs *slabs, size_t align, size_t bytes)
 	                               : smi_log2_ceil(align >> SMI_UNIT_SHIFT);
 	uint32_t units, run;
 
-	/* Also sees to it that the units fit 32 bits. */
+	/* This also ensures that the number of units fits 32 bits. */
 	if (bytes > slabs->runs->pools->geometry.reserve_bytes)
 		return SMI_NONE;
 	units = (uint32_t)smi_units_for(bytes);

@@ -1,7 +1,7 @@
 /*
- * placement.h - where in the pools that there are a chunk can go
+ * placement.h - where in the existing pools a chunk can go
  *
- * The caller holds the arena's lock.
+ * The caller holds the arena's lock. Nothing here locks a further pool.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -12,24 +12,22 @@
 #include "chunk/slab.h"
 
 /*
- * A run with a free slot of a class, its own or in a slab that is new, or
- * SMI_NONE. `home` is the number of the cache that fills from it, or
+ * A run with a free slot of a class, in a slab that exists or in a new one; or
+ * SMI_NONE. `home` is the number of the cache that fills from the slab, or
  * SMI_NO_HOME.
  */
 uint32_t smi_placement_find_slab(struct smi_slabs *slabs, unsigned class,
                                  uint16_t home);
 
-/*
- * Where a chunk and its canary, `bytes` together, can go. False: there is
- * nothing of the kind that it belongs in.
- */
+/* Find a place for a chunk and its canary, `bytes` together: a slot of the
+ * smallest class that fits, or a run of its own. False if there is none. */
 bool smi_placement_find(struct smi_slabs *slabs, size_t align, size_t bytes,
                         struct smi_vacancy *vacancy);
 
 /*
- * The same when there is not: a slot of any larger class, or one that happens
- * to be aligned though its class promises no such alignment. False: the chunk
- * fits nowhere.
+ * smi_placement_find() has failed: find a slot of any larger class, or a slot
+ * that happens to be aligned although its class promises no such alignment.
+ * False: the chunk fits nowhere.
  */
 bool smi_placement_find_larger(struct smi_slabs *slabs, size_t align,
                                size_t bytes, struct smi_vacancy *vacancy);

@@ -5,14 +5,15 @@
  */
 #include "chunk/sizeclass.h"
 
-/* A full slab is at most 16 KiB: the last one of a class then pins little. */
+/* A full slab is at most 16 KiB, so that the last chunk of a class pins little
+ * memory. */
 #define FULL_MOST_UNITS 32u
 
-/* The check of what lies before a chunk takes longer for the first in a slab:
- * so that is to be one of so many. */
+/* The least number of slots in a large slab. The first slot of a slab should be
+ * rare, because checking what lies before it takes longer. */
 #define LARGE_SLOTS ((size_t)16)
 
-/* At most one part in so many is tail. */
+/* The tail is at most one part in this many of a slab. */
 #define FULL_PARTS  ((size_t)128)
 #define SMALL_PARTS ((size_t)12)
 
@@ -28,10 +29,8 @@ unsigned smi_sizeclass_aligned(size_t bytes, size_t align)
 	return class;
 }
 
-/*
- * The fewest units that have at least `slots` slots and of which at most one
- * part in `parts` is tail, or failing that, 0.
- */
+/* The least number of units with at least `slots` slots, of which at most one
+ * part in `parts` is tail; 0 if there is none. */
 static uint32_t fewest_units(size_t slot_bytes, size_t slots, size_t parts)
 {
 	for (uint32_t units = (uint32_t)smi_units_for(slots * slot_bytes);
@@ -44,13 +43,14 @@ static uint32_t fewest_units(size_t slot_bytes, size_t slots, size_t parts)
 	return 0;
 }
 
-/* Those that have the smallest part of tail. */
+/* The number of units of which the smallest part is tail. */
 static uint32_t least_tail(size_t slot_bytes)
 {
 	uint32_t best = (uint32_t)smi_units_for(slot_bytes);
 
 	for (uint32_t units = best; units <= FULL_MOST_UNITS; units++)
-		/* The tails as parts of both, without fractions. */
+		/* Compare the tails as fractions of the slabs, without
+		 * dividing. */
 		if (units * SMI_UNIT_BYTES % slot_bytes * best
 		    < best * SMI_UNIT_BYTES % slot_bytes * units)
 			best = units;

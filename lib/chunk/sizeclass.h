@@ -1,8 +1,9 @@
 /*
  * sizeclass.h - the sizes of slots (a leaf, pure arithmetic)
  *
- * Steps of 16 bytes up to 512, then 16 steps a doubling up to 4096: a place is
- * at most 1/16 larger than what it holds. What is larger than the largest slot
+ * Size classes are 16 bytes apart up to 512 bytes, and from there on 16 classes
+ * per doubling up to 4096. For 240 bytes or more, a slot is therefore at most
+ * 1/16 larger than what it holds. A chunk that is larger than the largest slot
  * gets units of its own.
  *
  * SPDX-License-Identifier: ISC
@@ -15,7 +16,8 @@
 #define SMI_CLASSES         80u
 #define SMI_SLOT_MOST_BYTES ((size_t)4096)
 
-/* Steps of 16 below this, of 1/16 of the power of two below from it on. */
+/* Up to SMI_CLASS_FINE_BYTES classes are 16 bytes apart. Above it they are 1/16
+ * of the next lower power of two apart. */
 #define SMI_CLASS_FINE_BYTES  ((size_t)512)
 #define SMI_CLASS_FINE        32u
 #define SMI_CLASS_STEPS_SHIFT 4u
@@ -33,7 +35,7 @@ static inline unsigned smi_sizeclass_of(size_t bytes)
 	       - (1u << SMI_CLASS_STEPS_SHIFT);
 }
 
-/* The bytes of a slot of a class. */
+/* The size in bytes of a slot of a class. */
 static inline size_t smi_sizeclass_bytes(unsigned class)
 {
 	unsigned coarse, octave, step;
@@ -53,12 +55,14 @@ static inline size_t smi_sizeclass_bytes(unsigned class)
  */
 unsigned smi_sizeclass_aligned(size_t bytes, size_t align);
 
-/* How many units a slab of a class has. */
+/* The number of units in a slab of a class. */
 enum smi_slab_extent {
-	SMI_SLAB_LEAST, /* as few as hold one slot */
-	SMI_SLAB_SMALL, /* a class starts with this: little is wasted by few */
-	SMI_SLAB_FULL,  /* once there are many: hardly a tail */
-	SMI_SLAB_LARGE, /* the same with many slots: where there is room */
+	SMI_SLAB_LEAST, /* as few as one slot takes */
+	SMI_SLAB_SMALL, /* for the first slabs of a class: few units, little
+	                   tail */
+	SMI_SLAB_FULL,  /* once a class has many slots: hardly any tail */
+	SMI_SLAB_LARGE, /* like FULL, but with many slots: if there is plenty of
+	                   room */
 	SMI_SLAB_EXTENTS
 };
 uint32_t smi_sizeclass_units(unsigned class, enum smi_slab_extent extent);

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-/* ---- Findings ----------------------------------------------------------- */
+/* ---- Reporting misuse --------------------------------------------------- */
 
 bool smi_slab_found(const struct smi_slabs *slabs, uint32_t pool,
                     struct smi_misuse *misuse, enum smi_misuse_kind kind,
@@ -27,7 +27,7 @@ bool smi_slab_found(const struct smi_slabs *slabs, uint32_t pool,
 	return false;
 }
 
-/* S5 for the first bytes of a place that is about to be used. */
+/* Check S5 for memory that is about to be used. */
 static bool check_zero(const struct smi_slabs *slabs, uint32_t run,
                        const unsigned char *place, size_t bytes,
                        struct smi_misuse *misuse)
@@ -65,7 +65,7 @@ static void list_remove(struct smi_slabs *slabs, uint32_t run)
 		smi_slab_of(slabs->runs, slab->next)->prev = slab->prev;
 }
 
-/* S9 */
+/* Add to taken_bytes (S9), and keep its peak. */
 static void count_taken(struct smi_slabs *slabs, size_t bytes)
 {
 	slabs->taken_bytes += bytes;
@@ -126,7 +126,7 @@ void smi_slab_open(struct smi_slabs *slabs, uint32_t run, uint32_t units,
 	}
 }
 
-/* S6: record the size of the chunk in a slot and write its canary. */
+/* Record the size of the chunk in a slot and write its canary (S6). */
 static void set_chunk(const struct smi_slabs *slabs, struct smi_slab *slab,
                       uint32_t slot, unsigned char *start, size_t size)
 {
@@ -136,7 +136,7 @@ static void set_chunk(const struct smi_slabs *slabs, struct smi_slab *slab,
 	                   smi_slab_chunk_entry(slab->slot_bytes, size));
 }
 
-/* A free slot of a slab at a multiple of `align`, or SMI_NONE. */
+/* A free slot of a slab that is aligned to `align`, or SMI_NONE. */
 static uint32_t aligned_slot(const struct smi_slabs *slabs, uint32_t run,
                              struct smi_slab *slab, size_t align)
 {
@@ -170,9 +170,9 @@ bool smi_slab_find_aligned(const struct smi_slabs *slabs, unsigned class,
 }
 
 /*
- * A free slot at random; the first only if there is no other. What lies before
- * that one is in another slab, perhaps another thread's: so its check is dearer
- * (slab_check.c).
+ * A free slot at random. The first slot of the slab is used only if no other is
+ * free: its neighbour is in another slab, perhaps another thread's, so that
+ * checking it takes longer (slab_check.c).
  */
 static uint32_t random_slot(struct smi_slabs *slabs, struct smi_slab *slab)
 {
@@ -187,7 +187,7 @@ static uint32_t random_slot(struct smi_slabs *slabs, struct smi_slab *slab)
 		first + smi_random_below(&slabs->secrets->random, others));
 }
 
-/* The slot is free no more; what it is instead, its entry has to say. */
+/* Mark a slot as not free. The caller sets its entry. */
 static void take_slot(struct smi_slabs *slabs, uint32_t run,
                       struct smi_slab *slab, uint32_t slot)
 {
@@ -233,7 +233,7 @@ uint32_t smi_slab_lend(struct smi_slabs *slabs, uint32_t run, uint32_t most,
 	return count;
 }
 
-/* Give back the run of a slab that is all free. */
+/* Give back the run of a slab that has only free slots. */
 static void close_slab(struct smi_slabs *slabs, uint32_t run,
                        struct smi_slab *slab)
 {
@@ -266,8 +266,9 @@ void smi_slab_give(struct smi_slabs *slabs, const struct smi_place *place)
 void smi_slab_resize(const struct smi_slabs *slabs, struct smi_place *place,
                      size_t size)
 {
-	/* From the smaller size on there are bytes that go or canary: with all
-	 * of it wiped, bytes that come are zero too. */
+	/* Past the smaller of the two sizes there are only canary and bytes
+	 * that are cut off. Wipe all of it, so that bytes that are added are
+	 * zero. */
 	size_t kept = size < place->size ? size : place->size;
 
 	smi_wipe_bytes(place->start + kept, place->slab->slot_bytes - kept);
@@ -275,7 +276,7 @@ void smi_slab_resize(const struct smi_slabs *slabs, struct smi_place *place,
 	place->size = size;
 }
 
-/* Cut the end off a run; its bytes there are canary or chunk. */
+/* Cut the end off a run. The end holds only canary or bytes of the chunk. */
 static void shrink(struct smi_slabs *slabs, struct smi_place *place,
                    uint32_t units)
 {

@@ -8,7 +8,7 @@
 #include "base/wipe.h"
 #include "chunk/slab_check.h"
 
-/* S5 for all bytes of free memory. */
+/* Check S5 for all bytes of free memory. */
 static bool audit_zero(const struct smi_slabs *slabs, uint32_t pool,
                        const unsigned char *start, size_t bytes,
                        struct smi_misuse *misuse)
@@ -21,7 +21,7 @@ static bool audit_zero(const struct smi_slabs *slabs, uint32_t pool,
 	                      bytes, at);
 }
 
-/* S1, S5 and S6 for one slot. */
+/* Check S1, S5 and S6 for one slot. */
 static bool audit_slot(const struct smi_slabs *slabs, uint32_t run,
                        struct smi_slab *slab, uint32_t slot,
                        struct smi_slab_sums *sums, struct smi_misuse *misuse)
@@ -48,7 +48,7 @@ static bool audit_slot(const struct smi_slabs *slabs, uint32_t run,
 	return smi_slab_check_canary(slabs, run, slot, SMI_OVERFLOW, misuse);
 }
 
-/* S7, before anything is believed that the metadata of a slab say. */
+/* Check S7. This comes first, before the metadata of the slab are trusted. */
 static bool is_plausible(const struct smi_slabs *slabs, uint32_t run,
                          const struct smi_slab *slab)
 {
@@ -66,7 +66,7 @@ static bool is_plausible(const struct smi_slabs *slabs, uint32_t run,
 	                              : smi_slab_inverse(slab->slot_bytes));
 }
 
-/* S3: whether the neighbours in the list agree. */
+/* Whether the neighbours of a slab in its list agree (S3). */
 static bool is_listed(const struct smi_slabs *slabs, uint32_t run,
                       const struct smi_slab *slab)
 {

@@ -1,5 +1,5 @@
 /*
- * slab_check.c - whether a chunk, and what lies just before it, is sound
+ * slab_check.c - whether a chunk, and its neighbour just before it, are sound
  *
  * SPDX-License-Identifier: ISC
  */
@@ -9,10 +9,10 @@
 
 /* ---- The neighbour ------------------------------------------------------ */
 
-/* A field that another thread may be writing, read once. */
+/* Read a field that another thread may be writing exactly once. */
 #define READ_ONCE(field) (*(const volatile __typeof__(field) *)&(field))
 
-/* The memory of `bytes` that ends at `end` and that nobody has. */
+/* The neighbour that ends at `end` and consists of `bytes` that nobody owns. */
 static struct smi_neighbour free_before(const unsigned char *end, size_t bytes)
 {
 	return (struct smi_neighbour){
@@ -23,9 +23,10 @@ static struct smi_neighbour free_before(const unsigned char *end, size_t bytes)
 }
 
 /*
- * What lies before the run in which the chunk is the first: a guard, a free
- * unit, the tail of a slab, or its last slot. The run before may be in the
- * making, or be given back: what is used of its metadata has to lie inside it.
+ * The neighbour of a chunk in the first slot of its run: a guard, a free unit,
+ * the tail of the slab before, or the last slot of that slab. The slab before
+ * may be being opened or given back, so its metadata are used only if they
+ * describe memory inside that run.
  */
 SMI_RACY static SMI_INLINE struct smi_neighbour before_run(
 	const struct smi_runs *runs, const unsigned char *start)
@@ -56,7 +57,7 @@ SMI_RACY static SMI_INLINE struct smi_neighbour before_run(
 	};
 }
 
-/* ---- Without lock ------------------------------------------------------- */
+/* ---- Without the lock --------------------------------------------------- */
 
 SMI_RACY static SMI_INLINE bool is_left_alone(const struct smi_canary_key *key,
                                               struct smi_neighbour before)
@@ -69,7 +70,8 @@ SMI_RACY static SMI_INLINE bool is_left_alone(const struct smi_canary_key *key,
 	                              before.bytes);
 }
 
-/* For the first slot of a slab; apart, so that others need no stack frame. */
+/* The check for the first slot of a slab. It is not inlined, so that other
+ * slots need no stack frame. */
 SMI_RACY static SMI_APART bool run_is_left_alone(
 	const struct smi_runs *runs, const struct smi_canary_key *key,
 	const unsigned char *start)
@@ -93,7 +95,7 @@ SMI_RACY bool smi_slab_check_is_sound(const struct smi_runs *runs,
 
 /* ---- Exclusive ---------------------------------------------------------- */
 
-/* S6 for the chunk of `size` in the place at `start`, in a pool. */
+/* Check S6 for the chunk of `size` in the slot at `start`. */
 static bool check_canary(const struct smi_slabs *slabs, uint32_t pool,
                          const unsigned char *start, size_t size,
                          size_t place_bytes, enum smi_misuse_kind kind,
@@ -120,7 +122,7 @@ bool smi_slab_check_canary(const struct smi_slabs *slabs, uint32_t run,
 	                    slab->slot_bytes, kind, misuse);
 }
 
-/* That the end of a neighbour that nobody has is zero. */
+/* Check that the end of a neighbour that nobody owns is zero. */
 static bool check_end_is_zero(const struct smi_slabs *slabs, uint32_t pool,
                               const struct smi_neighbour *before,
                               struct smi_misuse *misuse)

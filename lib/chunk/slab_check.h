@@ -1,11 +1,12 @@
 /*
- * slab_check.h - whether a chunk, and what lies just before it, is sound
+ * slab_check.h - whether a chunk, and its neighbour just before it, are sound
  *
- * A chunk is checked together with its neighbour, what lies just before it,
- * which is another thread's to change at any time. So there are two kinds of
- * check. Those that answer with a plain bool need no lock: true is certain,
- * false may be a moment that was caught. Those that report misuse are
- * exclusive: the caller holds the arena's lock and all caches are stopped.
+ * The neighbour of a chunk is the memory that ends where the chunk starts.
+ * Another thread may change it at any time, so there are two kinds of check.
+ * Checks that return only a bool need no lock: true is certain, but false may
+ * have caught the neighbour in the middle of a change. Checks that report
+ * misuse are exclusive: the caller holds the arena's lock, and all caches are
+ * stopped.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -16,12 +17,12 @@
 #include "chunk/slab.h"
 
 /*
- * Memory that ends where a chunk starts. If nobody has it (its entry is
- * SMI_ENTRY_FREE or SMI_ENTRY_CACHED) its end reads as zero; otherwise it is
- * the slot of another chunk, and its canary is sound. Nothing lies before the
- * first unit of a pool but a guard: then `bytes` is 0. An entry that is larger
- * than `bytes` contradicts itself: the metadata are just being changed, or they
- * are damaged.
+ * The neighbour of a chunk: memory that ends where the chunk starts. If its
+ * entry is SMI_ENTRY_FREE or SMI_ENTRY_CACHED, nobody owns it, and its end must
+ * read as zero. Otherwise it is the slot of another chunk, whose canary must be
+ * intact. Before the first unit of a pool there is only a guard: then `bytes`
+ * is 0. An entry larger than `bytes` is a contradiction: the metadata are being
+ * changed or are damaged.
  */
 struct smi_neighbour {
 	const unsigned char *start;
@@ -29,8 +30,8 @@ struct smi_neighbour {
 	uint16_t entry;
 };
 
-/* How much is checked of a neighbour that nobody has: what an underflow by a
- * few bytes reaches. */
+/* How many bytes are checked at the end of a neighbour that nobody owns: as far
+ * as an underflow by a few bytes reaches. */
 #define SMI_NEIGHBOUR_ZERO_BYTES ((size_t)16)
 
 /* The neighbour of a chunk that is not in the first slot of its slab. */
@@ -44,7 +45,7 @@ static SMI_INLINE struct smi_neighbour smi_slab_check_slot_before(
 	};
 }
 
-/* Whether the end of a neighbour that nobody has is zero. */
+/* Whether the end of a neighbour that nobody owns is zero. */
 SMI_RACY static SMI_INLINE bool smi_slab_check_end_is_zero(
 	const struct smi_neighbour *neighbour)
 {
@@ -54,23 +55,21 @@ SMI_RACY static SMI_INLINE bool smi_slab_check_end_is_zero(
 	return (end[-1] | end[-2]) == 0;
 }
 
-/*
- * Whether the canary of a live chunk and its neighbour are as they were left.
- * False with *misuse.
- */
+/* Whether the canary of a live chunk and its neighbour are intact. Exclusive.
+ * False with *misuse. */
 bool smi_slab_check_chunk(const struct smi_slabs *slabs,
                           const struct smi_place *place,
                           struct smi_misuse *misuse);
 
-/* smi_slab_check_chunk() without lock or finding. */
+/* smi_slab_check_chunk() without a lock and without *misuse. */
 bool smi_slab_check_is_sound(const struct smi_runs *runs,
                              const struct smi_canary_key *key,
                              const struct smi_place *place);
 
 /*
- * smi_slab_check_is_sound() for the common case only, written out: both
- * canaries are at most short, and the slot is not the first of its slab. False
- * also where this is not the common case.
+ * smi_slab_check_is_sound() unrolled for the common case: the canaries of the
+ * chunk and of a chunk before it have at most SMI_CANARY_SHORT_BYTES, and the
+ * slot is not the first of its slab. False also if this is not the case.
  */
 SMI_RACY static inline bool smi_slab_check_is_plainly_sound(
 	const struct smi_canary_key *key, const struct smi_place *place,
@@ -83,7 +82,8 @@ SMI_RACY static inline bool smi_slab_check_is_plainly_sound(
 	    || place->slot == 0
 	    || !smi_canary_short_is_sound(key, start, place->size, slot_bytes))
 		return false;
-	/* That not too much is held in registers at a time. */
+	/* Keep the compiler from holding too many values in registers at
+	 * once. */
 	__asm__ volatile("" : : : "memory");
 	before = smi_slab_check_slot_before(place, slot_bytes);
 	if (before.entry <= SMI_ENTRY_CACHED)
@@ -94,10 +94,8 @@ SMI_RACY static inline bool smi_slab_check_is_plainly_sound(
 	                                    slot_bytes);
 }
 
-/*
- * S6 for the chunk in a slot. False with *misuse, whose kind is what a changed
- * canary means to the caller.
- */
+/* Check S6 for the chunk in a slot. Exclusive. False with *misuse, whose kind
+ * is the one that the caller passes for a changed canary. */
 bool smi_slab_check_canary(const struct smi_slabs *slabs, uint32_t run,
                            uint32_t slot, enum smi_misuse_kind kind,
                            struct smi_misuse *misuse);

@@ -10,9 +10,9 @@
 #include "chunk/slab.h"
 
 /*
- * The live chunk that starts at `address`. False with *misuse: there is none.
- * Any address may be asked; only metadata are read. The caller holds the
- * arena's lock.
+ * Find the live chunk that starts at `address`. False with *misuse if no live
+ * chunk starts there. Any address may be passed. Only metadata are read. The
+ * caller holds the arena's lock.
  */
 bool smi_slab_find_chunk(const struct smi_slabs *slabs, uintptr_t address,
                          struct smi_place *place, struct smi_misuse *misuse);

@@ -1,20 +1,23 @@
 /*
- * slab_meta.h - the metadata of a slab, and the way from an address to them
+ * slab_meta.h - the metadata of a slab, and how to find them from an address
  *
  * The metadata of a slab lie in the notes of its run:
  *
  *     | struct smi_slab | entry of each slot, SMI_ENTRY_FREE | free bits |
  *
- * The entry of a slot that holds a chunk is its slack: its place less its size,
- * that is its canary. It is at least SMI_CANARY_LEAST_BYTES and fits 16 bits,
- * since a place is chosen for its size.
+ * The entry of a slot that holds a chunk is the chunk's slack, in bytes: the
+ * size of the slot minus that of the chunk, which is the length of its canary.
+ * It is at least SMI_CANARY_LEAST_BYTES and fits 16 bits, since a slot is
+ * chosen to fit its chunk.
  *
- * The entry after the last is that of the tail, in which no chunk begins.
+ * The entry after that of the last slot stands for the tail, in which no chunk
+ * starts.
  *
- * An entry is read and written without the arena's lock by the thread whose
- * chunk it is, and read by others that free a chunk beside it: so it is atomic.
- * All else changes only under the lock, and what a lookup reads of a slab (its
- * slots' size and number, and its class) not while a chunk is in it.
+ * An entry is atomic. The thread that owns the chunk reads and writes the entry
+ * without the arena's lock, and a thread that frees the following chunk reads
+ * it. Everything else changes only under the lock. The fields that a lookup
+ * reads (slot_bytes, inverse, slots, class) do not change while the slab holds
+ * a chunk, except slot_bytes when a chunk that is alone in its run is resized.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -29,25 +32,26 @@
 
 #include <stdatomic.h>
 
-/* The class of a chunk that is alone in its run. */
+/* The class of a run that holds a single chunk. */
 #define SMI_ALONE SMI_CLASSES
 
 struct smi_slab {
 	size_t slot_bytes;
-	uint32_t inverse; /* 2^32 / slot_bytes, rounded up; alone: 0 */
+	uint32_t inverse; /* 2^32 / slot_bytes, rounded up; SMI_ALONE: 0 */
 	uint32_t slots;
-	uint16_t class; /* or SMI_ALONE */
-	uint16_t home;  /* whose cache fills from it; see slab.h */
+	uint16_t class; /* a size class, or SMI_ALONE */
+	uint16_t home;  /* the cache that fills from it; see slab.h */
 	uint32_t units;
 	uint32_t free;
-	uint32_t next, prev; /* slabs of the class with a free slot (S3) */
+	uint32_t next, prev; /* in the list of the class (S3) */
 };
 
-/* Entries of slots that hold no chunk. */
+/* The entries of slots that hold no chunk. */
 #define SMI_ENTRY_FREE   ((uint16_t)0)
 #define SMI_ENTRY_CACHED ((uint16_t)1)
 
-/* The most slots that a unit can have decides how large its notes must be. */
+/* A unit with as many slots as possible determines how large its notes must
+ * be. */
 _Static_assert(SMI_UNIT_BYTES / SMI_ALIGN_BYTES == SMI_WORD_BITS,
                "a unit's slots fill one word of the bitmap");
 _Static_assert(sizeof(struct smi_slab) + SMI_WORD_BITS / 8
@@ -108,32 +112,34 @@ static inline unsigned char *smi_slab_slot(const struct smi_runs *runs,
 	       + slot * slab->slot_bytes;
 }
 
-/* The size of the chunk in a slot whose entry says that there is one. */
+/* The size of the chunk in a slot with this entry. */
 static inline size_t smi_slab_chunk_size(const struct smi_slab *slab,
                                          uint16_t entry)
 {
 	return slab->slot_bytes - entry;
 }
 
-/* The entry of a chunk of `size` bytes in such a slot. */
+/* The entry of a slot that holds a chunk of `size` bytes. */
 static inline uint16_t smi_slab_chunk_entry(size_t slot_bytes, size_t size)
 {
 	return (uint16_t)(slot_bytes - size);
 }
 
-/* For slots of a class, which have at least 16 bytes. */
+/* The `inverse` of a slab whose slots have a class, and so at least 16
+ * bytes. */
 static inline uint32_t smi_slab_inverse(size_t slot_bytes)
 {
 	return (uint32_t)((((uint64_t)1 << 32) + slot_bytes - 1) / slot_bytes);
 }
 
 /*
- * The offset of a byte of a slab, divided by the size of its slots. The upper
- * half of the product is the quotient, the slot that holds the byte, or one
- * past the last if it lies in the tail; the lower half is less than the inverse
- * iff there is no remainder, so that the byte is the slot's first. Both are
- * exact for offsets in a slab (tests/unit_slab.c tries them all). For a chunk
- * that is alone it is 0: a slot, and never the first byte.
+ * Divide the offset of a byte in a slab by the size of its slots, with a
+ * multiplication by the inverse. The upper half of the product is the quotient:
+ * the slot that holds the byte, or one past the last slot for a byte in the
+ * tail. The lower half is less than the inverse iff there is no remainder: then
+ * the byte is the first of its slot. Both are exact for every offset in a slab
+ * (tests/unit_slab.c tries them all). For SMI_ALONE the product is 0: slot 0,
+ * and never its first byte.
  */
 static inline uint64_t smi_slab_divide(const struct smi_slab *slab,
                                        size_t offset)
@@ -142,8 +148,9 @@ static inline uint64_t smi_slab_divide(const struct smi_slab *slab,
 }
 
 /*
- * The slot that holds the byte at an address of a pool, but for the size of its
- * chunk; the slot number is as above. False: no run holds it.
+ * Find the slot that holds the byte at an address in a pool; the size of its
+ * chunk is left unset. For a byte in the tail the slot is one past the last.
+ * False: the byte is in no run.
  */
 static inline bool smi_slab_locate(const struct smi_runs *runs,
                                    uintptr_t address, struct smi_place *place)
@@ -164,8 +171,9 @@ static inline bool smi_slab_locate(const struct smi_runs *runs,
 }
 
 /*
- * The same for an address at which a slot of a slab begins, not of a chunk that
- * is alone. False: it does not. Any address may be asked.
+ * smi_slab_locate() for an address at which a slot of a slab starts. Any
+ * address may be passed. False for all other addresses, and for chunks that are
+ * alone in their run.
  */
 static inline bool smi_slab_locate_slot(const struct smi_runs *runs,
                                         void *start, struct smi_place *place)

@@ -1,9 +1,9 @@
 /*
- * bsd.c - all that the library asks of the kernel: FreeBSD, OpenBSD, NetBSD
- * and macOS
+ * bsd.c - everything that the library asks of the kernel: FreeBSD, OpenBSD,
+ * NetBSD and macOS
  *
  * Written from the manuals of these systems, and compiled against declarations
- * made from them. It has not been run.
+ * made from the manuals. It has never been run.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -18,15 +18,15 @@
 #include <errno.h>
 #include <sys/mman.h>
 #include <unistd.h>
-/* Where macOS declares getentropy(). */
+/* macOS declares getentropy() here. */
 #if __has_include(<sys/random.h>)
 #include <sys/random.h>
 #endif
 
 /* ---- Memory ------------------------------------------------------------- */
 
-/* Nothing was written there: so it does not matter that MADV_FREE may leave the
- * pages for a while. */
+/* MADV_FREE may keep the pages for a while, which does no harm: nothing was
+ * written to them. */
 void smi_os_close(void *at, size_t bytes)
 {
 	munlock(at, bytes);
@@ -34,7 +34,7 @@ void smi_os_close(void *at, size_t bytes)
 	mprotect(at, bytes, PROT_NONE);
 }
 
-/* Pages that are wired can be no copy-on-write. */
+/* Wired pages cannot be shared copy-on-write, so fork() copies them. */
 bool smi_os_fork_copies(void)
 {
 	return true;
@@ -59,7 +59,8 @@ int smi_os_advise(const void *at, size_t bytes, unsigned advice)
 	case SMI_ADVICE_DOFORK:
 		return documented(minherit(pages, bytes, smi_bsd_inherit_copy));
 	default:
-		/* Equal pages are never merged, large ones not spoken of. */
+		/* These systems do not merge equal pages, and have no advice
+		 * about huge pages. */
 		errno = ENOTSUP;
 		return -1;
 	}
@@ -92,7 +93,7 @@ void smi_os_fork_end(void)
 
 /* ---- Limits ------------------------------------------------------------- */
 
-/* They bind root too. */
+/* The limits bind root too. */
 void smi_os_lock_limits(struct smi_lock_limits *limits)
 {
 	smi_posix_lock_limits(&limits->soft, &limits->hard);
@@ -134,7 +135,7 @@ void smi_words_say_shortage(struct smi_text *text, size_t wanted, bool copy,
 
 /* ---- Random bytes, barriers and locks ----------------------------------- */
 
-/* The most that one call gives. */
+/* The most that one call of getentropy() returns. */
 #define ENTROPY_BYTES ((size_t)256)
 
 int smi_os_entropy(void *to, size_t bytes)
@@ -154,7 +155,7 @@ int smi_os_entropy(void *to, size_t bytes)
 	return 0;
 }
 
-/* The library then has each thread run barriers of its own. */
+/* ENOTSUP: the library then makes each thread issue a barrier of its own. */
 int smi_os_barrier_prepare(void)
 {
 	errno = ENOTSUP;
@@ -174,7 +175,7 @@ void smi_os_start_lock(pthread_mutex_t *lock)
 
 /* ---- Signals ------------------------------------------------------------ */
 
-/* What is sent has a code that is 0 or less, or beyond 64 Ki. */
+/* A signal that was sent has an si_code of 0 or less, or of 64 Ki and more. */
 bool smi_os_signal_has_address(const siginfo_t *info)
 {
 	return info->si_code > 0 && info->si_code < 0x10000;
@@ -186,7 +187,7 @@ bool smi_os_signal_is_sent(int signal, const siginfo_t *info)
 	return !smi_os_signal_has_address(info);
 }
 
-/* sigtimedwait() is not on all of them. */
+/* Not all of these systems have sigtimedwait(). */
 void smi_os_drop_signal(int signal)
 {
 	sigset_t set;

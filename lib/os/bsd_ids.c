@@ -1,6 +1,6 @@
 /*
- * bsd_ids.c - the ids of the process: systems with getresuid(2), FreeBSD and
- * OpenBSD; not run
+ * bsd_ids.c - the ids of the process on systems with getresuid(2): FreeBSD and
+ * OpenBSD; never run
  *
  * SPDX-License-Identifier: ISC
  */

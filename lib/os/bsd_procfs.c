@@ -1,8 +1,8 @@
 /*
- * bsd_procfs.c - what the kernel says of this process: FreeBSD, OpenBSD,
+ * bsd_procfs.c - what the kernel reports about this process: FreeBSD, OpenBSD,
  * NetBSD and macOS
  *
- * Written from manuals, and not run, as bsd.c.
+ * Written from manuals and never run, like bsd.c.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -17,8 +17,8 @@
 #include <limits.h>
 #include <unistd.h>
 
-/* No call that is in their manuals tells what is locked, and left out of dumps
- * and children. */
+/* No documented call of these systems reports which pages are locked, and which
+ * are left out of dumps and of children. */
 int smi_proc_each_mapping(bool (*see)(const struct smi_mapping *mapping,
                                       void *with),
                           void *with)
@@ -28,7 +28,8 @@ int smi_proc_each_mapping(bool (*see)(const struct smi_mapping *mapping,
 	return -1;
 }
 
-/* The first group is the effective gid, or is not: it is looked at twice. */
+/* On some of these systems the first group is the effective gid, on others not.
+ * It does no harm to look at that gid twice. */
 static int read_groups(struct smi_credentials *c)
 {
 	gid_t groups[NGROUPS_MAX + 1];
@@ -43,7 +44,7 @@ static int read_groups(struct smi_credentials *c)
 	return 0;
 }
 
-/* Credentials are those of the process. */
+/* All threads share the credentials of the process. */
 int smi_proc_each_thread(bool (*see)(const struct smi_credentials *credentials,
                                      void *with),
                          void *with)
@@ -75,13 +76,15 @@ int smi_proc_core_sink(enum smi_core_sink *sink)
 	return 0;
 }
 
-/* They do not say: the caller knows those that called the library. */
+/* These systems do not report it. The caller knows the threads that have called
+ * the library. */
 size_t smi_os_threads(void)
 {
 	return 0;
 }
 
-/* Its number is another on each of them, and may change. */
+/* The device number of /dev/null differs between these systems and may
+ * change. */
 bool smi_posix_is_null(const struct stat *device)
 {
 	(void)device;

@@ -1,8 +1,8 @@
 /*
- * bsd_traced.c - systems on which nothing keeps a process from being traced
- * or dumped by its user, NetBSD and OpenBSD; not run
+ * bsd_traced.c - systems that cannot stop a user from tracing or dumping the
+ * user's own processes: NetBSD and OpenBSD; never run
  *
- * From ptrace(2) and core(5).
+ * Written from ptrace(2) and core(5).
  *
  * SPDX-License-Identifier: ISC
  */

@@ -1,7 +1,7 @@
 /*
- * darwin.c - what macOS has in its own way; not run
+ * darwin.c - what macOS does differently; never run
  *
- * From mmap(2), minherit(2), ptrace(2), pipe(2).
+ * Written from mmap(2), minherit(2), ptrace(2) and pipe(2).
  *
  * SPDX-License-Identifier: ISC
  */
@@ -17,11 +17,11 @@
 #include <mach/vm_inherit.h>
 #include <sys/mman.h>
 #include <sys/types.h>
-/* After the types. */
+/* sys/ptrace.h needs sys/types.h before it. */
 #include <sys/ptrace.h>
 #include <unistd.h>
 
-/* Without MAP_FIXED nothing is ever replaced. */
+/* Without MAP_FIXED, mmap() never replaces a mapping. */
 const int smi_posix_map_flags = MAP_PRIVATE | MAP_ANON;
 const int smi_posix_no_replace_flags = 0;
 const int smi_bsd_inherit_copy = VM_INHERIT_COPY;
@@ -42,7 +42,7 @@ int smi_bsd_dont_dump(const void *at, size_t bytes, bool reserved)
 	return -1;
 }
 
-/* There is no getresuid(). */
+/* macOS has no getresuid(). */
 int smi_bsd_ids(struct smi_credentials *c)
 {
 	(void)c;
@@ -50,17 +50,15 @@ int smi_bsd_ids(struct smi_credentials *c)
 	return -1;
 }
 
-/* It cannot be read back. */
+/* macOS cannot report whether PT_DENY_ATTACH is set. */
 int smi_os_dumpable(void)
 {
 	errno = ENOTSUP;
 	return -1;
 }
 
-/*
- * Nobody attaches from now on, and that is for good. Dumps are left to the
- * limit. A process that is being traced ends here.
- */
+/* From now on no debugger can attach, and this cannot be undone. Core dumps are
+ * left to RLIMIT_CORE. If the process is being traced already, it ends here. */
 int smi_os_set_dumpable(bool dumpable)
 {
 	if (!dumpable)
@@ -69,8 +67,8 @@ int smi_os_set_dumpable(bool dumpable)
 	return -1;
 }
 
-/* There is no pipe2(): a program that another thread starts just then gets the
- * ends. What passes is no secret. */
+/* macOS has no pipe2(): a program that another thread starts between these
+ * calls inherits the ends. Nothing secret passes through the pipe. */
 int smi_posix_pipe(int ends[2])
 {
 	int code;

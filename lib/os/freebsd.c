@@ -1,7 +1,7 @@
 /*
- * freebsd.c - what FreeBSD has in its own way; not run
+ * freebsd.c - what FreeBSD does differently; never run
  *
- * From mmap(2), madvise(2), minherit(2), procctl(2), pipe2(2).
+ * Written from mmap(2), madvise(2), minherit(2), procctl(2) and pipe2(2).
  *
  * SPDX-License-Identifier: ISC
  */
@@ -39,7 +39,7 @@ int smi_bsd_dont_dump(const void *at, size_t bytes, bool reserved)
 	return madvise((void *)(uintptr_t)at, bytes, MADV_NOCORE);
 }
 
-/* A debugger that is there counts as one that may come. */
+/* An attached debugger counts the same as permission to attach one. */
 int smi_os_dumpable(void)
 {
 	int status;

@@ -1,5 +1,5 @@
 /*
- * linux.c - all that the library asks of the kernel: Linux
+ * linux.c - everything that the library asks of the kernel: Linux
  *
  * SPDX-License-Identifier: ISC
  */
@@ -21,7 +21,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* A kernel before 4.17 takes the flag for none and the address for a wish. */
+/* A kernel before 4.17 ignores this flag and takes the address as a hint. */
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
@@ -29,7 +29,8 @@
 const int smi_posix_map_flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE;
 const int smi_posix_no_replace_flags = MAP_FIXED_NOREPLACE;
 
-/* Too little for a file, and a sign not to start the program of a pipe. */
+/* One byte is too little for a core file, and at exactly this limit the kernel
+ * does not start the program that core_pattern pipes to. */
 const rlim_t smi_posix_no_core_bytes = 1;
 
 void smi_os_close(void *at, size_t bytes)
@@ -59,8 +60,8 @@ int smi_os_advise(const void *at, size_t bytes, unsigned advice)
 {
 	if (madvise((void *)(uintptr_t)at, bytes, madvice_of(advice)) == 0)
 		return 0;
-	/* The addresses are whole pages, so EINVAL can only mean the advice.
-	 * EAGAIN: there are too many mappings to split one. */
+	/* The addresses are whole pages, so EINVAL can only be about the
+	 * advice. EAGAIN: there are too many mappings to split one. */
 	if (errno == EINVAL)
 		errno = ENOTSUP;
 	else if (errno == EAGAIN)
@@ -81,7 +82,7 @@ int smi_os_entropy(void *to, size_t bytes)
 	ssize_t n = 0;
 	int state;
 
-	/* The callers of this file hold locks: no thread may end here. */
+	/* Callers hold locks, so the thread must not be cancelled here. */
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	while (bytes > 0 && (n >= 0 || errno == EINTR)) {
 		n = getrandom(at, bytes, 0);
@@ -96,8 +97,9 @@ int smi_os_entropy(void *to, size_t bytes)
 }
 
 /*
- * Whether the user ids are those of the machine. In a user namespace of its own
- * a process has every capability, but this one does not count there.
+ * Whether the process is in the initial user namespace, whose uid map is the
+ * identity. In a user namespace of its own a process may have every capability,
+ * but CAP_IPC_LOCK lifts the limits only in the initial one.
  */
 static bool is_initial_user_namespace(void)
 {
@@ -111,7 +113,8 @@ static bool is_initial_user_namespace(void)
 	is_all = fd >= 0
 	         && read(fd, map, sizeof(map) - 1) == (ssize_t)sizeof(map) - 1
 	         && memcmp(map, all, sizeof(all) - 1) == 0;
-	/* No such file: the kernel knows no user namespaces. */
+	/* No such file although /proc is mounted: the kernel has no user
+	 * namespaces. */
 	if (fd < 0 && errno == ENOENT)
 		is_all = access("/proc/self", F_OK) == 0;
 	if (fd >= 0)
@@ -120,7 +123,7 @@ static bool is_initial_user_namespace(void)
 	return is_all;
 }
 
-/* Whether the thread has CAP_IPC_LOCK, asked of the kernel itself. */
+/* Whether the thread has CAP_IPC_LOCK, according to the kernel. */
 static bool has_cap_ipc_lock(void)
 {
 	struct __user_cap_header_struct header = {
@@ -185,7 +188,8 @@ bool smi_os_signal_has_address(const siginfo_t *info)
 	return info->si_code > 0;
 }
 
-/* Memory may be found bad, but not by an instruction. */
+/* BUS_MCEERR_AO reports bad memory that no instruction of this thread has
+ * touched. */
 bool smi_os_signal_is_sent(int signal, const siginfo_t *info)
 {
 	return !smi_os_signal_has_address(info)

@@ -1,5 +1,5 @@
 /*
- * linux_process.c - what forking asks of Linux alone
+ * linux_process.c - the parts of forking that are specific to Linux
  *
  * SPDX-License-Identifier: ISC
  */
@@ -24,8 +24,8 @@ bool smi_posix_is_null(const struct stat *device)
 	return device->st_rdev == makedev(1, 3);
 }
 
-/* A directory has a link from its parent, from itself, and from each of those
- * in it. */
+/* The link count of a directory is 2 plus the number of its subdirectories, and
+ * each thread has one in /proc/self/task. */
 size_t smi_os_threads(void)
 {
 	struct stat tasks;

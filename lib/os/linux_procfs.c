@@ -1,8 +1,9 @@
 /*
- * linux_procfs.c - what the kernel says of this process: Linux
+ * linux_procfs.c - what the kernel reports about this process: Linux
  *
- * The files of /proc are read as words between blanks, as some of their lines
- * are longer than any buffer. A line is told by its first word.
+ * The files of /proc are read word by word, because some of their lines are
+ * longer than any reasonable buffer. The first word of a line tells what the
+ * line is about.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -24,10 +25,10 @@
 struct words {
 	int fd;
 	int code;       /* errno of a read that failed, or 0 */
-	size_t at, end; /* of what is left in the buffer */
+	size_t at, end; /* the unread part of the buffer */
 	bool line_ended;
-	char word[40]; /* the last one, cut to this */
-	bool is_first; /* in its line */
+	char word[40]; /* the last word read, truncated */
+	bool is_first; /* whether the word begins its line */
 	char buffer[1024];
 };
 
@@ -50,7 +51,7 @@ static bool open_words(struct words *words, const char *path)
 	return words->fd >= 0;
 }
 
-/* -1 with errno if not all could be read. */
+/* -1 with errno if not everything could be read. */
 static int close_words(struct words *words)
 {
 	close(words->fd);
@@ -100,7 +101,7 @@ static bool next_word(struct words *words)
 	return true;
 }
 
-/* The number that a word begins with; *end is set behind it. */
+/* Parse the number at the start of a word. *end points past it. */
 static uint64_t number_of(const char *word, unsigned base, const char **end)
 {
 	static const char digits[] = "0123456789abcdef";
@@ -126,7 +127,7 @@ static size_t decimal(const char *word)
 
 /* ---- Mappings ----------------------------------------------------------- */
 
-/* "START-END" in hexadecimal begins a mapping. */
+/* A line that begins with "START-END", in hexadecimal, begins a mapping. */
 static bool is_range(const char *word, struct smi_mapping *mapping)
 {
 	const char *end;
@@ -153,8 +154,9 @@ static void add_flag(struct smi_mapping *mapping, const char *flag)
 }
 
 /*
- * Read up to the next mapping, which the last word then begins. False: there is
- * none. *complete: the flags were seen, which come last.
+ * Read the attributes of a mapping, up to the first word of the next mapping.
+ * False if there is no further mapping. *complete: the flags were seen, which
+ * come last in each mapping.
  */
 static bool read_mapping(struct words *words, struct smi_mapping *mapping,
                          bool *complete)
@@ -221,7 +223,7 @@ int smi_proc_each_mapping(bool (*see)(const struct smi_mapping *mapping,
 
 /* ---- Threads ------------------------------------------------------------ */
 
-/* What a line of a thread's status file is about, by its first word. */
+/* The lines of a thread's status file that are used. */
 enum line { STATE, UIDS, GIDS, GROUPS, PERMITTED, INHERITABLE, LINES };
 #define ALL_LINES ((1u << LINES) - 1)
 
@@ -239,7 +241,7 @@ static enum line line_of(const char *word)
 	return (enum line)line;
 }
 
-/* Note word number `column` of a line. */
+/* Store word number `column` of a line. */
 static void note(struct smi_credentials *c, bool *ended, enum line line,
                  unsigned column, const char *word)
 {
@@ -259,10 +261,8 @@ static void note(struct smi_credentials *c, bool *ended, enum line line,
 		c->inheritable = number_of(word, 16, &end);
 }
 
-/*
- * The credentials of a thread. -1 with errno; *ended: it has ended, in which
- * case what it had does not matter.
- */
+/* Read the credentials of a thread. -1 with errno. *ended: the thread has
+ * ended, and its credentials do not matter. */
 static int read_credentials(const char *thread, struct smi_credentials *c,
                             bool *ended)
 {
@@ -297,11 +297,11 @@ static int read_credentials(const char *thread, struct smi_credentials *c,
 	return close_words(&words);
 }
 
-/* What getdents64() gives: the offsets of a record's length and its name. */
+/* The offsets of the length and of the name in a record of getdents64(). */
 #define RECORD_LENGTH_AT 16
 #define RECORD_NAME_AT   19
 
-/* Show the threads that are named in records. False with errno. */
+/* Call `see` for the threads that are named in records. False with errno. */
 static bool show_threads(const char *records, size_t bytes, bool *more,
                          bool (*see)(const struct smi_credentials *, void *),
                          void *with)
@@ -357,7 +357,8 @@ bool smi_proc_has_capabilities(void)
 
 const char *smi_proc_capability_name(unsigned number)
 {
-	/* Their numbers are the kernel's ABI; older headers lack the last. */
+	/* The kernel's ABI fixes the numbers. The names stand here because
+	 * older system headers lack the newest ones. */
 	static const char *const names[] = {
 		"cap_chown",
 		"cap_dac_override",

@@ -1,8 +1,9 @@
 /*
  * linux_secret.c - memory that only this process can read: memfd_secret(2)
  *
- * The kernel takes its pages out of its own map of all memory, so that nothing
- * that reads another process's memory gets at them.
+ * The kernel removes these pages from its own map of all memory, so that
+ * nothing that reads another process's memory through the kernel can reach
+ * them.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -19,19 +20,24 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Headers of before Linux 5.14; the number is that of all newer systems. */
+/* Headers older than Linux 5.14 lack this number. It is the same on all
+ * architectures that have the call. */
 #ifndef SYS_memfd_secret
 #define SYS_memfd_secret 447
 #endif
 
 /*
- * Held while there is a descriptor, or a mapping that is not yet where it
- * belongs: a child would not have a copy of it, but the memory itself.
+ * Held while a descriptor of secret memory is open, or a mapping of it is not
+ * yet in its final place: a child that was forked meanwhile would share the
+ * memory instead of having none or a copy.
  */
 static pthread_mutex_t forks = PTHREAD_MUTEX_INITIALIZER;
 
-/* How often this thread has taken it: a fork handler of others may make the
- * arena grow, and on_fault may fork there. */
+/*
+ * How many times this thread holds `forks`. Another library's fork handler may
+ * make the arena grow while a fork holds it, and on_fault may fork while a
+ * growth holds it.
+ */
 static _Thread_local unsigned held;
 
 void smi_os_fork_begin(void)
@@ -46,7 +52,7 @@ void smi_os_fork_end(void)
 		pthread_mutex_unlock(&forks);
 }
 
-/* The errno that os.h documents for one that the kernel gave. */
+/* The errno that os.h documents for one of the kernel's. */
 static int documented(int code)
 {
 	struct smi_lock_limits limits;
@@ -63,18 +69,18 @@ static int documented(int code)
 	case ENOMEM:
 		return code;
 	default:
-		/* A filter of system calls may answer what it likes. */
+		/* A system call filter may answer anything. */
 		return EPERM;
 	}
 }
 
-/* An open file of secret memory, or -1. */
+/* A descriptor of secret memory of `bytes`, or -1. */
 static int open_file(size_t bytes)
 {
 	struct rlimit size = {RLIM_INFINITY, RLIM_INFINITY};
 	int code, fd;
 
-	/* ftruncate() past it would be answered by SIGXFSZ. */
+	/* ftruncate() past RLIMIT_FSIZE would raise SIGXFSZ. */
 	getrlimit(RLIMIT_FSIZE, &size);
 	if (size.rlim_cur != RLIM_INFINITY && bytes > size.rlim_cur) {
 		errno = EFBIG;
@@ -89,7 +95,7 @@ static int open_file(size_t bytes)
 	return -1;
 }
 
-/* Secret memory at any address, or NULL. Its pages are not there yet. */
+/* Map secret memory at any address, or NULL. Its pages are not resident yet. */
 static void *map_secret(size_t bytes)
 {
 	int fd = open_file(bytes), code;
@@ -99,13 +105,14 @@ static void *map_secret(size_t bytes)
 		return NULL;
 	at = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	code = errno;
-	/* Who has the descriptor has the memory. */
+	/* The descriptor gives access to the memory. */
 	close(fd);
 	errno = code;
 	return at != MAP_FAILED ? at : NULL;
 }
 
-/* MAP_POPULATE and mlock() do nothing here. */
+/* Make the pages resident. MAP_POPULATE and mlock() do not do that for secret
+ * memory. */
 static void touch(volatile unsigned char *at, size_t bytes)
 {
 	size_t page_bytes = smi_os_page_bytes();
@@ -115,9 +122,11 @@ static void touch(volatile unsigned char *at, size_t bytes)
 }
 
 /*
- * It is made elsewhere and moved when nothing can fail any more: where a
- * mapping is refused after the one that was there is gone, another thread's
- * could come to lie in the hole. `from` is what to copy, or NULL.
+ * Secret memory is made at another address and moved to `at` as the last step,
+ * after every step that a limit can refuse. If it were mapped at `at` directly,
+ * the kernel could unmap what was there and then refuse the new mapping, and
+ * another thread's mapping could end up in the hole. `from` is what to copy, or
+ * NULL.
  */
 static int open_secret(void *at, size_t bytes, bool in_children,
                        const void *from)
@@ -142,7 +151,7 @@ static int open_secret(void *at, size_t bytes, bool in_children,
 	return -1;
 }
 
-/* The same apart from any fork, and with the thread's end put off. */
+/* open_secret() while no fork can happen, and with cancellation disabled. */
 static int open_between_forks(void *at, size_t bytes, bool in_children,
                               const void *from)
 {

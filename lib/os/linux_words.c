@@ -1,5 +1,5 @@
 /*
- * linux_words.c - what is called what, for messages with a remedy: Linux
+ * linux_words.c - what Linux calls its calls and limits, for messages
  *
  * SPDX-License-Identifier: ISC
  */
@@ -19,13 +19,14 @@ const struct smi_words smi_words = {
 	.core_remedy = "0, or to 1, which stops pipes too",
 };
 
-/* Whether the lock limit, and not the memory, is what was in the way. */
+/* Whether the lock limit, rather than a lack of memory, is the cause. */
 static bool limit_binds(const struct smi_lock_limits *limits, size_t wanted)
 {
 	return !limits->privileged && wanted > limits->soft;
 }
 
-/* What only secret memory fails of. False: it is something else. */
+/* Append the remedy for a cause that only secret memory has. False if the cause
+ * is another. */
 static bool add_secret_remedy(struct smi_text *text, size_t wanted, int code)
 {
 	if (code == ENOTSUP)

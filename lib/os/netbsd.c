@@ -1,7 +1,7 @@
 /*
- * netbsd.c - what NetBSD has in its own way; not run
+ * netbsd.c - what NetBSD does differently; never run
  *
- * From mmap(2), minherit(2), pipe2(2).
+ * Written from mmap(2), minherit(2) and pipe2(2).
  *
  * SPDX-License-Identifier: ISC
  */
@@ -15,7 +15,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* The second has an address taken if it is free, also within the heap. */
+/* MAP_TRYFIXED takes the address if it is free, even inside the area that
+ * NetBSD keeps for the heap. */
 const int smi_posix_map_flags = MAP_PRIVATE | MAP_ANON;
 const int smi_posix_no_replace_flags = MAP_TRYFIXED;
 const int smi_bsd_inherit_copy = MAP_INHERIT_COPY;
@@ -28,7 +29,7 @@ int smi_bsd_dont_dump(const void *at, size_t bytes, bool reserved)
 	return -1;
 }
 
-/* There is no getresuid(). */
+/* NetBSD has no getresuid(). */
 int smi_bsd_ids(struct smi_credentials *c)
 {
 	(void)c;

@@ -1,9 +1,9 @@
 /*
- * none.c - a system on which the library can lock nothing
+ * none.c - a system on which the library cannot lock memory
  *
- * There is never an arena, as smi_os_reserve() fails: so what is done to one is
- * never called, and answers that it cannot be done. Nothing here asks for more
- * than ISO C, and the headers of os.h.
+ * smi_os_reserve() always fails, so there is never an arena. The calls that act
+ * on an arena are therefore never made; they fail with ENOTSUP all the same.
+ * This file needs only ISO C and the headers that os.h includes.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -24,7 +24,7 @@ static int not_here(void)
 
 /* ---- Memory ------------------------------------------------------------- */
 
-/* Of no page here: a configuration is checked against it. */
+/* Not the size of any page: the value is only used to check a configuration. */
 size_t smi_os_page_bytes(void)
 {
 	return 4096;
@@ -150,7 +150,7 @@ int smi_os_set_dumpable(bool dumpable)
 
 /* ---- Threads and signals ------------------------------------------------ */
 
-/* There is nothing that a fork would have to see to. */
+/* Without an arena a fork needs no handlers. */
 int smi_os_at_fork(void (*prepare)(void), void (*parent)(void),
                    void (*child)(void))
 {
@@ -259,7 +259,7 @@ int smi_os_leave_session(bool change_directory, bool close_streams,
 	return not_here();
 }
 
-/* ---- What the system says of the process -------------------------------- */
+/* ---- What the system reports about the process -------------------------- */
 
 int smi_proc_each_mapping(bool (*see)(const struct smi_mapping *mapping,
                                       void *with),

@@ -1,7 +1,7 @@
 /*
- * openbsd.c - what OpenBSD has in its own way; not run
+ * openbsd.c - what OpenBSD does differently; never run
  *
- * From mmap(2), minherit(2), pipe2(2).
+ * Written from mmap(2), minherit(2) and pipe2(2).
  *
  * SPDX-License-Identifier: ISC
  */
@@ -15,14 +15,15 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Without MAP_FIXED an address is taken if it is free, and nothing is ever
- * replaced. */
+/* Without MAP_FIXED, mmap() takes the address if it is free and never replaces
+ * a mapping. */
 const int smi_posix_map_flags = MAP_PRIVATE | MAP_ANON | MAP_CONCEAL;
 const int smi_posix_no_replace_flags = 0;
 const int smi_bsd_inherit_copy = MAP_INHERIT_COPY;
 const int smi_bsd_inherit_none = MAP_INHERIT_NONE;
 
-/* It is a matter of how pages were mapped. */
+/* OpenBSD leaves pages out of core dumps only if they were mapped with
+ * MAP_CONCEAL. */
 int smi_bsd_dont_dump(const void *at, size_t bytes, bool reserved)
 {
 	(void)at, (void)bytes;

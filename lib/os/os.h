@@ -1,11 +1,12 @@
 /*
- * os.h - all that the library asks of the kernel
+ * os.h - everything that the library asks of the kernel
  *
- * The files of one platform implement it, proc.h and words.h: configure
- * chooses them. Addresses and lengths are whole pages, unless a call says
- * otherwise. A function that returns int gives 0, or -1 with errno; no call
- * fails with EINTR, and none is a cancellation point. What a platform has not
- * answers ENOTSUP, and never as if it had been done.
+ * The files of one platform implement os.h, proc.h and words.h; configure
+ * chooses the platform. Addresses and lengths are whole pages, unless a comment
+ * says otherwise. A function that returns int returns 0, or -1 with errno. No
+ * call fails with EINTR, and none is a cancellation point unless its comment
+ * says so. A call that the platform lacks fails with ENOTSUP; it never pretends
+ * to have succeeded.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -18,23 +19,23 @@
 #include <secmalloc.h>
 #include <signal.h>
 
-/* Takes SECMALLOC_ADVICE_DONTFORK back; not a bit of the public ones. */
+/* Revokes SECMALLOC_ADVICE_DONTFORK. The bit is not one of the public ones. */
 #define SMI_ADVICE_DOFORK 0x80000000u
 
-/* What may be locked, in bytes; SIZE_MAX is no limit. */
+/* How much may be locked, in bytes; SIZE_MAX means no limit. */
 struct smi_lock_limits {
 	size_t soft, hard;
-	bool privileged; /* a right that counts: the limits do not bind */
+	bool privileged; /* has a privilege that lifts the limits */
 };
 
-/* Bytes of a page, a power of two. */
+/* The page size in bytes, a power of two. */
 size_t smi_os_page_bytes(void);
 
-/* Reserve addresses: inaccessible, backed by nothing. NULL: ENOMEM, EPERM; or
- * ENOTSUP, if nothing can be locked on this platform. */
+/* Reserve address space: inaccessible, without memory behind it. NULL with
+ * errno: ENOMEM, EPERM, or ENOTSUP if this platform can lock nothing. */
 void *smi_os_reserve(size_t bytes);
 
-/* Undo smi_os_reserve(), whatever was done to parts since. */
+/* Undo smi_os_reserve(), whatever was done to parts of it since. */
 void smi_os_release(void *at, size_t bytes);
 
 /* Set the access to a part of a reservation. ENOMEM, EPERM. */
@@ -43,149 +44,173 @@ int smi_os_protect(void *at, size_t bytes, enum secmalloc_access access);
 /* Make a part of a reservation readable and writable. ENOMEM, EPERM. */
 int smi_os_open(void *at, size_t bytes);
 
-/* Undo smi_os_open() of a part to which nothing was written, locked or not. */
+/* Undo smi_os_open() for a part that was never written to, whether locked or
+ * not. */
 void smi_os_close(void *at, size_t bytes);
 
 /*
- * Replace a part of a reservation by zeroed memory that only this process can
- * read, and not even root through the kernel. It is locked and there by its
- * nature, and in no core dump. A child does not have it, or with `in_children`
- * shares it, and is to make a copy of its own: the same with the bytes that are
- * there. On failure nothing has changed: ENOTSUP (the kernel has none), EPERM
- * (no right to lock, or a filter), ENOMEM (limit, memory, mappings), EMFILE and
- * ENFILE (it takes a descriptor for a moment), EFBIG (the limit on the size of
- * files).
+ * Replace a part of a reservation by secret memory: zeroed pages that only this
+ * process can read; not even root can read them through the kernel. Secret
+ * memory is always resident and locked, and is in no core dump. A child does
+ * not have it or, with `in_children`, shares it with its parent. A child that
+ * shares it calls smi_os_copy_secret(), which replaces it by secret memory of
+ * the child's own with the same content.
+ *
+ * On failure nothing has changed. ENOTSUP: the kernel has no secret memory.
+ * EPERM: no permission to lock, or a system call filter. ENOMEM: limit, memory,
+ * or mappings. EMFILE, ENFILE: a descriptor is needed for a moment. EFBIG: the
+ * limit on file sizes.
  */
 int smi_os_open_secret(void *at, size_t bytes, bool in_children);
 int smi_os_copy_secret(void *at, size_t bytes, bool in_children);
 
-/* Call these round every fork(), the second in both processes: else the child
- * shares secret memory that is just being made. */
+/* Bracket every fork() with these two calls; the child calls smi_os_fork_end()
+ * too. Otherwise a child could share secret memory that is just being made. */
 void smi_os_fork_begin(void);
 void smi_os_fork_end(void);
 
 /*
- * Lock into memory; any addresses. EPERM (no right), ENOMEM (limit, memory, or
- * not mapped), EINVAL (the range wraps round), ENOTSUP.
+ * Lock pages into memory. The addresses need not lie in a reservation. EPERM
+ * (no permission), ENOMEM (limit, memory, or not mapped), EINVAL (the range
+ * wraps around), ENOTSUP.
  */
 int smi_os_lock(const void *at, size_t bytes);
 int smi_os_unlock(const void *at, size_t bytes);
 
-/* Whether fork() copies what is locked, and the copy is not; else a child
- * shares such pages with its parent until one of them writes there. */
+/*
+ * Whether fork() copies locked pages at once, the copy not being locked.
+ * Otherwise a child shares such pages with its parent until one of the two
+ * writes to them.
+ */
 bool smi_os_fork_copies(void);
 
 /*
  * Give advice about a part of a reservation: one of the SECMALLOC_ADVICE_ bits,
- * or SMI_ADVICE_DOFORK. ENOTSUP if the kernel does not know the advice; ENOMEM,
+ * or SMI_ADVICE_DOFORK. ENOTSUP (the kernel does not know the advice), ENOMEM,
  * EPERM.
  */
 int smi_os_advise(const void *at, size_t bytes, unsigned advice);
 
-/* Leave any pages out of core dumps. The same errors. */
+/* Leave pages out of core dumps. The pages need not lie in a reservation.
+ * ENOTSUP, ENOMEM, EPERM. */
 int smi_os_dont_dump(const void *at, size_t bytes);
 
-/* Unpredictable bytes. ENOSYS. */
+/* Fill `to` with unpredictable bytes. ENOSYS. */
 int smi_os_entropy(void *to, size_t bytes);
 
 void smi_os_lock_limits(struct smi_lock_limits *limits);
 
-/* The bytes that a core dump may have, SIZE_MAX is no limit. */
+/* The core dump size limits in bytes; SIZE_MAX means no limit. */
 struct smi_core_limits {
 	size_t soft, hard;
 };
 void smi_os_core_limits(struct smi_core_limits *limits);
 
-/* Set both to what stops dumps wherever they go. EPERM: the hard limit is
- * lower. */
+/* Set both core limits to the value that stops core dumps, also those to a
+ * pipe. EPERM: the hard limit is lower than that value. */
 int smi_os_stop_cores(void);
 
-/* Whether the process may be dumped and traced: 0 no, 1 yes, 2 dumps go to
- * root. -1 with errno; ENOTSUP: nothing keeps it from that, or it cannot be
- * told. */
+/*
+ * Whether the process may be dumped and traced: 0 no, 1 yes, 2 dumps are
+ * readable by root only. -1 with errno; ENOTSUP: the system has no such
+ * protection, or cannot report it.
+ */
 int smi_os_dumpable(void);
 int smi_os_set_dumpable(bool dumpable);
 
 /*
- * Make addresses at which nothing is mapped inaccessible, so that nothing will
- * be; or, with `zeros`, let them read as zero and not be written to. Parts can
- * be opened. EEXIST if something is mapped there; ENOMEM.
+ * Map addresses where nothing is mapped, so that nothing else can be mapped
+ * there: inaccessible or, with `zeros`, read-only and reading as zero. Parts
+ * can be opened with smi_os_open(). EEXIST (something is mapped there), ENOMEM.
  */
 int smi_os_block(void *at, size_t bytes, bool zeros);
 
-/* Have these called round every fork() from now on. ENOMEM. */
+/* Register handlers that run before and after every fork() from now on.
+ * ENOMEM. */
 int smi_os_at_fork(void (*prepare)(void), void (*parent)(void),
                    void (*child)(void));
 
 /*
- * Have this called at the end of each thread that marks itself from now on, but
- * not when the process ends. Once only. ENOMEM, EAGAIN.
+ * Register a function that runs when a thread that called smi_os_mark_thread()
+ * ends, but not when the process ends. May be called only once. ENOMEM, EAGAIN.
  */
 int smi_os_at_thread_end(void (*end)(void *mark));
 
-/* Mark the calling thread; not with NULL. ENOMEM. */
+/* Mark the calling thread; the mark is not NULL. ENOMEM. */
 int smi_os_mark_thread(void *mark);
 
 /*
- * A full memory barrier on all processors that run a thread of this process.
- * The first call asks for it once, beforehand: ENOSYS, ENOTSUP, or what a
- * filter of system calls answers.
+ * smi_os_barrier() is a full memory barrier on all processors that run a thread
+ * of this process. smi_os_barrier_prepare() is called once before the first
+ * barrier. ENOSYS, ENOTSUP, or whatever a system call filter answers.
  */
 int smi_os_barrier_prepare(void);
 int smi_os_barrier(void);
 
-/* Initialize a lock that is held much shorter than it takes to sleep and be
- * woken: who waits for it spins a while, where the libc can. */
+/*
+ * Initialize a lock that is held for a much shorter time than a thread takes to
+ * sleep and wake up. Where the libc can, a thread that waits for it spins for a
+ * while first.
+ */
 void smi_os_start_lock(pthread_mutex_t *lock);
 
 /*
- * For handlers of SIGSEGV and SIGBUS: whether si_addr says where; whether it is
- * not of an instruction of this thread's, but was sent, or tells of memory that
- * nobody touched; and taking back a signal that is pending and blocked in this
- * thread, if it is. The last is a cancellation point, which the caller holds
- * off.
+ * For handlers of SIGSEGV and SIGBUS.
+ *
+ * smi_os_signal_has_address(): whether si_addr is the address of the fault.
+ *
+ * smi_os_signal_is_sent(): whether no instruction of this thread caused the
+ * signal: it was sent, or reports bad memory that the thread did not touch.
+ *
+ * smi_os_drop_signal(): discard a signal that is pending and blocked in this
+ * thread, if there is one. It is a cancellation point, so the caller disables
+ * cancellation.
  */
 bool smi_os_signal_has_address(const siginfo_t *info);
 bool smi_os_signal_is_sent(int signal, const siginfo_t *info);
 void smi_os_drop_signal(int signal);
 
-/* ---- Processes (os_*_process.c) ----------------------------------------- */
+/* ---- Processes ---------------------------------------------------------- */
 
 /*
- * A gate, at which a parent waits for its child: both have the ends after a
- * fork, and each makes one of the calls that follow, which close them. A child
- * that dies opens it too. EMFILE, ENFILE, ENOMEM, or what a filter of system
- * calls answers.
+ * A gate at which a parent waits for its child. After the fork both processes
+ * have both ends, and each makes one of the calls below, which close them. The
+ * gate also opens if the child dies. EMFILE, ENFILE, ENOMEM, or whatever a
+ * system call filter answers.
  */
 #define SMI_GATE_MOST_BYTES ((size_t)1024)
 int smi_os_gate_make(int ends[2]);
-/* In the child: leave a message of that many bytes at most, at least one. */
+/* In the child: send a message of 1 to SMI_GATE_MOST_BYTES bytes. */
 void smi_os_gate_open(int ends[2], const void *message, size_t bytes);
-/* In the parent: false if the child died without a message of that length. */
+/* In the parent: wait for a message of `bytes`. False if the child died without
+ * sending all of it. */
 bool smi_os_gate_wait(int ends[2], void *message, size_t bytes);
-/* There is no child. */
+/* If the fork failed: close both ends. */
 void smi_os_gate_drop(int ends[2]);
 
-/* Threads of this process, or 0 if the system does not say. */
+/* The number of threads of this process, or 0 if the system cannot tell. */
 size_t smi_os_threads(void);
 
-/* The child's id in the parent, 0 in the child, -1: EAGAIN, ENOMEM, ENOSYS. */
+/* Returns the child's id in the parent, 0 in the child, or -1 with errno:
+ * EAGAIN, ENOMEM, ENOSYS. */
 int smi_os_fork(void);
 
-/* Wait until a child has ended. */
+/* Wait until a child has ended, and reap it. */
 void smi_os_reap(int child);
 
-/* End the process, without its exit handlers. */
+/* End the process without running its exit handlers. */
 _Noreturn void smi_os_exit(int status);
 
 /*
- * Leave the session; then, if asked to, go to the root directory and let the
- * standard streams be /dev/null. -1 with errno, and *step says what failed.
+ * Start a new session. Then, if asked to, change to the root directory and
+ * redirect the standard streams to /dev/null. -1 with errno; *step names the
+ * step that failed.
  */
 int smi_os_leave_session(bool change_directory, bool close_streams,
                          const char **step);
 
-/* Wait a little for another thread, longer after the first few times. */
+/* Wait a moment for another thread; longer if `times`, the number of earlier
+ * calls, is not small. */
 void smi_os_pause(unsigned times);
 
 #endif /* SMI_OS_H */

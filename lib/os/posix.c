@@ -28,12 +28,14 @@ void *smi_os_reserve(size_t bytes)
 	void *at = mmap(NULL, bytes, PROT_NONE, smi_posix_map_flags, -1, 0);
 
 	if (at != MAP_FAILED) {
-		/* After mlockall(MCL_FUTURE) all that is mapped counts as
-		 * locked; what is to be locked, this library says itself. */
+		/* After mlockall(MCL_FUTURE) the kernel locks every new
+		 * mapping. Undo that: the library itself locks the parts that
+		 * it uses. */
 		munlock(at, bytes);
 		return at;
 	}
-	/* EAGAIN: the lock limit is too small for the addresses, after that. */
+	/* EAGAIN: after mlockall(MCL_FUTURE) the lock limit is too small for
+	 * the reservation. */
 	if (errno != EPERM)
 		errno = ENOMEM;
 	return NULL;
@@ -54,7 +56,7 @@ int smi_os_protect(void *at, size_t bytes, enum secmalloc_access access)
 
 	if (mprotect(at, bytes, protections[access]) == 0)
 		return 0;
-	/* Others are those of a filter of system calls. */
+	/* Any other errno comes from a system call filter. */
 	if (errno != ENOMEM)
 		errno = errno == EAGAIN ? ENOMEM : EPERM;
 	return -1;
@@ -69,8 +71,8 @@ int smi_os_lock(const void *at, size_t bytes)
 {
 	if (mlock(at, bytes) == 0)
 		return 0;
-	/* EAGAIN: some pages could not be had. Others are those of a filter of
-	 * system calls, which may answer what it likes. */
+	/* EAGAIN: some pages could not be locked. Any other errno comes from a
+	 * system call filter, which may answer anything. */
 	if (errno == EAGAIN)
 		errno = ENOMEM;
 	else if (errno != ENOMEM && errno != EINVAL)
@@ -191,10 +193,8 @@ int smi_os_mark_thread(void *mark)
 	return -1;
 }
 
-/*
- * A thread of low priority may be what is waited for: so after a while this
- * sleeps, and does not only let others of the same priority run.
- */
+/* The thread that is waited for may have a lower priority, so after a while
+ * this sleeps: sched_yield() lets only threads of the same priority run. */
 void smi_os_pause(unsigned times)
 {
 	static const struct timespec nap = {.tv_nsec = 100000};

@@ -1,8 +1,8 @@
 /*
  * posix.h - what systems with mlock(2) and mmap(2) share, and what each adds
  *
- * posix.c and posix_process.c implement most of os.h, and leave to the
- * platform what stands here, and the rest.
+ * posix.c and posix_process.c implement most of os.h. The platform's own files
+ * implement the rest of os.h and the first part of this header.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -15,27 +15,30 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-/* ---- The platform's ----------------------------------------------------- */
+/* ---- Provided by the platform ------------------------------------------- */
 
-/* For mmap() of private memory; and more, to have it fail at an address that is
- * in use, or 0 if the address is a wish that is granted where it can be. */
+/*
+ * The flags for mmap() of private memory; and the flags to add so that mmap()
+ * fails at an address in use, or 0 if mmap() without MAP_FIXED never replaces a
+ * mapping and takes the address as a hint.
+ */
 extern const int smi_posix_map_flags, smi_posix_no_replace_flags;
 
-/* A core limit, in bytes, that stops core dumps wherever they go. */
+/* A core limit, in bytes, that stops all core dumps, also those to a pipe. */
 extern const rlim_t smi_posix_no_core_bytes;
 
-/* A pipe, both ends closed by execve(). -1 with errno. */
+/* A pipe, both ends close-on-exec. -1 with errno. */
 int smi_posix_pipe(int ends[2]);
 
-/* Whether a character device is that of /dev/null. */
+/* Whether a character device is the null device. */
 bool smi_posix_is_null(const struct stat *device);
 
-/* ---- Theirs ------------------------------------------------------------- */
+/* ---- Provided by posix.c ------------------------------------------------ */
 
-/* RLIMIT_MEMLOCK in bytes, SIZE_MAX is no limit. */
+/* RLIMIT_MEMLOCK in bytes; SIZE_MAX means no limit. */
 void smi_posix_lock_limits(size_t *soft, size_t *hard);
 
-/* "RLIMIT_MEMLOCK is 65536 soft and unlimited hard" */
+/* Append, for example, "RLIMIT_MEMLOCK is 65536 soft and unlimited hard". */
 void smi_posix_say_lock_limits(struct smi_text *text);
 
 #endif /* SMI_POSIX_H */

@@ -28,7 +28,8 @@ void smi_os_gate_drop(int ends[2])
 	pthread_setcancelstate(state, NULL);
 }
 
-/* Away from the standard streams, which may be replaced meanwhile. */
+/* Move an end of the gate away from the standard streams, which
+ * smi_os_leave_session() may replace while the gate is open. */
 static int move_up(int *end)
 {
 	int moved;
@@ -57,8 +58,11 @@ int smi_os_gate_make(int ends[2])
 	return -1;
 }
 
-/* The child has the other end too, so that a parent which is gone is no signal.
- * The pipe has room for the message: this does not wait. */
+/*
+ * The child keeps the read end open too, so that write() raises no SIGPIPE if
+ * the parent is gone. The pipe has room for the message, so write() does not
+ * block.
+ */
 void smi_os_gate_open(int ends[2], const void *message, size_t bytes)
 {
 	const unsigned char *from = message;
@@ -77,7 +81,8 @@ void smi_os_gate_open(int ends[2], const void *message, size_t bytes)
 	pthread_setcancelstate(state, NULL);
 }
 
-/* Only up to PIPE_BUF bytes come in one piece, which may be 512. */
+/* A message may arrive in pieces if it is longer than PIPE_BUF, which may be as
+ * small as 512. */
 bool smi_os_gate_wait(int ends[2], void *message, size_t bytes)
 {
 	unsigned char *to = message;
@@ -120,8 +125,8 @@ void smi_os_exit(int status)
 
 /* ---- Leaving the session ------------------------------------------------ */
 
-/* What is no such device, but a file that somebody has put there, would keep
- * all that is printed. */
+/* Open /dev/null, but only if it is the null device. An ordinary file that
+ * somebody put there would keep everything that is printed. */
 static int open_null(void)
 {
 	struct stat null;
@@ -146,7 +151,8 @@ static int replace_streams(void)
 	for (int i = STDIN_FILENO; i <= STDERR_FILENO; i++)
 		if (dup2(fd, i) < 0)
 			return -1;
-	/* One that is a stream itself keeps its flag otherwise. */
+	/* dup2() of a descriptor to itself leaves close-on-exec set: clear it
+	 * if fd is a standard stream. */
 	if (fd <= STDERR_FILENO)
 		return fcntl(fd, F_SETFD, 0);
 	return close(fd);

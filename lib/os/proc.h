@@ -1,8 +1,8 @@
 /*
- * proc.h - what the kernel says of this process: its mappings and threads
+ * proc.h - what the kernel reports about this process: mappings and threads
  *
- * A part of os.h, under the same rules. Nothing here allocates, and what is
- * opened is closed before the call returns.
+ * A part of os.h, under the same rules. Nothing here allocates, and every file
+ * that a call opens is closed before it returns.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -11,7 +11,7 @@
 
 #include "base/base.h"
 
-/* A mapping, and what holds for all of its pages. */
+/* A mapping, and the attributes that all of its pages have. */
 struct smi_mapping {
 	uintptr_t start, end;
 	size_t resident_bytes;
@@ -23,43 +23,48 @@ struct smi_mapping {
 };
 
 /*
- * Show each mapping of the process, by rising addresses, until `see` answers
- * false. The kernel looks at every page of each. -1 with errno if they could
- * not all be shown: what open() or read() said; ENOTSUP: the kernel does not
- * tell.
+ * Call `see` for each mapping of the process, by rising addresses, until it
+ * returns false. This is slow: the kernel visits every page of each mapping.
+ * -1 with errno if not all mappings could be read: the errno of open() or
+ * read(), or ENOTSUP if the kernel does not report the attributes.
  */
 int smi_proc_each_mapping(bool (*see)(const struct smi_mapping *mapping,
                                       void *with),
                           void *with);
 
-/* Of the uids of a thread, and of its gids. */
+/* Indexes of a thread's user and group ids. */
 enum smi_id { SMI_REAL, SMI_EFFECTIVE, SMI_SAVED, SMI_FILE_SYSTEM, SMI_IDS };
 
 struct smi_credentials {
-	size_t thread; /* its number in this process's namespace */
+	size_t thread; /* its id in this process's PID namespace */
 	size_t uids[SMI_IDS], gids[SMI_IDS];
-	bool in_group_0; /* by a supplementary group */
-	/* Bit n: capability n. Effective ones are permitted, and ambient ones
-	 * are both of these: the kernel sees to that. */
+	bool in_group_0; /* as a supplementary group */
+	/* Bit n is capability n. Effective capabilities are always permitted,
+	 * and ambient ones are both permitted and inheritable: the kernel
+	 * ensures that. */
 	uint64_t permitted, inheritable;
 };
 
-/* The same for the credentials of each thread that runs; where they are the
- * process's, for one. What the system has not of them is as if equal. */
+/*
+ * Call `see` for the credentials of each thread that has not ended, until it
+ * returns false; once for the whole process where threads share credentials. An
+ * id that the system lacks is reported as equal to the effective one. -1 with
+ * errno as smi_proc_each_mapping().
+ */
 int smi_proc_each_thread(bool (*see)(const struct smi_credentials *credentials,
                                      void *with),
                          void *with);
 
-/* False: there are none, and who has an id that is 0 has every right. */
+/* False if the system has no capabilities: an id of 0 then has all rights. */
 bool smi_proc_has_capabilities(void);
 
 #define SMI_CAPABILITY_SETGID 6
 #define SMI_CAPABILITY_SETUID 7
 
-/* The name of a capability, such as "cap_kill", or NULL if it is not known. */
+/* The name of a capability, such as "cap_kill", or NULL if it is unknown. */
 const char *smi_proc_capability_name(unsigned number);
 
-/* Where the kernel sends core dumps. -1 with errno: it cannot be read. */
+/* Where the kernel sends core dumps. -1 with errno if that cannot be read. */
 enum smi_core_sink { SMI_CORE_FILE, SMI_CORE_PIPE, SMI_CORE_SOCKET };
 int smi_proc_core_sink(enum smi_core_sink *sink);
 

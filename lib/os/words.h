@@ -1,7 +1,8 @@
 /*
- * words.h - what a platform calls what, for messages with a remedy
+ * words.h - what a platform calls its calls and limits, for messages
  *
- * A part of os.h, under the same rules.
+ * Messages name the remedy in the terms of the platform. A part of os.h, under
+ * the same rules.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -12,20 +13,22 @@
 #include "base/text.h"
 
 /*
- * Why `wanted` bytes in all could not be locked: the limits as they are, and
- * the remedy. `copy`: for a child's copy. `code` is the errno of the call that
- * failed, as os.h documents it. The words go on after a comma.
+ * Append why `wanted` bytes in all could not be locked: the current limits, and
+ * the remedy. The text continues a sentence after a comma. `copy`: the memory
+ * is a child's copy. `code` is the errno of the call that failed, as os.h
+ * documents it.
  */
 void smi_words_say_shortage(struct smi_text *text, size_t wanted, bool copy,
                             int code);
 
 struct smi_words {
-	/* The calls of smi_os_set_dumpable() and smi_os_dumpable(). */
+	/* The system calls behind smi_os_set_dumpable() and
+	 * smi_os_dumpable(). */
 	const char *undump, *dumpable_call;
-	/* Why a process is dumpable after the first, and the remedy; and that
-	 * for one that never made the call. */
+	/* Why a process is dumpable although it called `undump`, and the
+	 * remedy; and the remedy if it never did. */
 	const char *dumpable_again, *dumpable_remedy;
-	/* What to set RLIMIT_CORE to. */
+	/* The value to set RLIMIT_CORE to. */
 	const char *core_remedy;
 };
 extern const struct smi_words smi_words;

@@ -1,5 +1,5 @@
 /*
- * fatal.c - the one way to die
+ * fatal.c - the only way in which the library ends the process
  *
  * SPDX-License-Identifier: ISC
  */
@@ -31,10 +31,8 @@ void smi_fatal_write(const char *bytes, size_t count)
 	}
 }
 
-/*
- * Nothing may keep the thread from dying here: neither a cancellation in one of
- * the calls below, nor the signal for a standard error that nobody reads.
- */
+/* Make sure that the thread does abort: no cancellation in one of the calls
+ * below, and no SIGPIPE if nobody reads standard error. */
 static void be_undisturbed(void)
 {
 	sigset_t broken_pipe;
@@ -57,7 +55,7 @@ void smi_fatal_die(void (*on_fault)(const char *line), const char *format, ...)
 		pause();
 	dying = true;
 
-	/* The last byte but the NUL is kept for the newline. */
+	/* Reserve one byte for the newline. */
 	smi_text_start(&text, line, sizeof(line) - 1);
 	smi_text_add(&text, "secmalloc: fatal: ");
 	va_start(list, format);

@@ -1,5 +1,5 @@
 /*
- * last_error.c - this thread's last failure, in words
+ * last_error.c - this thread's last failure, as a message
  *
  * SPDX-License-Identifier: ISC
  */

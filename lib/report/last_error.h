@@ -1,5 +1,7 @@
 /*
- * last_error.h - this thread's last failure, in words
+ * last_error.h - this thread's last failure, as a message
+ *
+ * Owns one message for each thread. No lock is needed.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -9,26 +11,28 @@
 #include "base/base.h"
 #include "base/text.h"
 
-/* A message is cut at this length, NUL included. */
+/* A message is truncated at this length, NUL included. */
 #define SMI_LAST_ERROR_BYTES 640
 
 /*
- * Record the words and set errno to `code`. Returns -1, so that a failing
- * function can end with it. The words start with the failing call's name.
+ * Set the thread's message, and errno to `code`. Returns -1, so that a failing
+ * function can return this call's result. The message starts with the name of
+ * the failing call.
  */
 int smi_last_error_set(int code, const char *format, ...) SMI_PRINTF(2, 3);
 
-/* The thread's words, started afresh, for a message that is made piecewise. */
+/* The thread's message, emptied, for a message that is built in several
+ * steps. */
 struct smi_text *smi_last_error_begin(void);
 
-/* The thread's words, to be added to. */
+/* The thread's message, to append to. */
 struct smi_text *smi_last_error_more(void);
 
-/* Copy the words, SMI_LAST_ERROR_BYTES of them, and set them back. */
+/* Save the message to a buffer of SMI_LAST_ERROR_BYTES, and restore it. */
 void smi_last_error_save(char *copy);
 void smi_last_error_restore(const char *copy);
 
-/* The thread's last words, "" if there are none. */
+/* The thread's message, "" if there is none. */
 const char *smi_last_error_words(void);
 
 #endif /* SMI_LAST_ERROR_H */

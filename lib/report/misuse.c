@@ -1,5 +1,5 @@
 /*
- * misuse.c - what was found wrong at an address, and the words for it
+ * misuse.c - what was found wrong at an address, and its description
  *
  * SPDX-License-Identifier: ISC
  */

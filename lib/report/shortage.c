@@ -1,5 +1,5 @@
 /*
- * shortage.c - why memory could not be locked, in words with the remedy
+ * shortage.c - why memory could not be locked, as a message with the remedy
  *
  * SPDX-License-Identifier: ISC
  */

@@ -1,5 +1,8 @@
 /*
- * shortage.h - why memory could not be locked, in words with the remedy
+ * shortage.h - why memory could not be locked, as a message with the remedy
+ *
+ * Any thread may call this, with any locks held: it sets the thread's error
+ * message.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -10,21 +13,21 @@
 
 struct smi_lock_shortage {
 	const char *call;
-	const char *what; /* "pools" or "guarded cells", but of a copy */
-	bool growth;      /* for one chunk of `size`, else for an init */
-	bool copy;        /* of pools_locked pools, pool_bytes in all, that
-	                     a child has; else for an init */
+	const char *what; /* "pools" or "guarded cells"; not used with `copy` */
+	bool growth;      /* an allocation of `size` needed one more pool or
+	                     cell */
+	bool copy;        /* a child could not lock its copy of pools_locked
+	                     pools of pool_bytes in all; if neither flag is set,
+	                     an init failed */
 	size_t size;
-	size_t pools_locked; /* or cells, in each of these */
+	size_t pools_locked; /* or cells; the same below */
 	size_t pools_wanted;
-	size_t pool_bytes;   /* of each that is wanted */
-	size_t bytes_wanted; /* locked by the arena in all, if it had worked */
+	size_t pool_bytes;   /* of each pool that is wanted */
+	size_t bytes_wanted; /* what the arena would have locked in all */
 };
 
-/*
- * Make the thread's error words from a shortage, the errno of the call that
- * failed, the lock limit and CAP_IPC_LOCK. errno stays.
- */
+/* Set the thread's error message from a shortage, the errno of the call that
+ * failed, the lock limit and CAP_IPC_LOCK. errno is preserved. */
 void smi_shortage_explain(const struct smi_lock_shortage *shortage);
 
 #endif /* SMI_SHORTAGE_H */

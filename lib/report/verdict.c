@@ -1,5 +1,5 @@
 /*
- * verdict.c - what several checks found, in one message
+ * verdict.c - the result of several checks, in one message
  *
  * SPDX-License-Identifier: ISC
  */
@@ -7,7 +7,7 @@
 
 #include <errno.h>
 
-/* Room kept for "; and N more". */
+/* The room that is reserved for "; and N more". */
 #define TAIL_BYTES 32
 
 void smi_verdict_start(struct smi_verdict *verdict, const char *call)
@@ -21,7 +21,7 @@ void smi_verdict_start(struct smi_verdict *verdict, const char *call)
 	smi_text_add(&verdict->text, "%s: ", call);
 }
 
-/* V1 */
+/* Add a finding in full, or count it in left_out (V1). */
 static void add(struct smi_verdict *verdict, const char *format, va_list list)
 {
 	struct smi_text *text = &verdict->text;

@@ -1,8 +1,10 @@
 /*
- * verdict.h - what several checks found, in one message
+ * verdict.h - the result of several checks, in one message
+ *
+ * The caller owns the verdict; no lock is needed.
  *
  * Invariants:
- *   V1  The words hold each finding as a whole or not at all; those that did
+ *   V1  The text holds each finding in full or not at all. Findings that did
  *       not fit are counted in left_out.
  *
  * SPDX-License-Identifier: ISC
@@ -17,24 +19,25 @@
 struct smi_verdict {
 	const char *call;
 	size_t found, left_out;
-	bool failed; /* a check, and not only that it could not be made */
+	bool failed; /* whether a check failed, rather than could not be made */
 	struct smi_text text;
 	char words[SMI_LAST_ERROR_BYTES];
 };
 
 void smi_verdict_start(struct smi_verdict *verdict, const char *call);
 
-/* A check failed: what was found, and the remedy. */
+/* Add that a check failed: what was found, and the remedy. */
 void smi_verdict_fail(struct smi_verdict *verdict, const char *format, ...)
 	SMI_PRINTF(2, 3);
 
-/* A check could not be made: why. */
+/* Add that a check could not be made, and why. */
 void smi_verdict_unknown(struct smi_verdict *verdict, const char *format, ...)
 	SMI_PRINTF(2, 3);
 
 /*
- * 0 if nothing was found; else -1 with the words, and EPERM if a check failed
- * or ENOTSUP if one could not be made.
+ * Returns 0 if nothing was added. Otherwise returns -1 with the thread's
+ * message set and with errno: EPERM if a check failed, ENOTSUP if none failed
+ * but at least one could not be made.
  */
 int smi_verdict_give(struct smi_verdict *verdict);
 

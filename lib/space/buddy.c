@@ -104,14 +104,14 @@ int smi_buddy_largest(const struct smi_buddy *buddy)
 	return order;
 }
 
-/* Mark a run as taken whose blocks have already been dropped. */
+/* Mark a run as taken. Its blocks have already been dropped. */
 static void mark_taken(struct smi_buddy *buddy, uint32_t start, uint32_t units)
 {
 	smi_bitmap_clear_range(buddy->free_map, start, start + units);
 	buddy->free_units -= units;
 }
 
-/* From the smallest block that is large enough, or SMI_NONE. */
+/* Take a run from the smallest block that is large enough, or SMI_NONE. */
 static uint32_t take_block(struct smi_buddy *buddy, uint32_t units,
                            unsigned align_order)
 {
@@ -135,7 +135,8 @@ static uint32_t take_block(struct smi_buddy *buddy, uint32_t units,
 	return start;
 }
 
-/* At the lowest place where as many units are free, or SMI_NONE. */
+/* Take a run at the lowest address with enough adjacent free units, or
+ * SMI_NONE. */
 static uint32_t take_lowest(struct smi_buddy *buddy, uint32_t units,
                             unsigned align_order)
 {
@@ -151,9 +152,9 @@ static uint32_t take_lowest(struct smi_buddy *buddy, uint32_t units,
 }
 
 /*
- * A block is right for a power of two. A run of another length, cut from a
- * block, would leave an end that runs like it cannot use; side by side they
- * fill a pool.
+ * A power of two is cut from a block. If a run of another length were, the
+ * remainder of the block would be too short for a run of the same length; laid
+ * side by side such runs fill a pool.
  */
 uint32_t smi_buddy_take(struct smi_buddy *buddy, uint32_t units,
                         unsigned align_order)
@@ -174,8 +175,8 @@ bool smi_buddy_take_at(struct smi_buddy *buddy, uint32_t start, uint32_t units)
 	if (start >= buddy->units || units > buddy->units - start
 	    || smi_bitmap_next_clear(buddy->free_map, end, start) != SMI_NONE)
 		return false;
-	/* Take each block that shares a unit with the run, whole; then give
-	 * back what lies before the run and after it. */
+	/* Take each block that overlaps the run as a whole. Then give back the
+	 * units before and after the run. */
 	while (at < end) {
 		unsigned order = 0;
 		uint32_t block, block_units;
@@ -205,7 +206,7 @@ static bool is_covered(const struct smi_buddy *buddy, uint32_t i,
 	return false;
 }
 
-/* B1 and B2 for one order: no buddies, and the units of blocks are free. */
+/* Check B1 to B3 for one order, and add the units of its blocks to *covered. */
 static const char *audit_order(const struct smi_buddy *buddy, unsigned order,
                                uint32_t *covered)
 {

@@ -8,14 +8,15 @@
 #define POOL_BYTES ((size_t)64 * 1024)
 #define POOL_PAGES ((size_t)16)
 
-/* Addresses that are reserved unasked: plenty, and harmless. */
+/* The address space that is reserved by default. It is more than enough, and
+ * costs nothing. */
 #if SIZE_MAX > UINT32_MAX
 #define RESERVE_BYTES ((size_t)8 << 30)
 #else
 #define RESERVE_BYTES ((size_t)128 << 20)
 #endif
 
-/* Lead, max_pools strides, and one more to move the base to a multiple. */
+/* Besides the max_pools strides: the lead, and one stride to align the base. */
 #define EXTRA_STRIDES ((size_t)2)
 
 enum smi_geometry_fault smi_geometry_plan(struct smi_geometry *g,
@@ -32,12 +33,12 @@ enum smi_geometry_fault smi_geometry_plan(struct smi_geometry *g,
 
 	g->page_bytes = page_bytes;
 	g->pool_bytes = pool_bytes;
-	/* The lead has to hold guard, key page, guard: four pages do. */
+	/* The lead holds guard, key page and guard: four pages are enough. */
 	if (with_guard < 4 * page_bytes)
 		with_guard = 4 * page_bytes;
 	g->stride_shift = smi_log2_ceil(with_guard);
 
-	/* Units are numbered through the arena with 32 bits. */
+	/* The units of the whole arena are numbered with 32 bits. */
 	stride_units = (size_t)1 << (g->stride_shift - SMI_UNIT_SHIFT);
 	if (smi_add_overflows(max_pools, EXTRA_STRIDES, &strides)
 	    || strides > (SMI_NONE - 1) / stride_units

@@ -10,10 +10,8 @@
 
 #include <errno.h>
 
-/*
- * Advice is given once to the whole reservation: what is opened later keeps it,
- * so that growth needs no further call that could fail.
- */
+/* Advice is given once, to the whole reservation. Pools that are opened later
+ * keep it, so growing needs no further call that could fail. */
 static int advise_all(struct smi_pools *pools)
 {
 	static const unsigned all[] = {
@@ -37,7 +35,7 @@ static int advise_all(struct smi_pools *pools)
 	return 0;
 }
 
-/* Open and lock; on failure it is as before. */
+/* Open and lock a range. On failure nothing has changed. */
 static int open_locked(const struct smi_pools *pools, void *at, size_t bytes)
 {
 	int code;
@@ -172,10 +170,11 @@ bool smi_pool_have_room(const struct smi_pools *pools, size_t bytes)
 }
 
 /*
- * Lock `most` bytes at `at`, or as many pages as the limit has room for, but
- * `least`. The lock itself is the measure of the room: asking beforehand would
- * be a guess where threads or a limit of another kind are in play. Returns the
- * bytes, 0 with errno if not even the least.
+ * Lock `most` bytes at `at`, or as many pages as the limit has room for, but at
+ * least `least`. The room is found by trying to lock: a computed figure would
+ * be a guess if other threads lock too, or if another kind of limit applies.
+ * Returns the number of bytes, or 0 with errno if not even `least` could be
+ * locked.
  */
 static size_t lock_most(const struct smi_pools *pools, unsigned char *at,
                         size_t most, size_t least)
@@ -184,7 +183,8 @@ static size_t lock_most(const struct smi_pools *pools, unsigned char *at,
 	size_t fits = 0, fails = most + page_bytes;
 	int code = ENOMEM;
 
-	/* Invariant: `fits` bytes are open and locked, `fails` cannot be. */
+	/* Invariant: `fits` bytes are open and locked, and `fails` bytes cannot
+	 * be. */
 	for (size_t try = most; fails - fits > page_bytes;
 	     try = fits + smi_round_down((fails - fits) / 2, page_bytes)) {
 		if (try < least)
@@ -230,9 +230,9 @@ void smi_pool_publish(struct smi_pools *pools)
 }
 
 /*
- * What is open stays open, also if a pool then cannot be locked: metadata that
- * nobody has use for take no memory. Strides may share a page, which is then
- * opened twice.
+ * Strips that are open stay open even if the pool then cannot be locked: unused
+ * metadata take no memory. Two strides may share a page, which is then opened
+ * twice.
  */
 int smi_pool_open_strips(struct smi_pools *pools, uint32_t strides)
 {
@@ -285,7 +285,7 @@ enum smi_pool_place smi_pool_find(const struct smi_pools *pools,
 	if (address - (uintptr_t)pools->reservation
 	    >= pools->geometry.reserve_bytes)
 		return SMI_PLACE_OUTSIDE;
-	/* Of an address before the first pool it is a large number. */
+	/* For an address in or before the lead, this is a large number. */
 	stride = smi_geometry_stride_of(&pools->geometry,
 	                                address - pools->base);
 	if (stride >= pools->used)

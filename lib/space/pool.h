@@ -1,19 +1,21 @@
 /*
  * pool.h - locked ranges in the reservation
  *
- * Owns the arena's reservation of addresses, the locked pools and the locked
- * key page in it, and the strips of metadata beside them. It knows nothing of
- * what a pool or a strip holds. The caller holds the arena's lock.
+ * Owns the arena's reservation of address space, the locked pools and the
+ * locked key page in it, and the strips of metadata outside it. It does not
+ * know what a pool or a strip contains. The caller holds the arena's lock.
  *
  * Invariants:
- *   P1  What is accessible in the reservation is locked: the key page and the
- *       pools. All else is inaccessible.
- *   P2  A locked pool stays locked and where it is until smi_pool_unmap().
- *   P3  Strides are taken in order: pools lie in [0, used), none after it.
+ *   P1  Everything in the reservation that is accessible is locked: the key
+ *       page and the pools. Everything else is inaccessible.
+ *   P2  A locked pool stays locked and at its address until smi_pool_unmap().
+ *   P3  Strides are used in order: all pools lie in the strides [0, used).
  *   P4  table[i].first is the first stride of the pool that stride i belongs
- *       to, for i < used; bytes is set there and 0 in the others.
- *   P5  A pool counts as the ordinary ones whose bytes it has, rounded up;
- *       count is their sum and at most max_pools. So many strides suffice.
+ *       to, for i < used. table[i].bytes is the size of the pool if i is its
+ *       first stride, and 0 otherwise.
+ *   P5  A pool counts as bytes / pool_bytes ordinary pools, rounded up. `count`
+ *       is the sum of these and at most max_pools. That many strides are enough
+ *       for all pools.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -30,8 +32,8 @@ struct smi_pool {
 	size_t bytes;
 };
 
-/* Memory that goes with the strides, so many bytes with each one, and is opened
- * with it. It starts at a page. */
+/* Metadata with a fixed number of bytes for each stride. The part of a stride
+ * is opened when the stride gets into use. A strip starts at a page. */
 struct smi_strip {
 	unsigned char *at;
 	size_t stride_bytes;
@@ -40,89 +42,102 @@ struct smi_strip {
 
 struct smi_pools {
 	struct smi_geometry geometry;
-	void *reservation;   /* geometry.reserve_bytes of it */
-	size_t mapped_bytes; /* from there on; 0: they are another's */
-	uintptr_t base;      /* in it, aligned to the stride */
-	uintptr_t start;     /* of the first pool */
-	/* The bytes from there on in which pools lie. The one field that is
-	 * read without the arena's lock: what belongs to a stride was made
-	 * before it is counted here. */
+	void *reservation;   /* geometry.reserve_bytes of address space */
+	size_t mapped_bytes; /* from `reservation` on; 0 if the mapping belongs
+	                        to another smi_pools */
+	uintptr_t base;      /* in the reservation, aligned to the stride */
+	uintptr_t start;     /* address of the first pool */
+	/* The number of bytes from `start` on in which pools lie. This is the
+	 * one field that is read without the arena's lock: everything that
+	 * belongs to a stride is set up before the stride is counted here. */
 	_Atomic size_t span;
-	uint32_t used;           /* strides */
-	size_t count;            /* pools, in ordinary ones (P5) */
+	uint32_t used;           /* in strides */
+	size_t count;            /* of pools, in ordinary ones (P5) */
 	size_t bytes;            /* of all pools */
 	unsigned advice_missing; /* SECMALLOC_ADVICE_ bits */
-	bool secret;             /* locked memory is such that only this
-	                            process can read it; the caller's */
-	bool in_children;        /* children have a copy; the caller's */
-	struct smi_pool *table;  /* geometry.max_pools entries, the caller's */
-	struct smi_strip strips[SMI_STRIPS]; /* the caller's */
-	uint32_t strips_open; /* strides whose parts of them are */
-	uint32_t owned;       /* from this stride on, what a child has it
-	                         shares with its parent, and so has the key
-	                         page; SMI_NONE: nothing */
+	bool secret;             /* locked memory is secret memory, which only
+	                            this process can read; set by the caller */
+	bool in_children;        /* children get a copy; set by the caller */
+	struct smi_pool *table;  /* geometry.max_pools entries, owned by the
+	                            caller */
+	struct smi_strip strips[SMI_STRIPS]; /* owned by the caller */
+	uint32_t strips_open; /* strides whose parts of the strips are open */
+	uint32_t owned;       /* in a child: the pools from this stride on and
+	                         the key page are still shared with the parent;
+	                         SMI_NONE: nothing is shared */
 };
 
-/* Where an address lies. */
+/* The kinds of place in which an address can lie. */
 enum smi_pool_place {
-	SMI_PLACE_OUTSIDE, /* not in the reservation */
-	SMI_PLACE_GUARD,   /* in it, in no pool */
+	SMI_PLACE_OUTSIDE, /* outside the reservation */
+	SMI_PLACE_GUARD,   /* in the reservation, but in no pool */
 	SMI_PLACE_POOL
 };
 
 /*
- * Reserve the addresses for pools->geometry, and `more` bytes for others behind
- * them, and give all of it its advice. The fields from secret on were set by
- * the caller. On failure, with errno from smi_os_reserve() or smi_os_advise(),
- * nothing stays mapped.
+ * Reserve the address space for pools->geometry and, behind it, `more` bytes
+ * for smi_pool_map_behind(). Give the advice for all of it. The caller has set
+ * geometry, secret, in_children, table and strips. On failure nothing stays
+ * mapped, and errno is that of smi_os_reserve() or smi_os_advise().
  */
 int smi_pool_map(struct smi_pools *pools, size_t more);
 
-/* Begin in what is reserved behind the pools of another. */
+/* Use the address space that smi_pool_map() reserved behind the pools of
+ * `first`. */
 void smi_pool_map_behind(struct smi_pools *pools,
                          const struct smi_pools *first);
 
 /*
- * Unmap all that smi_pool_map() has mapped; or wipe the pools and the key page
- * first, which can be written. What is shared with a parent is not wiped: to
- * write to it would only make a copy, and not a locked one.
+ * smi_pool_release() unmaps everything that smi_pool_map() mapped.
+ * smi_pool_unmap() wipes the pools and the key page first; they must be
+ * writable. It does not wipe memory that is still shared with a parent: writing
+ * to it would only create a copy, and an unlocked one.
  */
 void smi_pool_release(struct smi_pools *pools);
 void smi_pool_unmap(struct smi_pools *pools);
 
-/* The page that only the library's secrets live in, and locking it. -1 with
- * errno as smi_os_open(), smi_os_lock() or smi_os_open_secret(). */
+/*
+ * The key page holds the library's own secrets and nothing else.
+ * smi_pool_lock_key_page() opens and locks it: -1 with errno as smi_os_open(),
+ * smi_os_lock() or smi_os_open_secret().
+ */
 void *smi_pool_key_page(const struct smi_pools *pools);
 int smi_pool_lock_key_page(struct smi_pools *pools);
 
 /*
- * In a child, which has no locks, and which may share its pages with the
- * parent: say so; then let it have pages of its own, with the same bytes,
- * locked: a pool that can be written, in order, or all of them, and then the
- * key page. -1 with errno as above.
+ * For a child, which inherits no locks and may share its pages with the parent.
+ *
+ * smi_pool_inherit() records that the pages may be shared. smi_pool_own_one()
+ * gives the child a locked pool of its own with the same content; the pool must
+ * be writable, and the pools are done in order. smi_pool_own_all() does that
+ * for all pools and then for the key page. -1 with errno as smi_os_lock() or
+ * smi_os_copy_secret().
  */
 void smi_pool_inherit(struct smi_pools *pools);
 int smi_pool_own_one(struct smi_pools *pools, uint32_t pool);
 int smi_pool_own_all(struct smi_pools *pools);
 
 /*
- * Lock a further pool, of `bytes` or, if the lock limit leaves less room, of as
- * many whole pages as still fit, but at least `least`; and open its metadata.
- * Both are whole pages, 0 < least <= bytes. Returns the pool, or SMI_NONE with
- * errno: ENOMEM (limit, memory, or no room left), EPERM (no right), and those
- * of smi_os_open_secret().
+ * Lock another pool of `bytes`, and open its metadata. If the lock limit leaves
+ * less room, the pool has as many whole pages as still fit, but at least
+ * `least`. Both are whole pages, 0 < least <= bytes. Returns the pool, or
+ * SMI_NONE with errno: ENOMEM (limit, memory, or max_pools reached), EPERM (no
+ * permission), or those of smi_os_open_secret().
  */
 uint32_t smi_pool_lock(struct smi_pools *pools, size_t bytes, size_t least);
 
-/* Open the metadata of so many strides from the first on, no more than there
- * are: one by one it takes longer. -1 with errno. */
+/* Open the metadata of the first `strides` strides, at most max_pools, in one
+ * step; one step is faster than one for each stride. -1 with errno. */
 int smi_pool_open_strips(struct smi_pools *pools, uint32_t strides);
 
-/* Whether max_pools has room for a pool of `bytes`. */
+/* Whether another pool of `bytes` keeps within max_pools. */
 bool smi_pool_have_room(const struct smi_pools *pools, size_t bytes);
 
-/* Where an address lies; *pool is set in SMI_PLACE_POOL, and for a guard to the
- * pool before it, or SMI_NONE if there is none. Any address may be asked. */
+/*
+ * Find out where an address lies. *pool is the pool for SMI_PLACE_POOL. For a
+ * guard it is the pool in whose strides the guard lies, or SMI_NONE. Any
+ * address may be passed.
+ */
 enum smi_pool_place smi_pool_find(const struct smi_pools *pools,
                                   uintptr_t address, uint32_t *pool);
 
@@ -130,10 +145,10 @@ enum smi_pool_place smi_pool_find(const struct smi_pools *pools,
 bool smi_pool_touch(const struct smi_pools *pools, uintptr_t address,
                     size_t bytes);
 
-/* Enter a pool of `bytes` in the table, at the strides that come next. */
+/* Record a pool of `bytes` in the table, at the next free strides. */
 void smi_pool_enter(struct smi_pools *pools, size_t bytes);
 
-/* Let those see the strides that have been entered who hold no lock. */
+/* Make the recorded strides visible to readers that do not hold the lock. */
 void smi_pool_publish(struct smi_pools *pools);
 
 static inline uintptr_t smi_pool_start(const struct smi_pools *pools,
@@ -148,10 +163,11 @@ static inline size_t smi_pool_bytes(const struct smi_pools *pools,
 	return pools->table[pool].bytes;
 }
 
-/* The pool after `pool`, or SMI_NONE; the pool after SMI_NONE is the first. */
+/* The pool after `pool`, or SMI_NONE. The pool after SMI_NONE is the first
+ * one. */
 uint32_t smi_pool_next(const struct smi_pools *pools, uint32_t pool);
 
-/* NULL, or the invariant that does not hold. */
+/* Returns NULL, or a text that names the violated invariant. */
 const char *smi_pool_audit(const struct smi_pools *pools);
 
 #endif /* SMI_POOL_H */

@@ -18,17 +18,17 @@ static uint32_t first_unit(const struct smi_runs *runs, uint32_t stride)
 	return stride << runs->units_shift;
 }
 
-/* Where a run lies in its pool. */
+/* The offset of a run in its pool, in units. */
 static uint32_t unit_in_pool(const struct smi_runs *runs, uint32_t run)
 {
 	return run - first_unit(runs, smi_run_pool(runs, run));
 }
 
 /*
- * A pool of n strides has n times this for its buddy allocator. That is enough,
- * since the maps grow in proportion but for the few words that further orders
- * take, which are less than the structures that are saved (tests/unit_run.c
- * tries it).
+ * A pool of n strides has n times this space for its buddy allocator. That is
+ * enough: the maps grow in proportion, except for a few words for additional
+ * orders, and n - 1 struct smi_buddy are saved, which are larger
+ * (tests/unit_run.c checks it).
  */
 void smi_run_plan_strips(struct smi_pools *pools)
 {
@@ -67,7 +67,7 @@ void smi_run_add_pool(struct smi_runs *runs, uint32_t pool)
 	uint32_t first = first_unit(runs, pool);
 
 	smi_buddy_start(buddy, units, buddy + 1);
-	/* With those of the guards. */
+	/* Including the heads of the guards' units. */
 	memset(runs->heads + first, 0xff,
 	       (first_unit(runs, runs->pools->used) - first)
 	               * sizeof(uint32_t));
@@ -140,7 +140,7 @@ uint32_t smi_run_units(const struct smi_runs *runs, uint32_t run)
 {
 	uint32_t end = run;
 
-	/* It ends at the latest in the guard. */
+	/* The loop ends in the guard after the pool at the latest. */
 	while (runs->heads[end] == run)
 		end++;
 	return end - run;

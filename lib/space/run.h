@@ -1,19 +1,20 @@
 /*
  * run.h - runs of units, taken from whichever pool has them
  *
- * A run is adjacent units of one pool. This module keeps one buddy allocator
- * for each pool and, for each unit that is taken, the start of its run. Units
- * are numbered through the whole arena, from the start of the first pool,
- * guards included: the way from an address to a number, from there to the run
- * that holds it, and to the run's notes, is a shift and an index each. The
- * caller holds the arena's lock.
+ * A run is a range of adjacent units of one pool. This module keeps one buddy
+ * allocator for each pool and, for each unit that is taken, the start of its
+ * run. Units are numbered through the whole arena from the start of the first
+ * pool, guards included. Therefore it takes one shift to get from an address to
+ * its unit, and one index each to get to the run of that unit and to the run's
+ * notes. The caller holds the arena's lock.
  *
  * Invariants:
- *   R1  heads[u] is the start of the run that holds unit u, or SMI_NONE if it
- *       is free, or in a guard.
- *   R2  best[p] is 1 + the order of the largest free block of the pool at
- *       stride p, 0 if it has none, or if no pool starts there.
- *   R3  free_units is the sum of the free units of all pools.
+ *   R1  heads[u] is the start of the run that holds unit u, or SMI_NONE if u is
+ *       free or in a guard.
+ *   R2  best[p] is 1 + the order of the largest free block of the pool that
+ *       starts at stride p. It is 0 if that pool has no free block, or if no
+ *       pool starts at p.
+ *   R3  free_units is the number of free units in all pools.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -24,70 +25,74 @@
 #include "space/buddy.h"
 #include "space/pool.h"
 
-/* Metadata bytes that belong to each unit, for the user of the run. */
+/* The notes of a unit: metadata bytes for the module that uses the run. */
 #define SMI_UNIT_NOTES_BYTES ((size_t)128)
 
 struct smi_runs {
 	struct smi_pools *pools;
-	uint8_t *best; /* max_pools entries, the caller's, zeroed */
+	uint8_t *best; /* max_pools zeroed entries, owned by the caller */
 	size_t free_units;
-	uintptr_t start;      /* of unit 0 */
-	unsigned units_shift; /* a stride has so many units */
-	/* The pools' strips: */
-	unsigned char *notes; /* SMI_UNIT_NOTES_BYTES of each unit */
+	uintptr_t start;      /* address of unit 0 */
+	unsigned units_shift; /* log2 of the number of units in a stride */
+	/* The pools' strips. */
+	unsigned char *notes; /* SMI_UNIT_NOTES_BYTES for each unit */
 	uint32_t *heads;
-	unsigned char *buddies; /* a struct smi_buddy and its maps of each */
-	size_t buddy_bytes;     /* stride */
+	unsigned char *buddies; /* for each stride a struct smi_buddy and its
+	                           maps */
+	size_t buddy_bytes;     /* of each stride */
 };
 
-/* The bytes of each stride in a strip, before the strips are reserved. */
+/* Set stride_bytes of each strip, before the strips are reserved. */
 void smi_run_plan_strips(struct smi_pools *pools);
 
-/* No run yet. pools->strips are reserved, pools->start is known. */
+/* Start without pools and runs. pools->strips are reserved, and pools->start is
+ * set. */
 void smi_run_start(struct smi_runs *runs, struct smi_pools *pools);
 
-/* All units of a pool that was just locked become free. */
+/* Make all units of a pool that was just locked free. */
 void smi_run_add_pool(struct smi_runs *runs, uint32_t pool);
 
 /*
- * Take a run of `units` (> 0) at a multiple of 2^align_order units of its pool,
- * from the first pool that has one. Returns its number, or SMI_NONE: then no
- * pool has.
+ * Take a run of `units` (> 0) from the first pool that has one, at a multiple
+ * of 2^align_order units from the start of the pool. Returns the number of the
+ * run, which is that of its first unit, or SMI_NONE if no pool has one.
  */
 uint32_t smi_run_take(struct smi_runs *runs, uint32_t units,
                       unsigned align_order);
 
-/* Give back a run of `units`, or its end from unit number `run` on. */
+/* Give back a run of `units`, or the end of a run: `units` from unit `run`
+ * on. */
 void smi_run_give(struct smi_runs *runs, uint32_t run, uint32_t units);
 
-/* Make a run longer by the units that follow it, if they are free. */
+/* Extend a run by the `more` units that follow it, if they are free. */
 bool smi_run_extend(struct smi_runs *runs, uint32_t run, uint32_t units,
                     uint32_t more);
 
-/* Whether a number is that of a run; any number may be asked. */
+/* Whether `run` is the number of a run. Any number may be passed. */
 bool smi_run_is_run(const struct smi_runs *runs, uint32_t run);
 
-/* How many units name a run as theirs. */
+/* The number of units in a run. */
 uint32_t smi_run_units(const struct smi_runs *runs, uint32_t run);
 
-/* NULL, or the invariant that does not hold in this pool. */
+/* Returns NULL, or a text that names the invariant that this pool violates. */
 const char *smi_run_audit(const struct smi_runs *runs, uint32_t pool);
 
-/* The unit at an address of a pool. */
+/* The number of the unit at an address in a pool. */
 static inline uint32_t smi_run_unit(const struct smi_runs *runs,
                                     uintptr_t address)
 {
 	return (uint32_t)((address - runs->start) >> SMI_UNIT_SHIFT);
 }
 
-/* The run that holds the byte at an address of a pool, or SMI_NONE. */
+/* The run that holds the byte at an address in a pool, or SMI_NONE. */
 static inline uint32_t smi_run_find(const struct smi_runs *runs,
                                     uintptr_t address)
 {
 	return runs->heads[smi_run_unit(runs, address)];
 }
 
-/* The stride that a run starts in; and the pool, its first stride. */
+/* The stride in which a run starts; and the pool that holds it, by its first
+ * stride. */
 static inline uint32_t smi_run_stride(const struct smi_runs *runs, uint32_t run)
 {
 	return run >> runs->units_shift;
@@ -105,7 +110,7 @@ static inline uintptr_t smi_run_address(const struct smi_runs *runs,
 	return runs->start + ((uintptr_t)run << SMI_UNIT_SHIFT);
 }
 
-/* The notes of a run's units, one after the other. */
+/* The notes of a run's units, one unit after the other. */
 static inline void *smi_run_notes(const struct smi_runs *runs, uint32_t run)
 {
 	return runs->notes + run * SMI_UNIT_NOTES_BYTES;
