@@ -58,6 +58,27 @@ man_finds_them() {
 		MANPATH=$manual man -w 3 "$name" || return 1
 	done < "$work/names"
 }
+# The path below gdb's auto-load directory is that of the library. Move the
+# script to where a build that was configured with $prefix would have put it.
+move_gdb_script() {
+	script=$(find "$prefix" -name 'libsecmalloc.so.*-gdb.py')
+	test -s "$script" || return 1
+	auto_load=${script%%/auto-load/*}/auto-load
+	moved=$auto_load$(cd "$prefix" && pwd -P)${script#"$auto_load$configured"}
+	mkdir -p "${moved%/*}" && mv "$script" "$moved"
+}
+# library_in_gdb DIRECTORY: load the library into gdb, with DIRECTORY for its
+# auto-load directory, and print the help of the commands.
+library_in_gdb() {
+	gdb -nx -batch -iex "set auto-load safe-path $work" \
+		-iex "set auto-load scripts-directory $1" \
+		-ex 'help secmalloc' "$(find "$prefix" -name libsecmalloc.so)"
+}
+gdb_loads_it() {
+	auto_load=$(find "$prefix" -type d -name auto-load)
+	library_in_gdb "$auto_load" | grep '^secmalloc explain --' || return 1
+	! library_in_gdb "$work" | grep '^secmalloc explain --'
+}
 uninstall_leaves_nothing() {
 	MAKEFLAGS='' make -C "$BUILD_DIR" install DESTDIR="$work/gone" \
 		&& MAKEFLAGS='' make -C "$BUILD_DIR" uninstall DESTDIR="$work/gone" \
@@ -80,6 +101,17 @@ if man --version > /dev/null 2>&1; then
 	tap "and man finds it" man_finds_them
 else
 	tap_skip "and man finds it" "no man"
+fi
+if grep -q "library_names='lib" "$BUILD_DIR/libsecmalloc.la"; then
+	tap "the gdb script has the name of the library" move_gdb_script
+	if gdb -nx -batch -ex 'python print(1)' 2> /dev/null | grep -qx 1; then
+		tap "and gdb loads it with the library" gdb_loads_it
+	else
+		tap_skip "and gdb loads it with the library" \
+			"no gdb that has Python"
+	fi
+else
+	tap_skip "the gdb script is installed" "no shared library"
 fi
 tap "make uninstall leaves nothing" uninstall_leaves_nothing
 if [ "$(id -u)" -eq 0 ]; then

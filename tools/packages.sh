@@ -80,10 +80,12 @@ tell_tests() {
 # ---- What is in a package -----------------------------------------------------
 
 # Of a list of paths, those that are not documents or lintian's, without the
-# name of the library directory and of a compression.
+# name of the library directory, also in the path of the gdb script, and of a
+# compression.
 normal_paths() {
 	sed 's,^\./,/,; s,^/usr/lib[^/]*/,LIB/,; s,^/usr/,,; s/\.gz$//
-		s,^LIB/[a-z0-9_]*-linux-gnu[a-z0-9]*/,LIB/,
+		s,^\(share/gdb/auto-load/usr/\)lib[^/]*/,\1LIB/,
+		s,LIB/[a-z0-9_]*-linux-gnu[a-z0-9]*/,LIB/,
 		/^share\/\(doc\|licenses\|lintian\)\//d' | sort
 }
 library_files() {
@@ -95,6 +97,7 @@ devel_files() {
 	echo LIB/pkgconfig/secmalloc.pc
 	echo include/secmalloc.h
 	echo share/aclocal/secmalloc.m4
+	echo "share/gdb/auto-load/usr/$(library_files | tail -n 1)-gdb.py"
 }
 static_files() { echo LIB/libsecmalloc.a; }
 # Each page that the source has of a section, and a name for each function.

@@ -1,0 +1,291 @@
+#!/bin/sh
+# The gdb commands describe the arena of a process, and of its cores, as the
+# process itself does, and print no byte of a chunk.
+# SPDX-License-Identifier: ISC
+. "${srcdir:-.}/tests/tap.sh"
+
+is_sanitized && tap_skip_all "a build with sanitizers locks nothing"
+test -e "$BUILD_DIR/tests/gdb_program" || tap_skip_all "for Linux only"
+command -v gdb > /dev/null || tap_skip_all "no gdb"
+# gdb must not fetch anything.
+unset DEBUGINFOD_URLS
+export LC_ALL=C
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+script=$srcdir/tools/gdb/secmalloc.py
+program=$BUILD_DIR/tests/gdb_program
+
+# gdb without anybody's settings. libtool finds the program behind its script.
+plain_gdb() {
+	"$BUILD_DIR/libtool" --mode=execute gdb -nx -batch \
+		-iex 'set style enabled off' -iex 'set confirm off' "$@" 2>&1
+}
+run_gdb() { plain_gdb -x "$script" "$@"; }
+
+# ---- What is needed -----------------------------------------------------------
+
+has_debug_info() {
+	library=$BUILD_DIR/.libs/libsecmalloc.so
+	test -e "$library" || library=$program
+	plain_gdb -ex 'ptype struct smi_arena' "$library" | grep -q 'smi_pools'
+}
+plain_gdb -ex 'python print(hasattr(gdb, "lookup_static_symbols"))' \
+	| grep -qx True || tap_skip_all "gdb has no Python, or is older than 10"
+has_debug_info || tap_skip_all "the build has no debugging information"
+plain_gdb -ex run true | grep -q 'exited normally' \
+	|| tap_skip_all "gdb cannot run a program here"
+
+# ---- A process, and cores of it -----------------------------------------------
+
+# write_commands SAID: the commands whose output is compared with SAID, the
+# output of the program.
+write_commands() {
+	cat > "$work/commands" << END
+secmalloc pools
+secmalloc chunks
+python
+for line in open("$1"):
+    if line.startswith("0x"):
+        gdb.execute("secmalloc explain " + line.split(":")[0])
+end
+END
+}
+# Three cores: an ordinary one, one with the pools, one without the metadata.
+write_dumps() {
+	cat > "$work/dumps" << END
+gcore $work/gcore
+set dump-excluded-mappings on
+gcore $work/whole
+set dump-excluded-mappings off
+python
+pid = gdb.selected_inferior().pid
+open(f"/proc/{pid}/coredump_filter", "w").write("0")
+end
+gcore $work/bare
+END
+}
+look_at_process() {
+	write_commands "$work/said"
+	write_dumps
+	run_gdb -ex "run abort > $work/said" -x "$work/commands" \
+		-ex 'echo guarded:\n' -ex 'secmalloc chunks --class guarded' \
+		-ex 'echo alone:\n' -ex 'secmalloc chunks --class alone' \
+		-ex 'echo two:\n' -ex 'secmalloc chunks --limit 2' \
+		-x "$work/dumps" "$program" > "$work/process"
+	cat "$work/process"
+	grep -q '^backing' "$work/said"
+}
+# look_at_core CORE SAID OUTPUT
+look_at_core() {
+	write_commands "$2"
+	run_gdb -x "$work/commands" "$program" "$1" > "$3"
+}
+
+# ---- Comparisons --------------------------------------------------------------
+
+# secmalloc_explain() does not say which slots a cache has.
+same_words() {
+	grep '^0x.*: ' "$1" | sed 's/ (a thread.s cache has it)$//' \
+		> "$work/explained"
+	test "$(grep -c . "$work/explained")" -gt 300 || return 1
+	grep '^0x' "$2" | diff - "$work/explained"
+}
+same_sums() {
+	grep '^[a-z ]*: [0-9]' "$2" > "$work/sums"
+	test "$(grep -c . "$work/sums")" -eq 4 || return 1
+	while read -r sum; do
+		grep -qFx "$sum" "$1" || { echo "not '$sum' in:"; cat "$1"; return 1; }
+	done < "$work/sums"
+}
+# Only the first table of chunks lists all of them.
+same_chunks() {
+	sed -n '/^guarded:$/q; s/^ *\(0x[0-9a-f]*\)  *\([0-9]*\)  [0-9ag].*/chunk \1 \2/p' \
+		"$1" | sort > "$work/listed"
+	grep '^chunk ' "$2" | sort | diff - "$work/listed"
+}
+# Which pools init locked, which came later, and of what memory they are.
+same_pools() {
+	backing=$(sed -n 's/^backing //p' "$2")
+	test "$(grep -c "^ .* initial  $backing\$" "$1")" -eq 2 \
+		&& test "$(grep -c "^ .* grown  $backing\$" "$1")" -ge 1 \
+		&& ! grep 'initial\|grown' "$1" | grep -v "$backing\$"
+}
+sees_a_difference() {
+	sed 's/^\(0x.*: byte \)1/\12/' "$2" > "$work/changed"
+	! same_words "$1" "$work/changed"
+}
+compare() {
+	tap "$1: addresses are explained as secmalloc_explain() does" \
+		same_words "$2" "$3"
+	tap "$1: the sums are those of secmalloc_stats()" same_sums "$2" "$3"
+	tap "$1: the chunks are those that there are" same_chunks "$2" "$3"
+	tap "$1: the pools are of their kinds" same_pools "$2" "$3"
+}
+
+# section NAME: what follows a line of that name, up to the sums.
+section() { sed -n "/^$1:\$/,/^chunks:/p" "$work/process"; }
+lists_guarded() {
+	section guarded > "$work/section"
+	grep '  91  guarded, which is open for reading only$' "$work/section" \
+		&& grep '  90  guarded, which is closed$' "$work/section" \
+		&& grep '  93  guarded$' "$work/section" \
+		&& grep 'chunks: 3, 274 bytes' "$work/section"
+}
+lists_alone() {
+	section alone > "$work/section"
+	grep -q '100000  alone$' "$work/section" \
+		&& ! grep '^0x' "$work/section" | grep -v 'alone$'
+}
+lists_two() {
+	section two > "$work/section"
+	test "$(grep -c '^ *0x' "$work/section")" -eq 2 \
+		&& grep '^[0-9]* more$' "$work/section" \
+		&& grep -Fx "$(grep '^chunks:' "$work/said")" "$work/section"
+}
+
+# ---- Secrets ------------------------------------------------------------------
+
+# has CONTROL SECRET FILE: whether the counts of the two patterns in FILE are
+# as said, each by an operator of test and a number.
+has() {
+	"$program" count "$3" > "$work/count" || return 1
+	read -r control secret < "$work/count"
+	echo "malloc: $control, arena: $secret"
+	# shellcheck disable=SC2086 # an operator and a number
+	test "$control" $1 && test "$secret" $2
+}
+refuses_pools() {
+	cat > "$work/refuse" << 'END'
+python
+memory, arena = look()
+for at in (arena.pools.first, arena.pools.key_page, arena.guarded.first):
+    try:
+        memory.read(at, 1)
+    except gdb.GdbError as error:
+        print(error)
+print("metadata:", len(memory.read(arena.metadata.start + 4096, 8)))
+end
+END
+	run_gdb -ex "run abort > $work/unused" -x "$work/refuse" "$program" \
+		> "$work/refused"
+	cat "$work/refused"
+	test "$(grep -c 'refused to read' "$work/refused")" -eq 3 \
+		&& grep -qx 'metadata: 8' "$work/refused"
+}
+
+# ---- Where there is nothing to say --------------------------------------------
+
+# says TIMES WORDS COMMAND...: whether so many lines of its output have WORDS.
+says() {
+	times=$1 words=$2
+	shift 2
+	"$@" > "$work/output"
+	cat "$work/output"
+	test "$(grep -cF "$words" "$work/output")" -eq "$times" \
+		&& ! grep Traceback "$work/output"
+}
+# The same for each of the three gdb commands.
+each_says() {
+	says 3 "$@" -ex 'secmalloc explain $sp' -ex 'secmalloc pools' \
+		-ex 'secmalloc chunks'
+}
+run_true() { run_gdb -ex starti "$@" true; }
+run_mode() {
+	mode=$1
+	shift
+	run_gdb -ex "run $mode" "$@" "$program"
+}
+run_stripped() {
+	run_gdb -ex "set environment LD_LIBRARY_PATH $work/stripped" \
+		-ex 'run none' "$@" "$program"
+}
+run_bare_core() { run_gdb "$@" "$program" "$work/bare"; }
+run_other_version() {
+	sed 's/"slot_bytes", "slots"/"slot_octets", "slots"/' "$script" \
+		> "$work/other.py"
+	plain_gdb -x "$work/other.py" -ex 'run none' "$@" "$program"
+}
+explains_left_behind() {
+	cat > "$work/follow" << END
+set follow-fork-mode child
+run child > $work/child-said
+python
+for line in open("$work/child-said"):
+    gdb.execute("secmalloc explain " + line.split(":")[0])
+end
+END
+	run_gdb -x "$work/follow" "$program" | tee "$work/child"
+	grep '^0x[0-9a-f]*: ' "$work/child" | diff "$work/child-said" - \
+		&& test "$(grep -c '^0x.*parent' "$work/child")" -eq 2
+}
+
+tap "gdb runs a program that says what its arena holds" look_at_process
+if ! grep -q '^backing' "$work/said"; then
+	tap_skip "what it says" "nothing can be locked"
+	tap_done
+	exit
+fi
+compare "process" "$work/process" "$work/said"
+tap "control: words that differ are seen" sees_a_difference "$work/process" \
+	"$work/said"
+tap "chunks of one class: guarded" lists_guarded
+tap "chunks of one class: alone" lists_alone
+tap "a few chunks, with the sums of all" lists_two
+tap "a slot in a cache is marked" grep -q "(a thread's cache has it)" \
+	"$work/process"
+tap "no secret is in what gdb wrote" has '-ge 0' '-eq 0' "$work/process"
+tap "the pools, the cells and the key page are not read" refuses_pools
+
+look_at_core "$work/gcore" "$work/said" "$work/output-gcore"
+compare "core by gcore" "$work/output-gcore" "$work/said"
+tap "the commands say that it has no pools" grep -q 'pools are left out of it' \
+	"$work/output-gcore"
+tap "it has no secret; control: it has what malloc held" has '-ge 1' '-eq 0' \
+	"$work/gcore"
+run_gdb -ex 'secmalloc pools' -ex 'secmalloc chunks' "$program" \
+	"$work/whole" > "$work/output-whole"
+tap "a core that has the pools: a warning" grep -q '^WARNING: this core has' \
+	"$work/output-whole"
+tap "control: there the secret is found" has '-ge 1' '-ge 1' "$work/whole"
+tap "but not in what gdb wrote" has '-ge 0' '-eq 0' "$work/output-whole"
+tap "a core without the metadata" each_says "coredump_filter" run_bare_core
+
+# Unlike gdb, the kernel writes headers also for the memory that it leaves out.
+"$program" core "$work/core" > "$work/core-said" 2> "$work/reason"
+case $? in
+0)
+	look_at_core "$work/core" "$work/core-said" "$work/output-core"
+	compare "core by the kernel" "$work/output-core" "$work/core-said"
+	tap "core by the kernel: the commands say that it has no pools" \
+		grep -q 'pools are left out of it' "$work/output-core"
+	tap "core by the kernel: no secret; control: what malloc held" \
+		has '-ge 1' '-eq 0' "$work/core"
+	rm "$work/bare"
+	(echo 0 > /proc/self/coredump_filter \
+		&& "$program" core "$work/bare") > "$work/unused"
+	tap "core by the kernel, without the metadata" each_says \
+		"coredump_filter" run_bare_core
+	;;
+77) tap_skip "core by the kernel" "$(cat "$work/reason")" ;;
+*) tap "core by the kernel" sh -c 'cat "$1"; false' sh "$work/reason" ;;
+esac
+
+tap "no process" each_says "no process and no core" run_gdb
+tap "no library" each_says "does not use the library" run_true
+tap "no arena" each_says "There is no arena" run_mode none
+tap "arenas that were left behind in parents" explains_left_behind
+tap "another version of the library" each_says "has no field slot_octets" \
+	run_other_version
+if [ -e "$BUILD_DIR/.libs/libsecmalloc.so.1" ]; then
+	mkdir "$work/stripped"
+	strip -o "$work/stripped/libsecmalloc.so.1" \
+		"$BUILD_DIR/.libs/libsecmalloc.so.1"
+	tap "no debugging information" each_says "libsecmalloc1-dbgsym" \
+		run_stripped
+else
+	tap_skip "no debugging information" "no shared library"
+fi
+tap "help" says 1 "secmalloc explain --" run_gdb -ex secmalloc
+tap "an unknown command" says 1 "no command pool_" run_gdb -ex 'secmalloc pool_'
+tap_done
