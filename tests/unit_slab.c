@@ -188,6 +188,101 @@ START_TEST(damage_before_a_chunk_is_seen)
 }
 END_TEST
 
+/* The three checks read one description of what lies before a chunk. */
+static void checks_agree(const struct smi_place *place)
+{
+	size_t slot_bytes = place->slab->slot_bytes;
+	bool sound = smi_slab_check_chunk(&slabs, place, &misuse);
+
+	ck_assert_int_eq(sound,
+	                 smi_slab_check_is_sound(&fake.runs, &secrets.canary,
+	                                         place));
+	/* The third one answers for the common case alone. */
+	if (smi_slab_check_is_plainly_sound(&secrets.canary, place, slot_bytes))
+		ck_assert(sound);
+	else if (place->slot > 0 && slot_bytes - place->size <= 16
+	         && smi_slab_entry(place->slab, place->slot - 1) <= 16)
+		ck_assert(!sound);
+}
+
+/* Change each of the bytes around the start and the end of a chunk in turn. */
+static void checks_agree_around(const struct smi_place *place)
+{
+	size_t slot_bytes = place->slab->slot_bytes;
+	uintptr_t pool = smi_run_address(&fake.runs, 0);
+	size_t before = (uintptr_t)place->start - pool;
+
+	checks_agree(place);
+	for (size_t at = 1; at <= 64 && at <= before; at++) {
+		place->start[-(ptrdiff_t)at] ^= 0x80;
+		checks_agree(place);
+		place->start[-(ptrdiff_t)at] ^= 0x80;
+	}
+	for (size_t at = place->size; at < slot_bytes; at++) {
+		place->start[at] ^= 0x80;
+		ck_assert(!smi_slab_check_chunk(&slabs, place, &misuse));
+		checks_agree(place);
+		place->start[at] ^= 0x80;
+	}
+	ck_assert(smi_slab_check_chunk(&slabs, place, &misuse));
+}
+
+START_TEST(all_checks_of_a_chunk_agree)
+{
+	static const size_t slots[] = {16, 48, 64, 240, 1216, 4096};
+
+	for (size_t i = 0; i < sizeof(slots) / sizeof(slots[0]); i++)
+		for (size_t slack = 8; slack <= slots[i] && slack <= 40;
+		     slack += 8) {
+			uint32_t run;
+
+			start(false);
+			run = open_slab(slots[i], 8);
+			for (size_t n = smi_slab_of(&fake.runs, run)->slots;
+			     n > 0; n--) {
+				struct smi_place place = take(run,
+				                              slots[i] - slack);
+
+				checks_agree_around(&place);
+			}
+			/* What lies before a run: its last slot, or a tail. */
+			run = open_slab(5000, 10);
+			for (int n = 0; n < 2; n++) {
+				struct smi_place place = take(run, 5000);
+
+				checks_agree_around(&place);
+				run = open_slab(6000, 12);
+			}
+			fake_end(&fake);
+		}
+}
+END_TEST
+
+/* Metadata that lead out of their run are not followed, and not believed. */
+START_TEST(a_neighbour_that_contradicts_its_run_is_misuse)
+{
+	struct smi_place place;
+	struct smi_slab *before;
+	size_t slot_bytes;
+
+	start(false);
+	before = smi_slab_of(&fake.runs, open_slab(512, 2));
+	place = take(open_slab(5000, 10), 5000);
+	ck_assert(smi_slab_check_chunk(&slabs, &place, &misuse));
+	slot_bytes = before->slot_bytes;
+	for (int i = 0; i < 3; i++) {
+		before->slot_bytes = i == 0 ? 0 : i == 1 ? SIZE_MAX / 2 : 1024;
+		ck_assert(!smi_slab_check_is_sound(&fake.runs, &secrets.canary,
+		                                   &place));
+		ck_assert(!smi_slab_check_chunk(&slabs, &place, &misuse));
+		ck_assert_int_eq(misuse.kind, SMI_INCONSISTENT);
+	}
+	before->slot_bytes = slot_bytes;
+	ck_assert(smi_slab_check_chunk(&slabs, &place, &misuse));
+	fake_end(&fake);
+}
+END_TEST
+
 START_TEST(a_write_to_free_memory_is_seen_on_reuse)
 {
 	for (int whole = 0; whole < 2; whole++)
@@ -218,5 +313,6 @@ END_TEST
 UNIT_MAIN("slab", every_class_fills_and_empties,
           slots_are_taken_in_random_order, each_offset_finds_its_slot,
           slots_are_lent_and_returned, each_address_of_a_slab_is_told_apart,
-          damage_before_a_chunk_is_seen,
+          damage_before_a_chunk_is_seen, all_checks_of_a_chunk_agree,
+          a_neighbour_that_contradicts_its_run_is_misuse,
           a_write_to_free_memory_is_seen_on_reuse)
