@@ -8,9 +8,9 @@
  * It searches every writable mapping of the process for the 32 bytes of the
  * key, for its DER and its base64 text, and for the second half of its SHA-512,
  * from which the nonce of each signature is made. The key must be found where
- * it belongs, which shows that the search works. Unreadable pages within a
- * readable mapping are skipped and counted: they guard the stack of a thread,
- * and hold nothing.
+ * it belongs, which shows that the search works. Unreadable pages in a readable
+ * mapping are skipped and counted: they guard a thread's stack and hold
+ * nothing.
  *
  * Exit status: 0  found only in memory that is locked and not dumped
  *              1  found in other memory
@@ -274,8 +274,8 @@ static int verdict(const struct totals *t)
 	printf("not searched: %u mappings without access, %u read-only ones\n",
 	       t->no_access, t->read_only);
 	if (t->skipped)
-		printf("skipped in those searched: %" PRIu64 " kB that cannot "
-		       "be read, as the guards of threads' stacks\n",
+		printf("skipped in the searched ones: %" PRIu64 " kB of "
+		       "unreadable pages, such as guards of stacks\n",
 		       t->skipped / 1024);
 	if (t->other)
 		return 1;
