@@ -6,6 +6,8 @@
 
 is_sanitized && tap_skip_all "needs a build without sanitizers"
 program=$BUILD_DIR/examples/privdrop
+# The program looks at core_pattern.
+machine_lock -s
 work=$(mktemp -d)
 pid=''
 trap 'test -z "$pid" || kill -KILL "$pid"; rm -rf "$work"' EXIT

@@ -11,6 +11,7 @@
 #include "config.h"
 
 #include "fails.h"
+#include "machine.h"
 #include "verify.h"
 
 #include <fcntl.h>
@@ -300,6 +301,7 @@ int main(void)
 	int fd;
 
 	tap_needs_plain_build();
+	machine_lock(LOCK_SH);
 	if (secmalloc_init(NULL) != 0)
 		tap_skip_all("nothing can be locked");
 	secmalloc_fini();

@@ -9,6 +9,8 @@ set -u
 
 bin=${BUILD_DIR:-.}/examples
 [ -x "$bin/keyd" ] || tap_skip_all "libsodium was not found by configure"
+# keyd looks at core_pattern.
+machine_lock -s
 
 dir=$(mktemp -d "${TMPDIR:-/tmp}/keyd-test.XXXXXX") || exit 99
 # The unprivileged user passes through $dir, and may write in run/ only.

@@ -11,6 +11,7 @@
 #include "pattern.h"
 #include "tap.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <secmalloc.h>
 #include <signal.h>
@@ -29,7 +30,7 @@ static bool redirect_cores(void)
 
 	if (!core_pattern_take() || mkdtemp(directory) == NULL)
 		return false;
-	snprintf(pattern, sizeof(pattern), "%s/core", directory);
+	snprintf(pattern, sizeof(pattern), "%s/%%p", directory);
 	return core_pattern_set(pattern);
 }
 
@@ -58,14 +59,14 @@ static _Noreturn void crash(uint64_t secret, uint64_t control)
 }
 
 /* The size of the core file, mapped at *data; 0 if there is none. */
-static size_t map_core(unsigned char **data)
+static size_t map_core(pid_t pid, unsigned char **data)
 {
 	char path[400];
 	struct stat info;
 	size_t size = 0;
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/core", directory);
+	snprintf(path, sizeof(path), "%s/%d", directory, (int)pid);
 	fd = open(path, O_RDONLY);
 	if (fd >= 0 && fstat(fd, &info) == 0 && info.st_size > 0) {
 		*data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE,
@@ -74,9 +75,20 @@ static size_t map_core(unsigned char **data)
 	}
 	if (fd >= 0)
 		close(fd);
-	unlink(path);
-	/* With core_uses_pid the name has a suffix; those are not sought. */
 	return size;
+}
+
+/* Other processes may have left a core there meanwhile. */
+static void remove_cores(void)
+{
+	DIR *cores = opendir(directory);
+	struct dirent *entry;
+
+	while (cores != NULL && (entry = readdir(cores)) != NULL)
+		unlinkat(dirfd(cores), entry->d_name, 0);
+	if (cores != NULL)
+		closedir(cores);
+	rmdir(directory);
 }
 
 int main(void)
@@ -96,8 +108,8 @@ int main(void)
 		crash(secret, control);
 	waitpid(pid, &status, 0);
 	core_pattern_put_back();
-	size = map_core(&data);
-	rmdir(directory);
+	size = map_core(pid, &data);
+	remove_cores();
 
 	if (!WIFSIGNALED(status) || size == 0) {
 		tap_skip_all("no core file was written here");

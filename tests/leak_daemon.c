@@ -211,13 +211,13 @@ int main(void)
 	tap_needs_root();
 	if (!ran_first)
 		tap_skip_all(NOT_RAN_FIRST);
-	alarm(100);
 	if (!make_group())
 		tap_skip_all("no control group whose memory can be reclaimed");
 	seed = (uint64_t)getpid() << 32 | (uint64_t)time(NULL);
 	done = mmap(NULL, SWAP_PAGE, PROT_READ | PROT_WRITE,
 	            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	swap_start();
+	alarm(100);
 	reclaimer = start_reclaim();
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	control = found_after(with_daemon_3);

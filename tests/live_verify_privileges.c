@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include "machine.h"
 #include "verify.h"
 
 #include <fcntl.h>
@@ -357,6 +358,7 @@ static bool leaves_no_descriptor(void)
 int main(void)
 {
 	tap_needs_plain_build();
+	machine_lock(LOCK_SH);
 	try_case("unknown bits", unknown_bits);
 	try_case("no descriptor stays open", leaves_no_descriptor);
 	if (geteuid() != 0) {
