@@ -1,21 +1,27 @@
 /*
- * find-key - search a process's memory for the key that it was given
+ * find-key - search the memory of a process for its key
  *
  * SPDX-License-Identifier: ISC
  *
  *     find-key PID KEYFILE.pem        (as root)
  *
- * Looks in every mapping that the process may write to for the key's 32 bytes,
- * for its DER and its base64 text, and for the second half of its SHA-512, from
- * which each signature's nonce is made. That the key is found where it should
- * be shows that the search works.
+ * It searches every writable mapping of the process for the 32 bytes of the
+ * key, for its DER and its base64 text, and for the second half of its SHA-512,
+ * from which the nonce of each signature is made. The key must be found where
+ * it belongs, which shows that the search works. Unreadable pages within a
+ * readable mapping are skipped and counted: they guard the stack of a thread,
+ * and hold nothing.
  *
- * Exit status: 0  found, and only in memory that is locked and kept from dumps
+ * Exit status: 0  found only in memory that is locked and not dumped
  *              1  found in other memory
  *              2  not found at all, or the search could not be completed
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
+/* Addresses are offsets in /proc/PID/mem. */
+#ifndef _FILE_OFFSET_BITS
+#define _FILE_OFFSET_BITS 64
 #endif
 
 #include <errno.h>
@@ -31,7 +37,7 @@
 enum { SEED = 32, DER = 16 + SEED, PEM_MAX = 16384 };
 enum { IN_SEED, IN_DER, IN_BASE64, IN_HASH, FORMS };
 
-/* A window of the process's memory begins with the end of the one before. */
+/* Each window of memory begins with the last bytes of the window before. */
 enum { OVERLAP = 128, STEP = 1 << 20 };
 
 struct form {
@@ -48,7 +54,7 @@ struct mapping {
 struct totals {
 	unsigned searched, locked, other;
 	unsigned no_access, read_only;
-	uint64_t bytes, unreadable;
+	uint64_t bytes, skipped, unreadable;
 };
 
 static struct form forms[FORMS] = {
@@ -74,7 +80,7 @@ die(const char *format, ...)
 
 /* ---- What to look for --------------------------------------------------- */
 
-/* The first line of the base64 text, which an Ed25519 key has but one of. */
+/* Take the first line of the base64 text; an Ed25519 key has only one. */
 static void take_base64(const char *path, const char *text)
 {
 	struct form *f = &forms[IN_BASE64];
@@ -128,7 +134,7 @@ static int has_flag(const struct mapping *m, const char *flag)
 	return 0;
 }
 
-/* One mapping of smaps, up to its VmFlags; 0 at the end. */
+/* Read one mapping from smaps, up to its VmFlags. Returns 0 at the end. */
 static int next_mapping(FILE *smaps, struct mapping *m)
 {
 	char line[8192], perms[5];
@@ -157,7 +163,8 @@ static int next_mapping(FILE *smaps, struct mapping *m)
 	return 0;
 }
 
-/* Occurrences that end in window[have..have+n): the others are counted. */
+/* Count the occurrences that end in window[have..have+n). Earlier ones have
+ * been counted before. */
 static unsigned count_form(const struct form *f, size_t have, size_t n)
 {
 	size_t back = f->size - 1 < have ? f->size - 1 : have;
@@ -171,31 +178,51 @@ static unsigned count_form(const struct form *f, size_t have, size_t n)
 	return count;
 }
 
+/* Count in window[have..have+n), and keep its end for the next one. */
+static size_t count_all(size_t have, size_t n, unsigned *counts)
+{
+	size_t end = have + n;
+	int i;
+
+	for (i = 0; i < FORMS; i++)
+		counts[i] += count_form(&forms[i], have, n);
+	have = end < OVERLAP ? end : OVERLAP;
+	memmove(window, window + end - have, have);
+	return have;
+}
+
 static void search(int mem, const struct mapping *m, unsigned *counts,
                    struct totals *t)
 {
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t at = m->start, skipped = 0;
 	size_t have = 0, want;
-	uint64_t at = m->start;
 	ssize_t n;
-	int i;
 
 	while (at < m->end) {
 		want = m->end - at < STEP ? (size_t)(m->end - at) : STEP;
 		n = pread(mem, window + have, want, (off_t)at);
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0 && errno == EIO) {
+			skipped += page;
+			at += page;
+			have = 0;
+			continue;
+		}
 		if (n <= 0) {
 			t->unreadable += m->end - at;
-			return;
+			break;
 		}
-		for (i = 0; i < FORMS; i++)
-			counts[i] += count_form(&forms[i], have, (size_t)n);
+		have = count_all(have, (size_t)n, counts);
 		t->bytes += (uint64_t)n;
 		at += (uint64_t)n;
-		want = have + (size_t)n;
-		have = want < OVERLAP ? want : OVERLAP;
-		memmove(window, window + want - have, have);
 	}
+	/* One of which nothing can be read may hold the key. */
+	if (skipped == m->end - m->start)
+		t->unreadable += skipped;
+	else
+		t->skipped += skipped;
 }
 
 static void show(const struct mapping *m, const unsigned *counts)
@@ -241,12 +268,15 @@ static void look_at(int mem, const struct mapping *m, struct totals *t)
 
 static int verdict(const struct totals *t)
 {
-	printf("searched %u mappings that may be written to, %" PRIu64 " kB: "
-	       "the key is in %u locked and not dumped, in %u others\n",
+	printf("searched %u writable mappings, %" PRIu64 " kB: the key is in "
+	       "%u that are locked and not dumped, in %u others\n",
 	       t->searched, t->bytes / 1024, t->locked, t->other);
-	printf("not searched: %u mappings without access, %u that cannot be "
-	       "written to\n",
+	printf("not searched: %u mappings without access, %u read-only ones\n",
 	       t->no_access, t->read_only);
+	if (t->skipped)
+		printf("skipped in those searched: %" PRIu64 " kB that cannot "
+		       "be read, as the guards of threads' stacks\n",
+		       t->skipped / 1024);
 	if (t->other)
 		return 1;
 	if (t->unreadable)
@@ -267,7 +297,7 @@ int main(int argc, char **argv)
 	if (argc != 3 || argv[1][strspn(argv[1], "0123456789")])
 		die("%s", "usage: find-key PID KEYFILE.pem");
 	if (sodium_init() < 0)
-		die("%s", "libsodium does not start");
+		die("%s", "libsodium cannot be initialized");
 	read_key(argv[2]);
 	snprintf(path, sizeof path, "/proc/%.20s/smaps", argv[1]);
 	smaps = fopen(path, "r");

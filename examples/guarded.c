@@ -1,13 +1,13 @@
 /*
- * guarded.c - a key that is closed while nobody uses it, and what happens to
- * those who touch it then
+ * guarded.c - a key that is inaccessible while it is not in use, and what
+ * happens to code that touches it then
  *
- *     examples/guarded            signs, and says what it did
+ *     examples/guarded            signs, and prints the signature
  *     examples/guarded overflow   writes a byte past the key
- *     examples/guarded closed     reads the key while it is closed
+ *     examples/guarded closed     reads the key while it is inaccessible
  *
- * The last two end by SIGSEGV at that instruction, after a line that says what
- * was hit. An ordinary user needs a lock limit of two pages.
+ * The last two end with SIGSEGV at that instruction, after a line that says
+ * what was hit. An ordinary user needs a lock limit of two pages.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -21,7 +21,7 @@
 
 static unsigned char *key;
 
-/* No cryptography: what matters is that the key can be read in here only. */
+/* Not cryptography: the point is that the key can be read only in here. */
 static unsigned sign(const char *message)
 {
 	unsigned sum = 0;
@@ -50,7 +50,7 @@ int main(int argc, char **argv)
 	if (key == NULL)
 		errx(1, "%s", secmalloc_error());
 	memset(key, 7, KEY_BYTES);
-	/* By way of a pointer that the compiler knows nothing of. */
+	/* Hides from the compiler that this points past the chunk. */
 	end = (volatile unsigned char *)((uintptr_t)key + KEY_BYTES);
 	if (strcmp(misdeed, "overflow") == 0)
 		*end = 1;
@@ -58,7 +58,7 @@ int main(int argc, char **argv)
 		errx(1, "%s", secmalloc_error());
 	if (strcmp(misdeed, "closed") == 0)
 		return *(volatile unsigned char *)key;
-	printf("signed with a key that is open only meanwhile: %08x\n",
+	printf("signed with a key that is open only while signing: %08x\n",
 	       sign("a message"));
 	secfree(key);
 	secmalloc_fini();

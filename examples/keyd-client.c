@@ -1,10 +1,10 @@
 /*
- * keyd-client - have messages signed by keyd and verify every signature
+ * keyd-client - have keyd sign messages, and verify every signature
  *
  * SPDX-License-Identifier: ISC
  *
- * Each client is a process with a connection of its own. The messages have all
- * sizes up to several KiB; some go out in small pieces.
+ * Each client is a process with a connection of its own. The sizes of messages
+ * range from 0 to keyd's maximum. Some messages are sent in small pieces.
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -31,7 +31,7 @@ enum {
 	SAMPLES = 10,
 	PEM_MAX = 4096,
 	CLIENTS_MAX = 64,
-	PATIENCE_MS = 20000, /* for keyd to hang up on a bad client */
+	PATIENCE_MS = 20000, /* how long keyd may take to hang up */
 	DRIP_MS = 100,
 };
 
@@ -40,11 +40,11 @@ static const char help[] =
 	"                   [--sample DIR]\n"
 	"       keyd-client --socket PATH --misbehave HOW [--clients C]\n"
 	"  --socket PATH    where keyd listens\n"
-	"  --pubkey FILE    public half of the key, as of \"openssl pkey -pubout\"\n"
-	"  --count N        messages to have signed, of all clients together (1)\n"
-	"  --clients C      connections, each of a process of its own (1)\n"
+	"  --pubkey FILE    the public key, as \"openssl pkey -pubout\" writes it\n"
+	"  --count N        messages to have signed by all clients together (1)\n"
+	"  --clients C      connections, each from a process of its own (1)\n"
 	"  --sample DIR     write ten messages and signatures as DIR/msg.N, DIR/sig.N\n"
-	"  --misbehave HOW  C connections that each do wrong. HOW is\n"
+	"  --misbehave HOW  open C connections that misbehave. HOW is\n"
 	"    idle    send nothing, wait for keyd to hang up\n"
 	"    long    announce a message that is too long, wait for keyd to hang up\n"
 	"    half    send half of a length, wait for keyd to hang up\n"
@@ -79,7 +79,7 @@ static int connect_to(const char *path)
 	return fd;
 }
 
-/* All of it; `piece` bytes at a time. */
+/* Send all bytes, at most `piece` at a time. */
 static void send_all(int fd, const unsigned char *p, size_t size, size_t piece)
 {
 	ssize_t n;
@@ -118,7 +118,7 @@ static void put_length(unsigned char *p, size_t size)
 
 /* ---- The good client ---------------------------------------------------- */
 
-/* The public key's DER has one form as well: these bytes, then the key. */
+/* The DER of a public key has only one form: these bytes, then the key. */
 static void read_pubkey(const char *path, unsigned char *key)
 {
 	static const unsigned char head[] = {0x30, 42,   0x30, 5, 6,  3,
@@ -163,7 +163,7 @@ static void write_file(const char *dir, const char *name, unsigned number,
 		die(path, strerror(errno));
 }
 
-/* Message `number`: the longest ones now and then, an empty one, and others. */
+/* Make message `number`. One in 200 is the longest, one in 200 is empty. */
 static size_t make_message(unsigned char *p, unsigned number)
 {
 	size_t size = 1 + (size_t)number * 7919 % USUAL_MAX;
@@ -192,7 +192,7 @@ static void work(const struct options *o, const unsigned char *key,
 		         number % 16 == 7 ? 3 : SIZE_MAX);
 		receive_all(fd, sig, sizeof sig);
 		if (crypto_sign_verify_detached(sig, message, size, key) != 0)
-			die("a signature", "is wrong");
+			die("a signature", "is not valid");
 		if (o->sample && number < SAMPLES) {
 			write_file(o->sample, "msg", number, message, size);
 			write_file(o->sample, "sig", number, sig, sizeof sig);
@@ -240,11 +240,11 @@ static void await_hangup(int fd)
 
 	if (poll(&p, 1, PATIENCE_MS) != 1)
 		die("waiting", "keyd did not hang up");
-	while (read(fd, &byte, 1) > 0) /* what a deaf client did not read */
+	while (read(fd, &byte, 1) > 0) /* a deaf client has unread signatures */
 		;
 }
 
-/* The socket's buffers take some requests and signatures; then keyd waits. */
+/* The socket's buffers hold some requests and signatures; then keyd waits. */
 static void send_until_hangup(int fd)
 {
 	static const unsigned char request[5] = {0, 0, 0, 1, 'x'};
@@ -388,10 +388,10 @@ int main(int argc, char **argv)
 
 	parse_options(argc, argv, &o);
 	if (sodium_init() < 0)
-		die("libsodium", "does not start");
+		die("libsodium", "cannot be initialized");
 	if (!o.misbehave)
 		return run_clients(&o);
 	if (!is_known(o.misbehave))
-		die(o.misbehave, "no way to misbehave, see --help");
+		die(o.misbehave, "not a way to misbehave, see --help");
 	return run_bad_clients(&o);
 }

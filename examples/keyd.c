@@ -1,8 +1,8 @@
 /*
  * keyd - a small signing daemon that keeps its key in secmalloc's memory
  *
- * As root it locks pools and reads an Ed25519 key straight into them; then, as
- * an unprivileged user for good, it signs what its clients send.
+ * As root, keyd locks pools and reads an Ed25519 key directly into them. It
+ * then becomes an unprivileged user for good and signs what its clients send.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -32,14 +32,15 @@ enum { MESSAGE_MAX = 16000, WORKERS = 12, KEY_FILE_MAX = 16384 };
 static const char help[] =
 	"Usage: keyd --key FILE --socket PATH [--user NAME] [--pools N] [--timeout S]\n"
 	"  --key FILE     an Ed25519 key, as openssl genpkey writes it, mode 0600\n"
-	"  --socket PATH  where to listen, mode 0666: its directory is the door.\n"
+	"  --socket PATH  where to listen, mode 0666: its directory controls access.\n"
 	"                 Removed at the end if NAME may, else at the next start\n"
 	"  --user NAME    the user that keyd becomes when root starts it (nobody)\n"
-	"  --pools N      pools that are locked at the start (4)\n"
-	"  --timeout S    seconds that a client has for a step of a request (10)\n"
-	"A client sends a message's length (4 bytes, big-endian; at most 16000), the\n"
-	"message, and gets the 64 bytes of the signature; and so on. 12 are\n"
-	"served at once. SIGUSR1: a line of counters. SIGTERM, SIGINT: the end.\n";
+	"  --pools N      pools to lock at the start (4)\n"
+	"  --timeout S    seconds a client has for each step of a request (10)\n"
+	"A client sends the length of a message (4 bytes, big-endian; at most 16000)\n"
+	"and the message. It receives the 64 bytes of the signature, and may then send\n"
+	"another message. keyd serves 12 clients at once. SIGUSR1 prints a line of\n"
+	"counters. SIGTERM and SIGINT end keyd.\n";
 
 static unsigned long timeout = 10; /* seconds */
 static unsigned char *key;
@@ -59,7 +60,7 @@ static atomic_int client_of[WORKERS] = {[0 ... WORKERS - 1] = -1};
 
 static void say_low(size_t bytes)
 {
-	say("locked memory runs low: %zu bytes are free", bytes);
+	say("locked memory is running low: %zu bytes are free", bytes);
 }
 
 static void *chunk(size_t size)
@@ -70,7 +71,7 @@ static void *chunk(size_t size)
 	return p;
 }
 
-/* With read(2), as stdio would leave a copy of the key in its buffer. */
+/* Uses read(2): stdio would leave a copy of the key in its buffer. */
 static char *read_pem(const char *path, size_t *size)
 {
 	int fd = open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
@@ -80,8 +81,10 @@ static char *read_pem(const char *path, size_t *size)
 
 	demand(fd >= 0 && !fstat(fd, &st), "%s: cannot read the key: %m", path);
 	demand(S_ISREG(st.st_mode), "%s: not a regular file", path);
-	demand((st.st_mode & 077) == 0, "%s: open to others: chmod 600", path);
-	demand(st.st_uid == geteuid(), "%s: is UID %u's", path, st.st_uid);
+	demand((st.st_mode & 077) == 0, "%s: accessible to others: chmod 600",
+	       path);
+	demand(st.st_uid == geteuid(), "%s: belongs to UID %u", path,
+	       st.st_uid);
 	demand(st.st_size <= KEY_FILE_MAX, "%s: too large for a key", path);
 	pem = chunk((size_t)st.st_size);
 	for (*size = 0; n != 0; *size += (size_t)n)
@@ -101,10 +104,11 @@ static unsigned char *decode_pem(const char *path, const char *pem, size_t size,
 
 	demand(memmem(pem, size, "-----BEGIN ENCRYPTED", 20) == NULL,
 	       "%s: the key is encrypted, and keyd has no passphrase", path);
-	demand(from != NULL, "%s: no \"%s\" in it", path, begin);
+	demand(from != NULL, "%s: contains no \"%s\"", path, begin);
 	from += sizeof(begin) - 1;
 	to = memmem(from, size - (size_t)(from - pem), "-----END PRIVATE", 16);
-	demand(to != NULL, "%s: truncated: the key's end is missing", path);
+	demand(to != NULL, "%s: truncated: the end of the key is missing",
+	       path);
 	demand(sodium_base642bin(der, size, from, (size_t)(to - from), " \r\n",
 	                         der_size, NULL, sodium_base64_VARIANT_ORIGINAL)
 	               == 0,
@@ -112,7 +116,8 @@ static unsigned char *decode_pem(const char *path, const char *pem, size_t size,
 	return der;
 }
 
-/* RFC 8410 in DER leaves no choice: these bytes, and then the key's seed. */
+/* RFC 8410 allows only one encoding in DER: these bytes, then the key's seed.
+ */
 static void load_key(const char *path)
 {
 	static const unsigned char head[] = {
@@ -132,7 +137,7 @@ static void load_key(const char *path)
 	secfree(der);
 }
 
-/* connect() tells a socket that a process serves from one left behind. */
+/* Only connect() shows whether a process serves a socket, or left it behind. */
 static void listen_at(const char *path)
 {
 	struct sockaddr_un name = {.sun_family = AF_UNIX};
@@ -143,7 +148,7 @@ static void listen_at(const char *path)
 	strcpy(name.sun_path, path);
 	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (lstat(path, &st) == 0) {
-		demand(S_ISSOCK(st.st_mode), "%s: this is no socket", path);
+		demand(S_ISSOCK(st.st_mode), "%s: not a socket", path);
 		demand(connect(listener, address, sizeof(name)) != 0
 		               && errno == ECONNREFUSED,
 		       "%s: socket in use", path);
@@ -160,14 +165,15 @@ static void drop_privileges(uid_t uid, gid_t gid)
 	demand(setgroups(0, NULL) == 0 && setresgid(gid, gid, gid) == 0
 	               && setresuid(uid, uid, uid) == 0
 	               && prctl(PR_SET_DUMPABLE, 0) == 0,
-	       "cannot be UID %u: %m", uid);
+	       "cannot become UID %u: %m", uid);
 }
 
 #define hang_up(reason, ...)                                                 \
 	return (say("client %u: " reason ": closed", client, ##__VA_ARGS__), \
 	        false)
 
-/* One request; the socket's time limits bound each step. False: hang up. */
+/* Serve one request. The socket's time limits bound each step. Returns false if
+ * the connection is to be closed. */
 static bool answer(int fd, unsigned client)
 {
 	unsigned char head[4], signature[crypto_sign_BYTES], *message;
@@ -178,7 +184,7 @@ static bool answer(int fd, unsigned client)
 		return false;
 	if (got != sizeof(head))
 		hang_up("%s", got < 0 ? "no request in time"
-		                      : "gone or stalled in a length");
+		                      : "disconnected or stalled in a length");
 	size = (size_t)head[0] << 24 | (size_t)head[1] << 16
 	       | (size_t)head[2] << 8 | head[3];
 	if (size > MESSAGE_MAX)
@@ -191,14 +197,15 @@ static bool answer(int fd, unsigned client)
 		crypto_sign_detached(signature, NULL, message, size, key);
 	secfree(message);
 	if (got != (ssize_t)size)
-		hang_up("gone or stalled in a message of %zu bytes", size);
+		hang_up("disconnected or stalled in a message of %zu bytes",
+		        size);
 	if (send(fd, signature, sizeof(signature), MSG_NOSIGNAL)
 	    != sizeof(signature))
-		hang_up("does not take its signature");
+		hang_up("does not receive its signature");
 	return true;
 }
 
-/* A thread: one client after the other. */
+/* The body of a thread, which serves one client after the other. */
 static void *work(void *mine)
 {
 	struct timeval limit = {.tv_sec = (time_t)timeout};
@@ -215,13 +222,13 @@ static void *work(void *mine)
 			;
 		*(atomic_int *)mine = -1;
 		if (fd < 0 && !ending)
-			say("cannot take a client: %m"), sleep(1);
+			say("cannot accept a client: %m"), sleep(1);
 		close(fd);
 	}
 	return NULL;
 }
 
-/* Serve until a signal ends it; then no thread has the key any more. */
+/* Serve until a signal says to end. After that no thread uses the key. */
 static void serve(sigset_t *signals)
 {
 	pthread_t threads[WORKERS];
@@ -231,7 +238,7 @@ static void serve(sigset_t *signals)
 	for (int i = 0; i < WORKERS; i++)
 		demand(pthread_create(&threads[i], NULL, work, &client_of[i])
 		               == 0,
-		       "no threads");
+		       "cannot start a thread");
 	while (sigwait(signals, &signal) != 0 || signal == SIGUSR1)
 		if (secmalloc_stats(&s) == 0)
 			say("stats: %ju bytes locked, %ju free; %ju chunks of "
@@ -298,13 +305,14 @@ int main(int argc, char **argv)
 		default:
 			demand(0, "bad option '%s'", argv[optind - 1]);
 		}
-	demand(optind == argc, "'%s' is no option: see --help", argv[optind]);
+	demand(optind == argc, "unexpected argument '%s': see --help",
+	       argv[optind]);
 	demand(key_path && socket_path, "--key and --socket are needed");
 	if (geteuid() == 0)
 		demand((who = getpwnam(user)), "unknown user '%s'", user);
 	demand(who == NULL || who->pw_uid != 0, "user '%s' is root", user);
 	demand(secmalloc_init(&config) == 0, "%s", secmalloc_error());
-	demand(sodium_init() >= 0, "libsodium does not start");
+	demand(sodium_init() >= 0, "libsodium cannot be initialized");
 	load_key(key_path);
 	listen_at(socket_path);
 	if (who != NULL)
@@ -325,6 +333,6 @@ int main(int argc, char **argv)
 	secfree(key);
 	secmalloc_fini();
 	if (unlink(socket_path) != 0)
-		say("%s: left to the next start: %m", socket_path);
+		say("%s: left for the next start to remove: %m", socket_path);
 	return 0;
 }

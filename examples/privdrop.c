@@ -1,4 +1,4 @@
-/* privdrop USER KEYFILE - the smallest daemon that keeps a key as it should */
+/* privdrop USER KEYFILE - the smallest daemon that protects its key properly */
 /* SPDX-License-Identifier: ISC */
 #define _GNU_SOURCE
 #include <err.h>
@@ -29,15 +29,15 @@ int main(int argc, char **argv)
 	char *key;
 
 	if (user == NULL)
-		errx(2, "usage: privdrop USER KEYFILE, USER one that exists");
+		errx(2, "usage: privdrop USER KEYFILE, where USER exists");
 	if (geteuid() != 0)
-		errx(1, "only root can become %s: start it as root", argv[1]);
+		errx(1, "only root can become %s: start as root", argv[1]);
 	need(secmalloc_init(&config) == 0);
-	atexit(secmalloc_fini); /* wipes the key also where err() ends it */
+	atexit(secmalloc_fini); /* wipes the key, even after err() */
 	need((key = secmalloc(KEY_BYTES)) != NULL);
 	if (null < 0 || (file = open(argv[2], O_RDONLY)) < 0)
 		err(1, "%s", null < 0 ? "/dev/null" : argv[2]);
-	/* With read(2), as stdio would leave a copy in its buffer. */
+	/* Uses read(2): stdio would leave a copy in its buffer. */
 	if (read(file, key, KEY_BYTES) != KEY_BYTES || close(file) != 0)
 		errx(1, "%s: no key of %d bytes", argv[2], KEY_BYTES);
 	sigemptyset(&ends);
@@ -50,10 +50,10 @@ int main(int argc, char **argv)
 	    || prctl(PR_SET_DUMPABLE, 0)
 	    || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		err(1, "cannot become %s", argv[1]);
-	need(secmalloc_verify(0) == 0); /* locked, and given up for good? */
+	need(secmalloc_verify(0) == 0); /* locked, and no way back to root? */
 	for (int fd = 0; fd <= 2; fd++)
-		dup2(null, fd); /* whoever reads them knows that it serves */
-	/* Here it serves, with the key, until SIGTERM. */
+		dup2(null, fd); /* tells their reader that it serves */
+	/* Here the daemon serves, with the key, until SIGTERM. */
 	sigwait(&ends, &signal);
 	secfree(key); /* checked and wiped */
 }

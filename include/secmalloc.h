@@ -70,7 +70,7 @@ extern "C" {
  * 0x010203 is 1.2.3. secmalloc_version() returns the version of the library
  * that is running.
  */
-#define SECMALLOC_VERSION_NUMBER 0x010000
+#define SECMALLOC_VERSION_NUMBER 0x010100
 
 /* ---- Making and ending the arena ---------------------------------------- */
 
@@ -364,7 +364,7 @@ SECMALLOC_API const char *secmalloc_error(void);
 
 /*
  * Return the version of the library that is running,
- * such as "1.0.0". Never NULL. errno is unchanged. Async-signal-safe.
+ * such as "1.1.0". Never NULL. errno is unchanged. Async-signal-safe.
  */
 SECMALLOC_API const char *secmalloc_version(void);
 

@@ -182,7 +182,7 @@ AC_DEFUN([_SECMALLOC_TRY], [
       -e 's/^\([0-9]*\)\.\([0-9]*\)\.\([0-9]*\).*/\1, \2, \3/']`
     AC_COMPILE_IFELSE([AC_LANG_PROGRAM([[#include <secmalloc.h>
 #define LEAST(major, minor, patch) \
-	((major) * 0x10000 + (minor) * 0x100 + (patch))
+  ((major) * 0x10000 + (minor) * 0x100 + (patch))
 #if SECMALLOC_VERSION_NUMBER < LEAST($secmalloc_least)
 #error too old
 #endif]])], [], [HAVE_SECMALLOC=no secmalloc_result="no, too old"])

@@ -7,17 +7,26 @@
 #define TESTS_CASE_H
 
 #include "tap.h"
+#include "watchdog.h"
 
 #include <secmalloc.h>
 #include <string.h>
 #include <sys/wait.h>
 
-#define CASE_SKIPPED 77
+/* End a case that cannot be tried here: case_skip(WHY, ...). */
+#define case_skip(...) _exit(tap_cannot(__VA_ARGS__))
 
-/* A case that cannot be had here ends with this. */
-static inline _Noreturn void case_skip(void)
+/* Some containers and root directories do not have all of /proc. */
+static inline void case_needs_file(const char *path)
 {
-	_exit(CASE_SKIPPED);
+	if (access(path, R_OK) != 0)
+		case_skip("cannot read %s: %s", path, strerror(errno));
+}
+
+/* End a case that cannot have its arena. */
+static inline _Noreturn void case_skip_init(void)
+{
+	case_skip("%s", secmalloc_error());
 }
 
 /* Run a case in a child; it says whether all was as it should be. */
@@ -27,20 +36,20 @@ static inline void try_case(const char *what, bool (*run)(void))
 	pid_t child;
 
 	fflush(stdout);
+	tap_reason[0] = '\0';
 	child = fork();
 	if (child == 0) {
 		bool good;
 
-		/* A lock that is never had is a failure, too. */
-		alarm(100);
+		watchdog_start(100);
 		good = run();
 
 		fflush(stdout);
 		_exit(good ? 0 : 1);
 	}
 	waitpid(child, &status, 0);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == CASE_SKIPPED)
-		tap_skip(what, "not possible here");
+	if (WIFEXITED(status) && WEXITSTATUS(status) == TAP_CANNOT)
+		tap_skip_told(what);
 	else
 		tap_ok(status == 0, "%s", what);
 }

@@ -7,6 +7,7 @@
 #define TESTS_CHILD_H
 
 #include "tap.h"
+#include "watchdog.h"
 
 #include <grp.h>
 #include <stdbool.h>
@@ -35,12 +36,24 @@ static inline int in_child(int (*act)(void))
 	pid_t pid;
 
 	fflush(stdout);
+	tap_reason[0] = '\0';
 	pid = fork();
 	if (pid == 0) {
-		alarm(60);
+		watchdog_start(60);
 		_exit(act());
 	}
 	return child_end(pid);
+}
+
+static inline bool child_become_nobody(void)
+{
+	if (geteuid() != 0
+	    || (setgroups(0, NULL) == 0
+	        && setresgid(NOBODY, NOBODY, NOBODY) == 0
+	        && setresuid(NOBODY, NOBODY, NOBODY) == 0))
+		return true;
+	tap_cannot("root may not become another user: %s", strerror(errno));
+	return false;
 }
 
 /* May the process lock so much from now on, without a privilege? The hard limit
@@ -49,21 +62,21 @@ static inline bool child_be_ordinary(size_t lock_limit)
 {
 	struct rlimit limit = {lock_limit, lock_limit};
 
-	return setrlimit(RLIMIT_MEMLOCK, &limit) == 0
-	       && (geteuid() != 0
-	           || (setgroups(0, NULL) == 0
-	               && setresgid(NOBODY, NOBODY, NOBODY) == 0
-	               && setresuid(NOBODY, NOBODY, NOBODY) == 0));
+	if (setrlimit(RLIMIT_MEMLOCK, &limit) == 0)
+		return child_become_nobody();
+	tap_cannot("RLIMIT_MEMLOCK cannot be set to %zu: %s", lock_limit,
+	           strerror(errno));
+	return false;
 }
 
-/* The result of a case that is 1 in a child if all is well, and 77 if it cannot
- * be tried. */
+/* The result of a case that is 1 in a child if all is well, and tap_cannot() if
+ * it cannot be tried. */
 static inline void child_try(const char *what, int (*act)(void))
 {
 	int end = in_child(act);
 
-	if (end == 77)
-		tap_skip(what, "the limit cannot be set, or is too low");
+	if (end == TAP_CANNOT)
+		tap_skip_told(what);
 	else
 		tap_ok(end == 1, "%s (%d)", what, end);
 }

@@ -9,6 +9,7 @@
 #define TESTS_CORE_PATTERN_H
 
 #include "machine.h"
+#include "proc.h"
 
 #include <fcntl.h>
 #include <stdbool.h>
@@ -29,8 +30,7 @@ static inline bool core_pattern_set(const char *pattern)
 static inline bool core_pattern_take(void)
 {
 	machine_lock(LOCK_EX);
-	core_pattern_fd = open("/proc/sys/kernel/core_pattern",
-	                       O_RDWR | O_CLOEXEC);
+	core_pattern_fd = open(CORE_PATTERN, O_RDWR | O_CLOEXEC);
 	return core_pattern_fd >= 0
 	       && pread(core_pattern_fd, core_pattern_before,
 	                sizeof(core_pattern_before) - 1,

@@ -10,6 +10,7 @@
 #define TESTS_DIES_H
 
 #include "tap.h"
+#include "watchdog.h"
 
 #include <signal.h>
 #include <stdarg.h>
@@ -61,6 +62,7 @@ static inline struct outcome run(void (*prepare)(void), void (*misuse)(void))
 	ssize_t n;
 	pid_t pid;
 
+	tap_reason[0] = '\0';
 	memset(shared, 0, sizeof(*shared));
 	if (pipe(ends) != 0 || (pid = fork()) < 0)
 		abort();
@@ -68,7 +70,7 @@ static inline struct outcome run(void (*prepare)(void), void (*misuse)(void))
 		struct rlimit no_core = {0, 0};
 
 		setrlimit(RLIMIT_CORE, &no_core);
-		alarm(20);
+		watchdog_start(20);
 		dup2(ends[1], STDERR_FILENO);
 		if (prepare != NULL)
 			prepare();
@@ -84,17 +86,17 @@ static inline struct outcome run(void (*prepare)(void), void (*misuse)(void))
 	return outcome;
 }
 
-/* The process may end with 99 instead, if it has no right to lock a pool. */
-static inline void demand(const char *name, void (*prepare)(void),
+/* The process may end with tap_cannot() instead: then it is false. */
+static inline bool demand(const char *name, void (*prepare)(void),
                           void (*misuse)(void))
 {
 	struct outcome got = run(prepare, misuse);
 	bool aborted = WIFSIGNALED(got.status)
 	               && WTERMSIG(got.status) == SIGABRT;
 
-	if (WIFEXITED(got.status) && WEXITSTATUS(got.status) == 99) {
-		tap_skip(name, "no pool can be locked");
-		return;
+	if (WIFEXITED(got.status) && WEXITSTATUS(got.status) == TAP_CANNOT) {
+		tap_skip_told(name);
+		return false;
 	}
 	if (!tap_ok(aborted && strcmp(got.line, shared->want) == 0
 	                    && strstr(got.line, "KKK") == NULL,
@@ -103,6 +105,7 @@ static inline void demand(const char *name, void (*prepare)(void),
 		tap_note("wanted: %s", shared->want);
 		tap_note("got:    %s", got.line);
 	}
+	return true;
 }
 
 #endif /* TESTS_DIES_H */

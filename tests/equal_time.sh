@@ -11,7 +11,7 @@ test -x "$program" || tap_skip_all "no valgrind/memcheck.h when it was built"
 "$VALGRIND" --version > /dev/null 2>&1 || tap_skip_all "no valgrind"
 
 # Without its debugging information, which may be newer than valgrind.
-work=$(mktemp -d)
+make_work_to_run
 trap 'rm -rf "$work"' EXIT
 strip -o "$work/program" "$program" || tap_skip_all "no strip"
 

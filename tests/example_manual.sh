@@ -4,7 +4,7 @@
 . "${srcdir:-.}/tests/tap.sh"
 
 CC=${CC:-cc}
-work=$(mktemp -d)
+make_work
 trap 'rm -rf "$work"' EXIT
 
 # The displays of a page that include something: NAME-1.c and so on.

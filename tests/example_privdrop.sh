@@ -8,7 +8,7 @@ is_sanitized && tap_skip_all "needs a build without sanitizers"
 program=$BUILD_DIR/examples/privdrop
 # The program looks at core_pattern.
 machine_lock -s
-work=$(mktemp -d)
+make_work
 pid=''
 trap 'test -z "$pid" || kill -KILL "$pid"; rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
@@ -27,7 +27,7 @@ is_gone() { test -z "$(find_daemon)"; }
 ends() {
 	status=0 expected=$1 words=$2
 	shift 2
-	timeout 20 "$@" > "$work/said" 2>&1 || status=$?
+	bounded 20 "$@" > "$work/said" 2>&1 || status=$?
 	await is_gone || return 1
 	echo "$status: $(cat "$work/said")"
 	test "$status" -eq "$expected" && grep -q -e "$words" "$work/said"
@@ -43,13 +43,8 @@ field_is() {
 }
 
 # In groups that are to go, where that can be had.
-with_groups() {
-	if command -v setpriv > /dev/null; then
-		setpriv --groups=0,1 "$@"
-	else
-		"$@"
-	fi
-}
+with_groups=
+! command -v setpriv > /dev/null || with_groups="setpriv --groups=0,1"
 # When it serves it no longer has the standard streams that it was given.
 serves() {
 	pid=$(find_daemon)
@@ -58,10 +53,13 @@ serves() {
 		test "$(readlink "/proc/$pid/fd/$fd")" = /dev/null || return 1
 	done
 }
+serves_or_is_gone() { serves || is_gone; }
 starts() {
-	with_groups timeout 20 "$program" nobody "$key" \
+	# shellcheck disable=SC2086 # words
+	bounded 20 $with_groups "$program" nobody "$key" \
 		< "$srcdir/tests/tap.sh" > "$work/said" 2>&1 || return 1
-	await serves
+	await serves_or_is_gone
+	serves
 	result=$?
 	cat "$work/said"
 	test "$result" -eq 0 && test ! -s "$work/said"
@@ -131,7 +129,7 @@ END
 ends_wiped() {
 	words=$1
 	shift
-	LD_PRELOAD=$work/witness.so timeout 20 "$program" "$@" \
+	bounded 20 env LD_PRELOAD="$work/witness.so" "$program" "$@" \
 		> "$work/said" 2>&1 || true
 	await is_gone || return 1
 	cat "$work/said"
@@ -164,7 +162,10 @@ try_as_root() {
 		"$program" nobody "$work/short"
 	tap "a key that is not there" ends 1 "No such file" \
 		"$program" nobody "$work/none"
-	if ldd "$program" 2> /dev/null | grep -q libsecmalloc \
+	missing=$(why_no_exec)
+	if [ -n "$missing" ]; then
+		tap_skip "what was read is wiped on failure" "$missing"
+	elif ldd "$program" 2> /dev/null | grep -q libsecmalloc \
 		|| head -c 2 "$program" | grep -q '#!' && build_witness; then
 		tap "that is wiped when it ends so" \
 			ends_wiped "no key of 32 bytes" nobody "$work/short"
@@ -176,8 +177,9 @@ try_as_root() {
 	fi
 	tap "root is no user to become" ends 0 "secmalloc_verify: .*uid" \
 		"$program" root "$key"
-	if ! command -v setpriv > /dev/null; then
-		tap_skip "limits and privileges that stay" "no setpriv"
+	missing=$(why_not setpriv --securebits=+no_setuid_fixup true)
+	if [ -n "$missing" ]; then
+		tap_skip "limits and privileges that stay" "$missing"
 		return
 	fi
 	tap "capabilities that stay: a line, and no daemon" \
@@ -196,23 +198,27 @@ try_as_root() {
 
 tap "it has no more than 60 lines" is_small
 tap "no arguments: how it is called" ends 2 "usage: privdrop" "$program"
-tap "an unknown user" ends 2 "USER one that exists" \
+tap "an unknown user" ends 2 "where USER exists" \
 	"$program" no-such-user "$key"
 if [ "$(id -u)" -eq 0 ]; then
-	try_as_root
-	if command -v setpriv > /dev/null \
-		&& setpriv --reuid=65534 --regid=65534 --clear-groups \
-			test -x "$program"; then
+	missing=$(why_no_setuid; why_no_core_pattern)
+	if [ -z "$missing" ]; then
+		try_as_root
+	else
+		tap_skip "what is locked and given up" \
+			"$(echo "$missing" | head -n 1)"
+	fi
+	missing=$(why_not_other "$program")
+	if [ -z "$missing" ]; then
 		tap "an ordinary user: what is missing" ends 1 \
-			"start it as root" setpriv --reuid=65534 \
+			"start as root" setpriv --reuid=65534 \
 			--regid=65534 --clear-groups "$program" nobody "$key"
 	else
-		tap_skip "an ordinary user: what is missing" \
-			"no setpriv, or the build directory is closed to others"
+		tap_skip "an ordinary user: what is missing" "$missing"
 	fi
 else
 	tap_skip "what is locked and given up" "needs root"
-	tap "an ordinary user: what is missing" ends 1 "start it as root" \
+	tap "an ordinary user: what is missing" ends 1 "start as root" \
 		"$program" nobody "$key"
 fi
 tap_done

@@ -25,10 +25,8 @@ static inline void start(unsigned flags)
 		.flags = flags,
 	};
 
-	if (secmalloc_init(&config) != 0) {
-		tap_note("%s", secmalloc_error());
-		case_skip();
-	}
+	if (secmalloc_init(&config) != 0)
+		case_skip_init();
 }
 
 #endif /* TESTS_EXPLAIN_H */

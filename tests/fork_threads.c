@@ -13,6 +13,7 @@
 #include "child.h"
 #include "hide.h"
 #include "tap.h"
+#include "thread.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -94,7 +95,7 @@ static void *fork_often(void *unused)
 		pid_t pid = fork();
 
 		if (pid == 0) {
-			alarm(30);
+			watchdog_start(30);
 			_exit(use_in_child() ? 42 : 1);
 		}
 		good += child_end(pid) == 42;
@@ -151,7 +152,7 @@ static bool caches_came_back(size_t own)
 	return true;
 #endif
 	for (int i = 0; i < 2; i++)
-		pthread_create(&threads[i], NULL, use_up, NULL);
+		thread_begin(&threads[i], use_up, NULL);
 	for (int i = 0; i < 2; i++)
 		pthread_join(threads[i], NULL);
 	return secmalloc_stats(&stats) == 0 && stats.free_bytes < 64 * 16
@@ -173,7 +174,7 @@ static void caches_of_the_parents_threads(void)
 	pthread_barrier_init(&meet, NULL, 2);
 	secfree(secmalloc(200));
 	own = cached();
-	pthread_create(&thread, NULL, fill_a_cache, NULL);
+	thread_begin(&thread, fill_a_cache, NULL);
 	pthread_barrier_wait(&meet);
 	tap_ok(cached() >= own + 64 * 8,
 	       "control: a thread's cache holds %zu "
@@ -181,7 +182,7 @@ static void caches_of_the_parents_threads(void)
 	       cached() - own, own);
 	pid = fork();
 	if (pid == 0) {
-		alarm(30);
+		watchdog_start(30);
 		_exit(caches_came_back(own) ? 42 : 1);
 	}
 	tap_ok(child_end(pid) == 42, "the child has its own cache, and the "
@@ -203,9 +204,9 @@ static void fork_under_load(const char *policy)
 	stop = false;
 	kept = hide(secstrdup("the parent's"));
 	for (int i = 0; i < WORKERS; i++)
-		pthread_create(&workers[i], NULL, load, NULL);
+		thread_begin(&workers[i], load, NULL);
 	for (int i = 0; i < FORKERS; i++)
-		pthread_create(&forkers[i], NULL, fork_often, NULL);
+		thread_begin(&forkers[i], fork_often, NULL);
 	for (int i = 0; i < FORKERS; i++)
 		pthread_join(forkers[i], NULL);
 	stop = true;
@@ -226,7 +227,7 @@ int main(int argc, char **argv)
 
 	if (argc > 1)
 		forks = atoi(argv[1]);
-	alarm(300 + (unsigned)forks);
+	watchdog_start(300 + (unsigned)forks);
 	for (unsigned i = 0; i < 3; i++) {
 		config.fork = i;
 		config.flags = 0;

@@ -13,6 +13,7 @@
 #include "inject.h"
 #include "proc.h"
 #include "tap.h"
+#include "thread.h"
 
 #include "process/current.h"
 
@@ -42,7 +43,7 @@ enum { HAS_ALL = 1, HAS_NOTHING, IS_WRONG };
 static void start(void)
 {
 	if (secmalloc_init(&config) != 0)
-		tap_skip_all("2 pools cannot be locked");
+		tap_skip_all("2 pools cannot be locked: %s", secmalloc_error());
 	chunk = hide(secstrdup("a secret"));
 }
 
@@ -256,7 +257,7 @@ static void caught_busy(void)
 	config.fork = SECMALLOC_FORK_KEEP;
 	start();
 	pthread_barrier_init(&meet, NULL, 2);
-	pthread_create(&thread, NULL, have_a_cache, NULL);
+	thread_begin(&thread, have_a_cache, NULL);
 	pthread_barrier_wait(&meet);
 	refuse_barrier = true;
 	tap_ok(in_child(is_refused) == HAS_NOTHING && is_untouched(),

@@ -12,6 +12,7 @@
 
 #include "fails.h"
 #include "machine.h"
+#include "proc.h"
 #include "verify.h"
 
 #include <fcntl.h>
@@ -85,9 +86,11 @@ static bool drop(void)
 		.flags = SECMALLOC_NODUMP,
 	};
 
-	if ((geteuid() == 0 && !become_nobody())
-	    || secmalloc_init(&config) != 0)
-		case_skip();
+	if (geteuid() == 0 && !become_nobody())
+		case_skip("root may not become another user: %s",
+		          strerror(errno));
+	if (secmalloc_init(&config) != 0)
+		case_skip_init();
 	return passes(0);
 }
 
@@ -252,7 +255,7 @@ static bool status_differs(void)
 
 static bool patterns_differ(void)
 {
-	static const char file[] = "/proc/sys/kernel/core_pattern";
+	static const char file[] = CORE_PATTERN;
 	const unsigned core = SECMALLOC_VERIFY_CORE;
 
 	return drop() && verify_with(file, "|/bin/x %p\n", core, 0, NULL)
@@ -291,7 +294,8 @@ static bool nodump_fails(void)
 	struct rlimit core = {4096, 4096};
 
 	if (setrlimit(RLIMIT_CORE, &core) != 0)
-		case_skip();
+		case_skip("RLIMIT_CORE cannot be set to 4096: %s",
+		          strerror(errno));
 	/* The first prctl() asks what it was. */
 	return nodump_fails_at("setrlimit", 1) && nodump_fails_at("prctl", 2);
 }
@@ -301,13 +305,14 @@ int main(void)
 	int fd;
 
 	tap_needs_plain_build();
+	tap_needs_file(CORE_PATTERN);
 	machine_lock(LOCK_SH);
 	if (secmalloc_init(NULL) != 0)
-		tap_skip_all("nothing can be locked");
+		tap_skip_all("%s", secmalloc_error());
 	secmalloc_fini();
 	fd = mkstemp(path);
 	if (fd < 0 || fchmod(fd, 0666) != 0)
-		tap_skip_all("no file can be made");
+		tap_skip_all("cannot write in /tmp: %s", strerror(errno));
 	try_case("each call fails once: no check passes", calls_fail);
 	try_case("each is refused once", calls_are_refused);
 	try_case("each file is missing once", files_are_missing);

@@ -143,10 +143,14 @@ without_pkg_config() {
 tap "and where none is installed" without_pkg_config \
 	"yes|found||-lsecmalloc" usual CPPFLAGS="$I" LDFLAGS="$L"
 tap "the minimum may be empty" gives "yes||$I|$L -lsecmalloc" bare "$by_pc"
-tap "1.0.0 is at least 1 and 0.99.999, but not 1.0.1 or 2" \
-	gives "yes|1 1.0 0.99.999 1.0.0||-lsecmalloc" asks PKG_CONFIG=false \
-	leasts="1.0.1 1 1.1 1.0 2 0.99.999 1.0.08 1.0.0" \
-	CPPFLAGS="$I" LDFLAGS="$L"
+# The versions next to the one that is installed; 08 must not be read as octal.
+version=$(sed -n 's/^Version: //p' "$BUILD_DIR/secmalloc.pc")
+major=${version%%.*} release=${version%.*} patch=${version##*.}
+less="$major $release 0.99.999 $version"
+more="$release.$((patch + 1)) $((major + 1)) $release.0$((patch + 8))"
+tap "$version is at least each of $less, but not $more" \
+	gives "yes|$less||-lsecmalloc" asks PKG_CONFIG=false \
+	leasts="$more $less" CPPFLAGS="$I" LDFLAGS="$L"
 
 # ---- In a prefix -------------------------------------------------------------
 

@@ -3,7 +3,10 @@
 # SPDX-License-Identifier: ISC
 
 is_sanitized && tap_skip_all "a build with sanitizers is not for use"
-work=$(mktemp -d)
+missing=$(why_no_install)
+test -z "$missing" || tap_skip_all "$missing"
+make_work_to_run
+# shellcheck disable=SC2154 # that sets it
 trap 'rm -rf "$work"' EXIT
 stage=$work/stage
 prefix=$work/prefix

@@ -10,7 +10,7 @@ test -x "$BUILD_DIR/examples/keyd" \
 	|| tap_skip_all "libsodium was not found by configure"
 # keyd looks at core_pattern.
 machine_lock -s
-work=$(mktemp -d)
+make_work
 root=$work/root
 pid=''
 trap 'test -z "$pid" || kill -KILL "$pid" 2> /dev/null; rm -rf "$work"' EXIT
@@ -120,7 +120,7 @@ works() {
 	locked=$(awk '/^VmLck:/ { print $2 * 1024 }' "$inside/status")
 	echo "$locked bytes are locked"
 	test "$locked" -eq "$(run_option memlock)" || return 1
-	timeout 20 "$BUILD_DIR/examples/keyd-client" \
+	bounded 20 "$BUILD_DIR/examples/keyd-client" \
 		--socket "$inside/root/run/keyd/socket" \
 		--pubkey "$work/pub.pem" --count 100 --clients 8 || return 1
 	kill -TERM "$(first)" && await has_ended "$pid" && wait "$pid"
@@ -143,9 +143,13 @@ if ! grep -q '^libdir=${exec_prefix}/lib$' "$BUILD_DIR/secmalloc.pc" \
 	|| ! grep -q '^prefix=/usr/local$' "$BUILD_DIR/secmalloc.pc" \
 	|| [ ! -e "$BUILD_DIR/.libs/libsecmalloc.so.1" ]; then
 	may="needs a shared library for /usr/local"
-elif ! unshare --mount --net --pid --fork setpriv --bounding-set=-all true \
-	2> /dev/null; then
-	may="needs root, and namespaces, and setpriv"
+elif [ "$(id -u)" -ne 0 ]; then
+	may="needs root"
+elif missing=$(why_not setpriv --bounding-set=-all true
+	why_not unshare --mount --net --pid --fork true
+	why_no_exec
+	why_few_addresses) && [ -n "$missing" ]; then
+	may=$(echo "$missing" | head -n 1)
 elif [ "$(getconf PAGESIZE)" -ne 4096 ]; then
 	may="its figures are for pages of 4 KiB"
 fi

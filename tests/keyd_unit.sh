@@ -15,7 +15,7 @@ machine_lock -s
 LD_LIBRARY_PATH=$(in_build sh -c 'echo "$LD_LIBRARY_PATH"' "$keyd")
 export LD_LIBRARY_PATH
 keyd=$(in_build echo "$keyd")
-work=$(mktemp -d)
+make_work
 pid=''
 trap 'test -z "$pid" || kill -KILL "$pid" 2> /dev/null; rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
@@ -85,15 +85,15 @@ is_up() { has_ended "$pid" || grep -q '^keyd: ready: ' "$work/log"; }
 # start LIMIT COMMAND...: with the unit's limits and capabilities, in which that
 # command runs keyd; all that in the namespaces of $around, if any.
 around=
+capabilities=-all,$(says CapabilityBoundingSet | tr 'A-Z ' 'a-z,' \
+	| sed 's/cap_/+/g')
 start() {
-	capabilities=$(says CapabilityBoundingSet | tr 'A-Z ' 'a-z,' \
-		| sed 's/cap_/+/g')
 	lock=$1
 	shift
 	: > "$work/log"
 	# shellcheck disable=SC2086 # words
 	${around:+"$work/$around"} setpriv --no-new-privs \
-		--bounding-set="-all,$capabilities" \
+		--bounding-set="$capabilities" \
 		prlimit --memlock="$lock" --core="$(says LimitCORE)" \
 		"$@" "$keyd" $options 2> "$work/log" &
 	pid=$!
@@ -110,7 +110,7 @@ stop() {
 	kill -TERM "$(daemon)" && await has_ended "$pid" && wait "$pid"
 }
 signs() {
-	timeout 20 "$BUILD_DIR/examples/keyd-client" \
+	bounded 20 "$BUILD_DIR/examples/keyd-client" \
 		--socket "$work/run/socket" --pubkey "$work/pub.pem" \
 		--count 200 --clients 20
 }
@@ -192,8 +192,14 @@ chmod 600 "$work/key.pem"
 openssl pkey -in "$work/key.pem" -pubout -out "$work/pub.pem"
 if [ "$(id -u)" -ne 0 ]; then
 	tap_skip "it works within what the unit leaves" "needs root"
-elif ! setpriv --bounding-set=-all true 2> /dev/null; then
-	tap_skip "it works within what the unit leaves" "no setpriv"
+elif missing=$(why_not setpriv --bounding-set="$capabilities" true
+	case $work in *" "*) echo "there is a space in $work" ;; esac
+	why_no_setuid
+	why_no_exec
+	why_no_core_pattern
+	why_few_addresses) && [ -n "$missing" ]; then
+	tap_skip "it works within what the unit leaves" \
+		"$(echo "$missing" | head -n 1)"
 elif [ "$(getconf PAGESIZE)" -ne 4096 ]; then
 	tap_skip "it works within what the unit leaves" \
 		"LimitMEMLOCK is for pages of 4 KiB"
@@ -201,10 +207,11 @@ else
 	tap "it signs with the unit's limits and capabilities" works
 	tap "with a pool less it names the unit's LimitMEMLOCK" needs_limit
 	make_namespaces
-	if unshare --mount --net --pid --fork true 2> /dev/null; then
+	missing=$(why_not unshare --mount --net --pid --fork true)
+	if [ -z "$missing" ]; then
 		tap "it signs in namespaces as the unit's" works_shut_in
 	else
-		tap_skip "it signs in namespaces as the unit's" "no unshare"
+		tap_skip "it signs in namespaces as the unit's" "$missing"
 	fi
 	if command -v systemd-analyze > /dev/null; then
 		tap "it signs with the unit's system calls" works_filtered

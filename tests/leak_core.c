@@ -24,14 +24,18 @@
 
 static char directory[] = "/tmp/secmalloc-core-XXXXXX";
 
-static bool redirect_cores(void)
+static void redirect_cores(void)
 {
 	char pattern[300];
 
-	if (!core_pattern_take() || mkdtemp(directory) == NULL)
-		return false;
+	if (!core_pattern_take())
+		tap_skip_all("cannot write " CORE_PATTERN ": %s",
+		             strerror(errno));
+	tap_needs_directory(directory);
 	snprintf(pattern, sizeof(pattern), "%s/%%p", directory);
-	return core_pattern_set(pattern);
+	if (!core_pattern_set(pattern))
+		tap_skip_all("cannot write " CORE_PATTERN ": %s",
+		             strerror(errno));
 }
 
 /* Die with the pattern in the arena and another in ordinary memory. */
@@ -48,9 +52,9 @@ static _Noreturn void crash(uint64_t secret, uint64_t control)
 		setrlimit(RLIMIT_CORE, &core);
 	}
 	if (core.rlim_cur < 1 << 24 || chdir(directory) != 0)
-		_exit(98);
+		_exit(tap_cannot("RLIMIT_CORE is too low"));
 	if (secmalloc_init(&config) != 0)
-		_exit(99);
+		_exit(tap_cannot("%s", secmalloc_error()));
 	for (int i = 0; i < COPIES; i++) {
 		pattern_put(hide(secmalloc(PATTERN_BYTES)), secret);
 		pattern_put(hide(malloc(PATTERN_BYTES)), control);
@@ -101,8 +105,7 @@ int main(void)
 
 	tap_needs_plain_build();
 	tap_needs_root();
-	if (!redirect_cores())
-		tap_skip_all("the core pattern cannot be set");
+	redirect_cores();
 	pid = fork();
 	if (pid == 0)
 		crash(secret, control);
@@ -112,7 +115,9 @@ int main(void)
 	remove_cores();
 
 	if (!WIFSIGNALED(status) || size == 0) {
-		tap_skip_all("no core file was written here");
+		tap_skip_all("%s", tap_reason[0] != '\0'
+		                           ? tap_reason
+		                           : "no core file was written here");
 	}
 	tap_ok(pattern_count(data, size, control) >= COPIES,
 	       "control: the core of %zu bytes holds what malloc held", size);

@@ -19,6 +19,7 @@
 #include "proc.h"
 #include "swap.h"
 #include "tap.h"
+#include "watchdog.h"
 
 #include <pthread.h>
 #include <secmalloc.h>
@@ -211,6 +212,7 @@ int main(void)
 	tap_needs_root();
 	if (!ran_first)
 		tap_skip_all(NOT_RAN_FIRST);
+	watchdog_start(100);
 	if (!make_group())
 		tap_skip_all("no control group whose memory can be reclaimed");
 	seed = (uint64_t)getpid() << 32 | (uint64_t)time(NULL);

@@ -30,7 +30,7 @@ int main(void)
 	             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	memset(hide(plain), 1, 65536);
 	if (secmalloc_init(&config) != 0)
-		tap_skip_all("no pool can be locked");
+		tap_skip_all("no pool can be locked: %s", secmalloc_error());
 	chunk = hide(secmalloc(100));
 	tap_ok(proc_has_flag(plain, "mg"),
 	       "control: ordinary memory may be merged");

@@ -10,6 +10,7 @@
 #include "hide.h"
 #include "pattern.h"
 #include "tap.h"
+#include "watchdog.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -35,7 +36,7 @@ static _Noreturn void be_victim(unsigned backing, int to)
 		.backing = backing,
 	};
 
-	alarm(60);
+	watchdog_start(60);
 	if (secmalloc_init(&config) == 0) {
 		place.chunk = hide(secmalloc(PATTERN_BYTES));
 		pattern_put(place.chunk, seed);

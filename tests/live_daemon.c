@@ -11,6 +11,7 @@
 #include "hide.h"
 #include "proc.h"
 #include "tap.h"
+#include "thread.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -114,7 +115,7 @@ static int launch(void)
 	int result;
 
 	if (!start())
-		return 77;
+		return tap_cannot("%s", secmalloc_error());
 	result = secmalloc_daemon(no_directory, no_streams);
 	if (result != 0) {
 		tap_note("%s", secmalloc_error());
@@ -155,7 +156,7 @@ static bool is_at_home(void)
 static int launch_plainly(void)
 {
 	if (!start())
-		return 77;
+		return tap_cannot("%s", secmalloc_error());
 	if (daemon(1, 1) != 0)
 		return 2;
 	found->locked_kb = proc_status_kb("VmLck");
@@ -247,14 +248,14 @@ static bool parent_goes_on(void)
 static int within_the_limit(void)
 {
 	if (!child_be_ordinary(LOCKED_KB * KIB))
-		return 77;
+		return tap_cannot("%s", secmalloc_error());
 	return launch();
 }
 
 static int beyond_the_limit(void)
 {
 	if (!start() || !child_be_ordinary(100 * KIB))
-		return 77;
+		return tap_cannot("%s", secmalloc_error());
 	return fails(ENOMEM, "LimitMEMLOCK=266240") && parent_goes_on();
 }
 
@@ -267,7 +268,7 @@ static int wipe_beyond_the_limit(void)
 static int without_a_right(void)
 {
 	if (!start() || !child_be_ordinary(0))
-		return 77;
+		return tap_cannot("%s", secmalloc_error());
 	return fails(EPERM, "fork while still root") && parent_goes_on()
 	       && fails(EPERM, "RLIMIT_MEMLOCK is 0") && parent_goes_on();
 }
@@ -285,7 +286,8 @@ static int child_of_none(void)
 
 static int in_a_forked_child(void)
 {
-	return start() ? in_child(child_of_none) : 77;
+	return start() ? in_child(child_of_none)
+	               : tap_cannot("%s", secmalloc_error());
 }
 
 static void *wait_there(void *lock)
@@ -301,9 +303,9 @@ static int with_another_thread(void)
 	bool good;
 
 	if (!start())
-		return 77;
+		return tap_cannot("%s", secmalloc_error());
 	pthread_mutex_lock(&lock);
-	pthread_create(&thread, NULL, wait_there, &lock);
+	thread_begin(&thread, wait_there, &lock);
 	good = fails(ENOTSUP, "has 2 threads");
 	pthread_mutex_unlock(&lock);
 	pthread_join(thread, NULL);
@@ -316,7 +318,7 @@ static int without_descriptors(void)
 	bool good;
 
 	if (!start())
-		return 77;
+		return tap_cannot("%s", secmalloc_error());
 	getrlimit(RLIMIT_NOFILE, &all);
 	none = all;
 	none.rlim_cur = 0;
@@ -332,7 +334,7 @@ static int without_processes(void)
 
 	if (!start() || !child_be_ordinary(LOCKED_KB * KIB)
 	    || setrlimit(RLIMIT_NPROC, &none) != 0)
-		return 77;
+		return tap_cannot("%s", secmalloc_error());
 	return fails(EAGAIN, "fork() failed") && is_untouched();
 }
 
@@ -347,7 +349,7 @@ static void die(void)
 static int child_dies(void)
 {
 	if (!start())
-		return 77;
+		return tap_cannot("%s", secmalloc_error());
 	die_in_child = true;
 	if (!fails(ECHILD, "died"))
 		return 2;
@@ -369,7 +371,7 @@ static void free_in_parent(void)
 static int launch_with_handler(void)
 {
 	if (!start())
-		return 77;
+		return tap_cannot("%s", secmalloc_error());
 	for_handler = hide(secmalloc(100000));
 	memset(for_handler, 'h', 100000);
 	pthread_atfork(NULL, free_in_parent, NULL);
@@ -416,8 +418,8 @@ int main(void)
 	as_daemon_does();
 	a_handler_frees();
 	end = launched(within_the_limit);
-	if (end == 77)
-		tap_skip("an ordinary user", "the limit is too low");
+	if (end == TAP_CANNOT)
+		tap_skip_told("an ordinary user");
 	else
 		tap_ok(end == 0 && is_at_home(), "an ordinary user, with a "
 		                                 "limit that is just enough");

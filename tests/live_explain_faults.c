@@ -8,6 +8,7 @@
 
 #include "dies.h"
 #include "hide.h"
+#include "thread.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -242,8 +243,8 @@ static void cancelled(void)
 	pthread_t thread;
 
 	start(SECMALLOC_EXPLAIN_FAULTS);
-	pthread_create(&thread, NULL, hit_when_cancelled,
-	               (char *)secmalloc_guarded(32) + 35);
+	thread_begin(&thread, hit_when_cancelled,
+	             (char *)secmalloc_guarded(32) + 35);
 	pthread_join(thread, NULL);
 }
 
@@ -295,8 +296,8 @@ static void dies_at(const char *name, void (*act)(void), const char *words)
 	const char *line = got.line;
 	int status = got.status;
 
-	if (WIFEXITED(status) && WEXITSTATUS(status) == CASE_SKIPPED) {
-		tap_skip(name, "nothing can be locked");
+	if (WIFEXITED(status) && WEXITSTATUS(status) == TAP_CANNOT) {
+		tap_skip_told(name);
 		return;
 	}
 	if (!tap_ok(WIFSIGNALED(status) && WTERMSIG(status) == SIGSEGV

@@ -12,6 +12,7 @@
 #include "hide.h"
 #include "proc.h"
 #include "tap.h"
+#include "thread.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -159,7 +160,7 @@ static void make_while_forking(void)
 
 	if (!make_in_fork)
 		return;
-	pthread_create(&thread, NULL, make_an_arena, &result);
+	thread_begin(&thread, make_an_arena, &result);
 	pthread_join(thread, NULL);
 	make_in_fork = result != 0;
 }
@@ -184,7 +185,7 @@ static void children_have_no_metadata(void)
 {
 	struct secmalloc_config config = {.initial_pools = 1};
 
-	proc_mappings(); /* stdio has its buffers from now on */
+	proc_settle();
 	mappings_before = proc_mappings();
 	secmalloc_init(&config);
 	secfree(secmalloc(100));

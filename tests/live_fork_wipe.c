@@ -139,14 +139,14 @@ static int closed_with_words(void)
 static int within_the_limit(void)
 {
 	if (!child_be_ordinary(LOCKED_KB * KIB) || !start())
-		return 77;
+		return tap_cannot("%s", secmalloc_error());
 	return in_child(and_so_do_its_children) == 1 && is_untouched();
 }
 
 static int beyond_the_limit(void)
 {
 	if (!start() || !child_be_ordinary(32 * KIB))
-		return 77;
+		return tap_cannot("%s", secmalloc_error());
 	return in_child(closed_with_words) == 1 && is_untouched();
 }
 

@@ -42,7 +42,7 @@ static bool in_child_of(unsigned policy, bool (*act)(char *closed, char *plain))
 	pid_t pid;
 
 	if (secmalloc_init(&config) != 0)
-		case_skip();
+		case_skip_init();
 	closed = secmalloc_guarded(32);
 	strcpy(closed, "secret");
 	plain = secmalloc_guarded(30);

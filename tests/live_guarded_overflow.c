@@ -30,8 +30,10 @@ static bool lies_at_the_guard(void)
 		size_t size = sizes[i], place = (size + 15) / 16 * 16;
 		char *chunk = secmalloc_guarded(size), *end;
 
+		if (chunk == NULL && errno == ENOMEM)
+			case_skip("%s", secmalloc_error());
 		if (chunk == NULL)
-			return errno == ENOMEM ? (case_skip(), false) : false;
+			return false;
 		if (size == 0)
 			place = 16;
 		end = chunk + place;

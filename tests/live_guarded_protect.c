@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: ISC
  */
 #include "guarded.h"
+#include "thread.h"
 
 #include <pthread.h>
 #include <sys/mman.h>
@@ -39,7 +40,7 @@ static bool freed_from_any_access(void)
 	start_with(1, 0);
 	for (int opened = 0; opened < 2; opened++)
 		for (size_t i = 0; i < 3; i++) {
-			char *chunk = secmalloc_guarded(100), *again;
+			char *chunk = hide(secmalloc_guarded(100)), *again;
 
 			memset(chunk, 'x', 100);
 			if (secmalloc_protect(chunk, all[i]) != 0
@@ -48,7 +49,7 @@ static bool freed_from_any_access(void)
 				return false;
 			secfree(chunk);
 			/* There is one cell only. It is clean, and open. */
-			again = secmalloc_guarded(100);
+			again = hide(secmalloc_guarded(100));
 			if (again != chunk || writes_fault(again)
 			    || again[0] != 0 || again[99] != 0)
 				return false;
@@ -82,7 +83,7 @@ static bool open_for_two_threads(void)
 	shared_chunk = secmalloc_guarded(32);
 	strcpy(shared_chunk, "secret");
 	secmalloc_protect(shared_chunk, SECMALLOC_NOACCESS);
-	pthread_create(&thread, NULL, read_for_longer, shared_chunk);
+	thread_begin(&thread, read_for_longer, shared_chunk);
 	if (secmalloc_open(shared_chunk, SECMALLOC_READWRITE) != 0)
 		return false;
 	pthread_barrier_wait(&barrier);
@@ -166,13 +167,13 @@ static bool where_no_mapping_can_be_split(void)
 	many = mmap(NULL, most, PROT_NONE,
 	            MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (many == MAP_FAILED)
-		case_skip();
+		case_skip("%zu bytes cannot be mapped: %s", most,
+		          strerror(errno));
 	for (size_t at = 0; at < most; at += 2 * page)
 		if (mprotect(many + at, page, PROT_READ) != 0)
 			break;
 	if (mprotect(plain + page, page, PROT_NONE) == 0) {
-		tap_note("control: a mapping could still be split");
-		case_skip();
+		case_skip("a mapping can be split however many there are");
 	}
 	for (int i = 0; i < 10; i++)
 		if (secmalloc_protect(chunk, SECMALLOC_NOACCESS) != 0

@@ -30,6 +30,13 @@ static bool limit(rlim_t soft, rlim_t hard)
 	return setrlimit(RLIMIT_CORE, &core) == 0;
 }
 
+static void needs_limit(rlim_t soft, rlim_t hard)
+{
+	if (!limit(soft, hard))
+		case_skip("RLIMIT_CORE cannot be set to %ju and %ju: %s",
+		          (uintmax_t)soft, (uintmax_t)hard, strerror(errno));
+}
+
 /* What the flag changes is so. */
 static bool is(int dumpable, rlim_t soft, rlim_t hard)
 {
@@ -48,8 +55,7 @@ static bool is(int dumpable, rlim_t soft, rlim_t hard)
 
 static bool sets_and_keeps(void)
 {
-	if (!limit(40000, 50000))
-		case_skip();
+	needs_limit(40000, 50000);
 	if (secmalloc_init(NULL) != 0 || !is(1, 40000, 50000))
 		return false;
 	secmalloc_fini();
@@ -65,8 +71,7 @@ static bool is_left_by_failure(void)
 {
 	struct secmalloc_config bad = nodump;
 
-	if (!limit(40000, 50000))
-		case_skip();
+	needs_limit(40000, 50000);
 	bad.pool_size = 1;
 	if (secmalloc_init(&bad) == 0 || !is(1, 40000, 50000))
 		return false;
@@ -80,9 +85,11 @@ static bool is_left_by_failure(void)
 /* A hard limit of 0 is not for the ordinary user to raise. */
 static bool start_at_0(void)
 {
-	if (!limit(0, 0) || (geteuid() == 0 && !become_nobody())
+	needs_limit(0, 0);
+	if ((geteuid() == 0 && !become_nobody())
 	    || prctl(PR_SET_DUMPABLE, 1) != 0)
-		case_skip();
+		case_skip("root may not become another user: %s",
+		          strerror(errno));
 	return is(1, 0, 0);
 }
 
@@ -150,11 +157,12 @@ static bool is_read(bool with_flag)
 	pid_t pid;
 
 	if (pipe(ready) != 0 || (pid = fork()) < 0)
-		case_skip();
+		case_skip("no pipe, or no process: %s", strerror(errno));
 	if (pid == 0)
 		be_watched(with_flag, ready[1]);
 	if (read(ready[0], &result, 1) != 1 || result != 'y')
-		case_skip();
+		case_skip("root may not become another user, or nothing can be "
+		          "locked");
 	read_it = fellow_reads(pid);
 	kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
@@ -165,7 +173,7 @@ static bool is_read(bool with_flag)
 static bool is_not_read(void)
 {
 	if (!is_read(false))
-		case_skip();
+		case_skip("a process may not trace others of its user");
 	return !is_read(true);
 }
 
@@ -217,7 +225,8 @@ static bool limits_for_a_file(void)
 
 	getrlimit(RLIMIT_CORE, &all);
 	if (all.rlim_max != RLIM_INFINITY)
-		case_skip();
+		case_skip("the hard limit of RLIMIT_CORE is %ju",
+		          (uintmax_t)all.rlim_max);
 	return limit(RLIM_INFINITY, RLIM_INFINITY)
 	       && finds(CORE, ": RLIMIT_CORE is unlimited: set it to 0, or to "
 	                      "1, which")
@@ -232,8 +241,7 @@ static bool limits_for_a_file(void)
 
 static bool limits_for_a_pipe(void)
 {
-	if (!limit(0, 4096))
-		case_skip();
+	needs_limit(0, 4096);
 	return finds(CORE, ": RLIMIT_CORE is 0 but core_pattern is a pipe: set "
 	                   "it to 1")
 	       && limit(4096, 4096)
@@ -294,8 +302,10 @@ static void try_dump(void)
 	const char *what = "a pipe gets no dump";
 	char pattern[128];
 
-	if (mkdtemp(directory) == NULL)
+	if (mkdtemp(directory) == NULL) {
+		tap_skip(what, "cannot write in /tmp: %s", strerror(errno));
 		return;
+	}
 	snprintf(pattern, sizeof(pattern), "|/bin/rmdir %s/%%p", directory);
 	if (!core_pattern_set(pattern) || !is_dumped(false)) {
 		tap_skip(what, "RLIMIT_CORE 0 gives none either");
@@ -310,8 +320,13 @@ static void try_dump(void)
 
 static void with_patterns(void)
 {
-	if (geteuid() != 0 || !core_pattern_take()) {
+	if (geteuid() != 0) {
 		tap_skip("pipes and sockets", "need root");
+		return;
+	}
+	if (!core_pattern_take()) {
+		tap_skip("pipes and sockets",
+		         "cannot write " CORE_PATTERN ": %s", strerror(errno));
 		return;
 	}
 	core_pattern_set("core");
@@ -332,14 +347,21 @@ static void with_patterns(void)
 
 static void with_suid_dumpable(void)
 {
-	int fd = open("/proc/sys/fs/suid_dumpable", O_RDWR | O_CLOEXEC);
 	char before;
+	int fd;
 
-	machine_lock(LOCK_EX);
-	/* 2 is refused where core_pattern could put the file anywhere. */
-	if (geteuid() != 0 || fd < 0 || pread(fd, &before, 1, 0) != 1
-	    || pwrite(fd, "2", 1, 0) != 1) {
+	if (geteuid() != 0) {
 		tap_skip("setresuid undoes it", "needs root");
+		return;
+	}
+	machine_lock(LOCK_EX);
+	fd = open("/proc/sys/fs/suid_dumpable", O_RDWR | O_CLOEXEC);
+	/* 2 is refused where core_pattern could put the file anywhere. */
+	if (fd < 0 || pread(fd, &before, 1, 0) != 1
+	    || pwrite(fd, "2", 1, 0) != 1) {
+		tap_skip("setresuid undoes it",
+		         "cannot write /proc/sys/fs/suid_dumpable: %s",
+		         strerror(errno));
 		return;
 	}
 	try_case("setresuid undoes it, with fs.suid_dumpable",
@@ -354,6 +376,7 @@ int main(int argc, char **argv)
 	if (argc > 1)
 		_exit(after_exec() ? 0 : 1);
 	tap_needs_plain_build();
+	tap_needs_file(CORE_PATTERN);
 	tap_needs_lock(64);
 	machine_lock(LOCK_SH);
 	try_case("what the flag sets, and fini leaves", sets_and_keeps);

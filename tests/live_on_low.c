@@ -7,6 +7,7 @@
 #include "config.h"
 
 #include "case.h"
+#include "thread.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -352,7 +353,7 @@ static bool once_for_all_threads(void)
 		return false;
 	pthread_barrier_init(&barrier, NULL, THREADS);
 	for (int i = 0; i < THREADS; i++)
-		pthread_create(&threads[i], NULL, fill, NULL);
+		thread_begin(&threads[i], fill, NULL);
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
 	return was_called(ROUNDS) && rounds_good == THREADS * ROUNDS
@@ -364,7 +365,8 @@ int main(void)
 	if (sysconf(_SC_PAGESIZE) > 4096)
 		tap_skip_all("the figures are those of pages of 4 KiB");
 	if (!start(LOW, 2))
-		tap_skip_all("two pools cannot be locked");
+		tap_skip_all("two pools cannot be locked: %s",
+		             secmalloc_error());
 	secmalloc_fini();
 	try_case("once for each fall, with what is left", once_for_each_fall);
 	try_case("armed again by an eighth more", armed_again_when_high);

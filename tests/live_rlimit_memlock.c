@@ -9,6 +9,7 @@
 #include "backing.h"
 #include "proc.h"
 #include "tap.h"
+#include "watchdog.h"
 
 #include <errno.h>
 #include <grp.h>
@@ -46,18 +47,18 @@ static void try(const char *name, size_t lock_limit, bool (*act)(void))
 	if (pid == 0) {
 		struct rlimit now;
 
+		watchdog_start(60);
 		getrlimit(RLIMIT_MEMLOCK, &now);
 		if (lock_limit > now.rlim_max && geteuid() != 0)
-			_exit(77);
-		if (!become_ordinary(lock_limit)) {
-			tap_note("the limit cannot be set");
-			_exit(78);
-		}
+			_exit(tap_cannot("the hard limit is lower"));
+		if (!become_ordinary(lock_limit))
+			_exit(tap_cannot("a limit or a user cannot be had: %s",
+			                 strerror(errno)));
 		_exit(act() ? 0 : 1);
 	}
 	waitpid(pid, &status, 0);
-	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
-		tap_skip(name, "the hard limit is lower");
+	if (WIFEXITED(status) && WEXITSTATUS(status) == TAP_CANNOT)
+		tap_skip_told(name);
 	else
 		tap_ok(status == 0, "%s", name);
 }
@@ -81,7 +82,7 @@ static bool fails(const struct secmalloc_config *config, int code)
 {
 	size_t mappings;
 
-	proc_mappings(); /* what stdio maps for itself is there from now on */
+	proc_settle();
 	mappings = proc_mappings();
 	errno = 0;
 	if (secmalloc_init(config) != -1 || errno != code) {
@@ -179,6 +180,7 @@ static bool all_is_to_be_locked(void)
 	struct secmalloc_stats stats;
 	long before;
 
+	proc_settle();
 	if (mlockall(MCL_FUTURE) != 0)
 		return false;
 	before = proc_status_kb("VmLck");
@@ -215,7 +217,7 @@ static bool initial_pools_are_joined(void)
 	struct secmalloc_stats stats;
 	size_t without, joined, apart;
 
-	proc_mappings(); /* what stdio maps for itself is there from now on */
+	proc_settle();
 	without = proc_mappings();
 	if (secmalloc_init(&config) != 0)
 		return false;
@@ -259,8 +261,11 @@ static bool few_addresses(void)
 	struct secmalloc_stats stats;
 
 	errno = 5;
-	if (setrlimit(RLIMIT_AS, &limit) != 0 || secmalloc_init(&config) != 0
-	    || errno != 5 || secmalloc_stats(&stats) != 0)
+	if (setrlimit(RLIMIT_AS, &limit) != 0)
+		_exit(tap_cannot("RLIMIT_AS cannot be set to %ju: %s",
+		                 (uintmax_t)limit.rlim_cur, strerror(errno)));
+	if (secmalloc_init(&config) != 0 || errno != 5
+	    || secmalloc_stats(&stats) != 0)
 		return false;
 	tap_note("max_pools became %llu", (unsigned long long)stats.pools_max);
 	secmalloc_fini();

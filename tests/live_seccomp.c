@@ -11,6 +11,8 @@
 #include "filter.h"
 #include "hide.h"
 #include "tap.h"
+#include "thread.h"
+#include "watchdog.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -110,7 +112,7 @@ static int fill_beside_a_cache(unsigned flags, unsigned verdict, int growth)
 	if (secmalloc_init(&config) != 0)
 		leave(97);
 	pthread_barrier_init(&barrier, NULL, 2);
-	pthread_create(&thread, NULL, hold_in_cache, &barrier);
+	thread_begin(&thread, hold_in_cache, &barrier);
 	pthread_barrier_wait(&barrier);
 	if (!filter_on(SYS_membarrier, verdict, SECCOMP_RET_ALLOW))
 		leave(96);
@@ -155,6 +157,7 @@ static int status_with(void (*act)(void), bool filtered)
 	pid_t pid = fork();
 
 	if (pid == 0) {
+		watchdog_start(60);
 		if (secmalloc_init(&config) != 0)
 			leave(99);
 		if (filtered

@@ -81,6 +81,7 @@ int main(void)
 
 	tap_needs_plain_build();
 	tap_needs_root();
+	tap_needs_setuid();
 	before = proc_status_kb("VmLck");
 	if (!tap_ok(secmalloc_init(&config) == 0, "init as root"))
 		tap_note("%s", secmalloc_error());

@@ -101,7 +101,7 @@ static bool try_row(void)
 	size_t count;
 
 	if (!start(1))
-		case_skip();
+		case_skip_init();
 	count = take(equal[at].size, SIZE_MAX);
 	tap_note("%zu bytes: %zu chunks", equal[at].size, count);
 	return count == equal[at].number
@@ -116,7 +116,7 @@ static bool try_mixture(void)
 	size_t sum = 0;
 
 	if (!start(pools))
-		case_skip();
+		case_skip_init();
 	for (size_t i = 0; i < mixes; i++) {
 		sum += mixed[i].bytes;
 		if (mixed[i].bytes != mixed[i].number * mixed[i].place
@@ -134,7 +134,7 @@ static bool try_places(void)
 	struct secmalloc_stats stats;
 
 	if (!start(pools))
-		case_skip();
+		case_skip_init();
 	for (size_t i = 0; i < mixes; i++) {
 		if (take(mixed[i].size, mixed[i].number) < mixed[i].number
 		    || secmalloc_stats(&stats) != 0)

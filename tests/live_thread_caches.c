@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: ISC
  */
 #include "thread_caches.h"
+#include "thread.h"
 
 #include <sys/wait.h>
 
@@ -67,7 +68,7 @@ static bool reaches_all(size_t size)
 
 	start(4, 4);
 	for (int t = 0; t < IDLE; t++)
-		pthread_create(&threads[t], NULL, only_hold, NULL);
+		thread_begin(&threads[t], only_hold, NULL);
 	pthread_barrier_wait(&ready);
 	before = stats();
 	count = fill(size);
@@ -118,7 +119,7 @@ static void a_small_arena_is_not_eaten(void)
 	barriers_for(IDLE + 1);
 	start(1, 1);
 	for (int t = 0; t < IDLE; t++)
-		pthread_create(&threads[t], NULL, take_one, &small[t]);
+		thread_begin(&threads[t], take_one, &small[t]);
 	pthread_barrier_wait(&ready);
 	large = secmalloc(60000);
 	tap_ok(large != NULL && stats().chunks == IDLE + 1,
@@ -144,7 +145,7 @@ static void more_threads_than_caches(void)
 	start(16, 16);
 	barriers_for(MANY + 1);
 	for (int t = 0; t < MANY; t++)
-		pthread_create(&threads[t], NULL, be_idle, &failed[t]);
+		thread_begin(&threads[t], be_idle, &failed[t]);
 	pthread_barrier_wait(&ready);
 	good = stats().chunks == 0 && sound();
 	pthread_barrier_wait(&go);
@@ -191,7 +192,7 @@ static void fork_with_a_cache(void)
 
 	start(4, 4);
 	warm_up();
-	pthread_create(&thread, NULL, fork_in_thread, &good);
+	thread_begin(&thread, fork_in_thread, &good);
 	pthread_join(thread, NULL);
 	tap_ok(good, "a thread with a cache forks: both go on, apart");
 	secmalloc_fini();
@@ -221,7 +222,7 @@ static void stopping_is_exclusive(void)
 
 	start(1, 1);
 	enough = false;
-	pthread_create(&thread, NULL, be_busy, NULL);
+	thread_begin(&thread, be_busy, NULL);
 	for (int i = 0; i < 20000 && good; i++)
 		good = sound();
 	enough = true;

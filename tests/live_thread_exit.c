@@ -5,6 +5,7 @@
  * SPDX-License-Identifier: ISC
  */
 #include "thread_caches.h"
+#include "thread.h"
 
 static void *warm_up_and_end(void *unused)
 {
@@ -17,7 +18,7 @@ static void a_cache_comes_back(void)
 	pthread_t thread;
 
 	start(4, 4);
-	pthread_create(&thread, NULL, warm_up_and_end, NULL);
+	thread_begin(&thread, warm_up_and_end, NULL);
 	pthread_join(thread, NULL);
 	tap_ok(stats().cached_bytes == 0 && stats().chunks == 0
 	               && stats().allocations == 200 && stats().frees == 200
@@ -63,7 +64,7 @@ static void destructors_may_free(void)
 	pthread_key_create(&keys[1], free_late);
 	pthread_key_create(&stubborn, never_end);
 	for (int i = 0; i < 200; i++) {
-		pthread_create(&thread, NULL, keep_for_later, keys);
+		thread_begin(&thread, keep_for_later, keys);
 		pthread_join(thread, NULL);
 	}
 	tap_ok(stats().cached_bytes == 0 && stats().chunks == 0
@@ -98,7 +99,7 @@ static void a_thread_outlives_its_arena(void)
 
 	barriers_for(2);
 	start(4, 4);
-	pthread_create(&thread, NULL, outlive, &good);
+	thread_begin(&thread, outlive, &good);
 	pthread_barrier_wait(&ready);
 	secmalloc_fini();
 	pthread_barrier_wait(&go);

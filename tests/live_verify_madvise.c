@@ -33,7 +33,7 @@ static bool is_mergeable(void)
 	if (!make_pools())
 		return false;
 	if (madvise(pools[0], page, MADV_MERGEABLE) != 0)
-		case_skip();
+		case_skip("MADV_MERGEABLE: %s", strerror(errno));
 	return finds(ADVICE, "may be merged with equal pages")
 	       && says("pool 0 (") && passes(LOCKED);
 }
@@ -43,7 +43,7 @@ static bool process_is_mergeable(void)
 	if (!make_pools())
 		return false;
 	if (prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0) != 0)
-		case_skip();
+		case_skip("PR_SET_MEMORY_MERGE: %s", strerror(errno));
 	return finds(ADVICE, "pool 1 may be merged");
 }
 

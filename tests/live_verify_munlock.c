@@ -74,7 +74,7 @@ static bool many_are_unlocked(void)
 	};
 
 	if (secmalloc_init(&config) != 0)
-		case_skip();
+		case_skip_init();
 	return passes(LOCKED) && munlockall() == 0
 	       && finds(LOCKED, "pool 4 is not") && says("; and ")
 	       && strcmp(strrchr(secmalloc_error(), 'm'), "more") == 0
@@ -86,7 +86,7 @@ static bool is_discarded(void)
 	if (!make_pools())
 		return false;
 	if (madvise(pools[1] + page, page, MADV_DONTNEED_LOCKED) != 0)
-		case_skip();
+		case_skip("MADV_DONTNEED_LOCKED: %s", strerror(errno));
 	return finds(LOCKED, ": pool 1 is locked but not all in memory");
 }
 
@@ -111,10 +111,14 @@ static bool all_is_unmapped(void)
 static bool is_locked_twice(void)
 {
 	/* Others have not the room to lock all that they map from then on. */
-	if (geteuid() != 0 || mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
-		case_skip();
-	if (!make_pools() || mlockall(MCL_CURRENT) != 0)
+	if (geteuid() != 0)
+		case_skip("needs root");
+	if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
+		case_skip("mlockall: %s", strerror(errno));
+	if (!make_pools())
 		return false;
+	if (mlockall(MCL_CURRENT) != 0)
+		case_skip("mlockall: %s", strerror(errno));
 	return passes(LOCKED | ADVICE) && munlockall() == 0
 	       && finds(LOCKED, "pool 0 is not locked");
 }

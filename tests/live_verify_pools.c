@@ -14,7 +14,7 @@ static bool joined_pools_pass(void)
 	char *at;
 
 	if (secmalloc_init(&config) != 0)
-		case_skip();
+		case_skip_init();
 	at = pool_of(secmalloc(60000)) + page;
 	return passes(LOCKED | ADVICE) && munlock(at, page) == 0
 	       && finds(LOCKED, "pool 0 (4096 of its 262144 bytes");
@@ -30,7 +30,7 @@ static bool guarded_chunks_are_seen(void)
 	char *first, *second;
 
 	if (secmalloc_init(&config) != 0)
-		case_skip();
+		case_skip_init();
 	first = secmalloc_guarded(16) - (page - 16);
 	second = secmalloc_guarded(16) - (page - 16);
 	if (secmalloc_protect(first + page - 16, SECMALLOC_NOACCESS) != 0
@@ -67,7 +67,7 @@ static bool kept_ones_pass(void)
 	char *at;
 
 	if (secmalloc_init(&config) != 0)
-		case_skip();
+		case_skip_init();
 	at = pool_of(secmalloc(60000));
 	return passes(LOCKED | ADVICE) && munlock(at, page) == 0
 	       && finds(LOCKED | ADVICE, ": pool 0 (4096 of its");
@@ -85,7 +85,7 @@ static bool secret_memory_passes(void)
 	char *at;
 
 	if (secmalloc_init(&config) != 0)
-		case_skip();
+		case_skip_init();
 	at = pool_of(secmalloc(60000));
 	return passes(LOCKED | ADVICE | SECMALLOC_VERIFY_SECRET)
 	       && madvise(at, POOL_BYTES, MADV_DOFORK) == 0

@@ -6,7 +6,7 @@
 
 page=$srcdir/doc/MIGRATING.md
 CC=${CC:-cc}
-work=$(mktemp -d)
+make_work
 trap 'rm -rf "$work"' EXIT
 
 # Each block of C in a file of its own, in their order.
@@ -125,6 +125,8 @@ try_theirs gcry gcrypt.h
 try_theirs 'CRYPTO\|OPENSSL' openssl/crypto.h
 if is_sanitized; then
 	tap_skip "libgcrypt takes chunks" "needs a build without sanitizers"
+elif missing=$(why_no_exec) && [ -n "$missing" ]; then
+	tap_skip "libgcrypt takes chunks" "$missing"
 elif has_header gcrypt.h; then
 	tap "libgcrypt takes chunks" handlers_work
 else

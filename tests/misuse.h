@@ -34,7 +34,7 @@ static inline void start(void)
 	struct secmalloc_config config = {.initial_pools = 1, .max_pools = 4};
 
 	if (secmalloc_init(&config) != 0)
-		_exit(99);
+		_exit(tap_cannot("%s", secmalloc_error()));
 }
 
 /* The same with what the case will ask for in the thread's cache: the calls

@@ -20,7 +20,7 @@ static void start(void)
 	struct secmalloc_config config = {.guarded_chunks = 2};
 
 	if (secmalloc_init(&config) != 0)
-		_exit(99);
+		_exit(tap_cannot("%s", secmalloc_error()));
 }
 
 /* A chunk that is full of what must never be printed. The first has cell 0. */

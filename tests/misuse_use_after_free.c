@@ -43,7 +43,7 @@ static void write_after_free_far_behind(void)
 	char *chunk;
 
 	if (secmalloc_init(&config) != 0)
-		_exit(99);
+		_exit(tap_cannot("%s", secmalloc_error()));
 	chunk = chunk_of(60000);
 	secfree(hide(chunk));
 	chunk[59999] = 'x';

@@ -17,6 +17,7 @@
 #include <err.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -75,36 +76,65 @@ static const char *guards(void)
 	                                                         : "the pool";
 }
 
-/* How a child ends that writes a byte and gives the chunk back. */
+/* The key, which is neither the first chunk of its pool nor the last. */
+static bool take_key(void)
+{
+	char *before, *after;
+
+	/* A program may ignore that it did not start, and so may this one. */
+	if (!peer_start(64 << 10))
+		fputs("it did not start\n", stderr);
+	before = peer_take(KEY);
+	key = peer_take(KEY);
+	after = peer_take(KEY);
+	return before != NULL && key != NULL && after != NULL;
+}
+
+/*
+ * What becomes of a process that writes a byte next to a chunk and frees it.
+ * The process makes a heap of its own: in a child made later the heap may be
+ * absent, so that any write would be fatal.
+ */
+static ptrdiff_t write_at;
+static bool write_changes;
+
 static int write_and_give(void)
 {
-	*byte = (char)(*byte ^ 0x5a);
+	/* What it says before it dies is not the answer. */
+	if (!take_key() || freopen("/dev/null", "w", stderr) == NULL)
+		return 1;
+	byte = key + write_at;
+	*byte = (char)(write_changes ? *byte ^ 0x5a : '\0');
 	peer_give(key, KEY);
 	return 0;
 }
 
-static const char *writes(char *at)
+static const char *writes(ptrdiff_t at, bool changes)
 {
 	int end;
 
-	byte = at;
-	/* The words of the dying are no answer. */
-	if (freopen("/dev/null", "w", stderr) == NULL)
-		return "no /dev/null";
+	write_at = at;
+	write_changes = changes;
 	end = in_child(write_and_give);
 	return end == 128 + SIGALRM ? "endless"
+	       : end > 128          ? "fatal"
 	       : end == 0           ? "unnoticed"
-	                            : "fatal";
+	                            : "no chunk";
 }
 
 static const char *overflow(void)
 {
-	return writes(key + KEY);
+	return writes(KEY, true);
+}
+
+static const char *terminator(void)
+{
+	return writes(KEY, false);
 }
 
 static const char *underflow(void)
 {
-	return writes(key - 1);
+	return writes(-1, true);
 }
 
 static sigjmp_buf elsewhere;
@@ -150,33 +180,27 @@ static const char *forked(void)
 static const struct {
 	const char *name;
 	const char *(*ask)(void);
+	bool makes_heap;
 } questions[] = {
-	{"locked", locked}, {"dumps", dumps},       {"full", full},
-	{"guards", guards}, {"overflow", overflow}, {"underflow", underflow},
-	{"wiped", wiped},   {"fork", forked},
+	{"locked", locked, false},      {"dumps", dumps, false},
+	{"full", full, false},          {"guards", guards, false},
+	{"overflow", overflow, true},   {"terminator", terminator, true},
+	{"underflow", underflow, true}, {"wiped", wiped, false},
+	{"fork", forked, false},
 };
 
 int main(int argc, char **argv)
 {
-	/* Not the first of its pool, nor the last. */
-	char *before, *after;
-
-	/* What it says is not asked: a program may forget to. */
-	if (!peer_start(64 << 10))
-		fputs("it did not start\n", stderr);
-	before = peer_take(KEY);
-	key = peer_take(KEY);
-	after = peer_take(KEY);
-	if (argc > 1 && key == NULL && strcmp(argv[1], "full") == 0) {
-		puts("no memory");
+	for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++) {
+		if (argc != 2 || strcmp(argv[1], questions[i].name) != 0)
+			continue;
+		if (questions[i].makes_heap || take_key())
+			puts(questions[i].ask());
+		else if (key == NULL && questions[i].ask == full)
+			puts("no memory");
+		else
+			errx(1, "no chunk");
 		return 0;
 	}
-	if (before == NULL || key == NULL || after == NULL)
-		errx(1, "no chunk");
-	for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++)
-		if (argc > 1 && strcmp(argv[1], questions[i].name) == 0) {
-			puts(questions[i].ask());
-			return 0;
-		}
 	errx(1, "usage: peers QUESTION");
 }

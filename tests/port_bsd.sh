@@ -6,7 +6,7 @@
 
 CC=${CC:-cc}
 NM=${NM:-nm}
-work=$(mktemp -d)
+make_work
 trap 'rm -rf "$work"' EXIT
 warnings="-Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Werror"
 

@@ -5,7 +5,7 @@
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
-work=$(mktemp -d)
+make_work
 trap 'rm -rf "$work"' EXIT
 
 test -f "$srcdir/configure" || tap_skip_all "there is no configure"

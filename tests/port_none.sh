@@ -6,7 +6,7 @@
 
 CC=${CC:-cc}
 NM=${NM:-nm}
-work=$(mktemp -d)
+make_work_to_run
 trap 'rm -rf "$work"' EXIT
 srcdir=$(cd "$srcdir" && pwd)
 BUILD_DIR=$(cd "$BUILD_DIR" && pwd)

@@ -5,7 +5,7 @@
 . "${srcdir:-.}/tests/tap.sh"
 
 CC=${CC:-cc}
-work=$(mktemp -d)
+make_work
 trap 'rm -rf "$work"' EXIT
 warnings="-Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Werror"
 

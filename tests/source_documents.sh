@@ -3,7 +3,7 @@
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
-work=$(mktemp -d)
+make_work
 trap 'rm -rf "$work"' EXIT
 
 documents=$(cd "$srcdir" && find . -maxdepth 2 -name '*.md' \

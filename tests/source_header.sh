@@ -6,7 +6,7 @@
 
 CC=${CC:-cc}
 CXX=${CXX:-c++}
-work=$(mktemp -d)
+make_work
 trap 'rm -rf "$work"' EXIT
 
 printf '#include <secmalloc.h>\n%s\n%s\n' \

@@ -4,7 +4,8 @@
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
-copy=$(mktemp -d)
+make_work
+copy=$work
 trap 'rm -rf "$copy"' EXIT
 
 # A copy of the sources, in which the controls break something.

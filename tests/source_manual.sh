@@ -1,9 +1,10 @@
 #!/bin/sh
-# The manual pages are clean mdoc, and name every function that there is.
+# The manual pages are clean mdoc, and document every function, field and
+# constant of the header.
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
-work=$(mktemp -d)
+make_work
 trap 'rm -rf "$work"' EXIT
 MANDOC=${MANDOC:-mandoc}
 
@@ -22,7 +23,7 @@ names_agree() {
 	diff "$work/header" "$work/pages"
 }
 map_agrees() {
-	sed -n 's/^\t\([a-z_]*\);$/\1/p' "$srcdir/lib/secmalloc.map" | sort \
+	map_names "$srcdir/lib/secmalloc.map" | sed 's/@.*//' | sort \
 		| diff - "$work/pages"
 }
 sees_a_missing_name() {
@@ -48,6 +49,90 @@ sees_an_error() {
 	! is_clean "$work/bad.3"
 }
 
+
+# ---- Fields and constants -------------------------------------------------
+
+# undocumented TREE: what its pages have no entry for. The entry of a field is in
+# the page of a function that takes the structure. The entry of a constant is in
+# one page of section 3, together with all constants of the same prefix.
+undocumented() {
+	"$srcdir/tools/abi" declared "$1" > "$work/declared"
+	awk '
+	FNR == 1 { page = FILENAME; pages[page] }
+	page ~ /\.3$/ && /^\.Fn .*struct / {
+		sub(/.*struct /, "")
+		takes[page, $1]
+	}
+	page ~ /\.3$/ && /^\.It (Va|Dv) / {
+		sub(/^\.It /, "")
+		gsub(/"/, "")
+		entry[page, $0]
+	}
+	page ~ /\.3$/ || NF == 2 { next }
+	NF == 1 {
+		count = 0
+		prefix = $1
+		sub(/_[A-Z0-9]*$/, "", prefix)
+		for (page_of in pages)
+			if ((page_of, "Dv " $1) in entry) {
+				count++
+				where = page_of
+			}
+		if (count != 1)
+			print $1 ": has " count " entries"
+		else if (prefix in home && home[prefix] != where)
+			print $1 ": is not with the others in " home[prefix]
+		else if (prefix != "SECMALLOC")
+			home[prefix] = where
+		next
+	}
+	{
+		found = 0
+		declaration = substr($0, length($1 " " $2) + 2)
+		for (page_of in pages)
+			if ((page_of, $1) in takes &&
+			    ((page_of, "Va " $2) in entry ||
+			    (page_of, "Va " declaration) in entry))
+				found = 1
+		if (!found)
+			print $1 "." $2 ": has no entry"
+	}' "$1"/doc/*.3 "$work/declared"
+}
+documents_all() {
+	undocumented "$1" > "$work/undocumented" || return 1
+	cat "$work/undocumented"
+	test -s "$work/declared" && test ! -s "$work/undocumented"
+}
+# mutant SED [PAGE LINE]: a copy with another header, and a line more in a page.
+mutant() {
+	rm -rf "$work/tree"
+	mkdir -p "$work/tree/include" "$work/tree/doc" || return 1
+	sed "$1" "$srcdir/include/secmalloc.h" \
+		> "$work/tree/include/secmalloc.h" || return 1
+	! cmp -s "$srcdir/include/secmalloc.h" \
+		"$work/tree/include/secmalloc.h" || return 1
+	cp "$srcdir"/doc/*.3 "$work/tree/doc" && chmod u+w "$work"/tree/doc/* \
+		|| return 1
+	test $# -eq 1 || echo "$3" >> "$work/tree/doc/$2"
+}
+# lacks NAME MUTANT...: what the mutant brings is all that has no entry.
+lacks() {
+	name=$1
+	shift
+	mutant "$@" && undocumented "$work/tree" > "$work/undocumented" \
+		|| return 1
+	cat "$work/undocumented"
+	test "$(sed 's/: .*//' "$work/undocumented")" = "$name"
+}
+is_documented() {
+	mutant "$@" && documents_all "$work/tree"
+}
+field='s/uint64_t reserved\[/uint64_t mutant; &/'
+constant='s/^#define SECMALLOC_VERIFY_SECRET .*/&\
+#define SECMALLOC_VERIFY_MUTANT (1u << 9)/'
+enumerator='s/SECMALLOC_READONLY,/SECMALLOC_MUTANT,\
+	&/'
+
 if $MANDOC -T lint /dev/null > /dev/null 2>&1; [ $? -le 6 ]; then
 	tap "the pages are clean" is_clean "$srcdir"/doc/*.[37]
 	tap "control: a page that is not is found" sees_an_error
@@ -59,4 +144,22 @@ tap "every function is in one NAME section" names_agree
 tap "and they are those of the version script" map_agrees
 tap "control: one that is missing is found" sees_a_missing_name
 tap "and in a SYNOPSIS" prototypes_agree
+
+tap "every field and constant has an entry in its page" documents_all "$srcdir"
+tap "control: a field that has none is found" \
+	lacks secmalloc_stats.mutant "$field"
+tap "so is one that is only mentioned" lacks secmalloc_stats.mutant \
+	"$field" secmalloc_stats.3 '.Va mutant'
+tap "and one that has its entry in another page" lacks secmalloc_stats.mutant \
+	"$field" secmalloc_init.3 '.It Va mutant'
+tap "with its entry it passes" is_documented \
+	"$field" secmalloc_stats.3 '.It Va mutant'
+tap "a constant that has no entry is found" \
+	lacks SECMALLOC_VERIFY_MUTANT "$constant"
+tap "so is one that is not with the others" lacks SECMALLOC_VERIFY_MUTANT \
+	"$constant" secmalloc_init.3 '.It Dv SECMALLOC_VERIFY_MUTANT'
+tap "with its entry it passes" is_documented \
+	"$constant" secmalloc_verify.3 '.It Dv SECMALLOC_VERIFY_MUTANT'
+tap "an enumerator that has no entry is found" \
+	lacks SECMALLOC_MUTANT "$enumerator"
 tap_done

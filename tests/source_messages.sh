@@ -6,7 +6,7 @@
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
-work=$(mktemp -d)
+make_work
 trap 'rm -rf "$work"' EXIT
 page=$srcdir/doc/secmalloc_messages.7
 explain=$srcdir/doc/secmalloc_explain.3

@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
-work=$(mktemp -d)
+make_work
 trap 'rm -rf "$work"' EXIT
 
 # What a newcomer looks for: words of system calls, of the field and of the API.

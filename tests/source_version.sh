@@ -4,7 +4,7 @@
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
-work=$(mktemp -d)
+make_work
 trap 'rm -rf "$work"' EXIT
 tree=$srcdir
 
@@ -60,10 +60,16 @@ debian() {
 	sed -n '1s/^secmalloc (\([^)-]*\).*/\1/p' "$tree/debian/changelog" \
 		| all_are "$version"
 }
+# The ABI of an unreleased version may still grow, so abi/ has that of the
+# release before it until then. NEWS says whether this version is released.
 stored_abi() {
+	wanted=$version
+	! grep -q '^Not released yet\.' "$tree/NEWS" \
+		|| wanted=$(sed -n 's/^\([0-9.]*\) (.*)$/\1/p' "$tree/NEWS" \
+			| sed -n 2p)
 	for file in "$tree"/abi/secmalloc-*; do
 		echo "${file##*/}" | sed 's/^secmalloc-\([0-9.]*[0-9]\).*/\1/'
-	done | all_are "$version"
+	done | all_are "$wanted"
 }
 
 # ---- The interface --------------------------------------------------------
@@ -74,31 +80,44 @@ library() {
 		| all_are "libsecmalloc.so.$so_number"
 }
 # The oldest symbols are of the release that began the soname, and none is of a
-# release to come.
+# release to come. Each node inherits the one before it.
 map() {
 	sed -n 's/^SECMALLOC_\(.*\) {$/\1/p' "$tree/lib/secmalloc.map" \
 		> "$work/nodes"
 	sed 1q "$work/nodes" | all_are "$so_number.0" || return 1
 	{ cat "$work/nodes" && echo "${version%.*}"; } | sort -V | tail -n 1 \
-		| all_are "${version%.*}"
+		| all_are "${version%.*}" || return 1
+	awk '/ [{]$/ { node = $1 }
+		/^[}]/ { sub(/;/, "", $2)
+			if ($2 != last) { print node " inherits " $2; bad = 1 }
+			last = node }
+		END { exit bad }' "$tree/lib/secmalloc.map"
 }
 spec_soname() {
 	sed -n 's,.*%{_libdir}/libsecmalloc\.so\.,,p' "$tree/secmalloc.spec" \
-		> "$work/files"
-	sed -n 1p "$work/files" | all_are "$so_number" || return 1
-	sed -n 2p "$work/files" | all_are "$file_version"
+		| sed -n 1p | all_are "$so_number"
+}
+# Wherever the library's file is named it is named in full, without a wildcard.
+file_names() {
+	for file in secmalloc.spec tools/packages.sh doc/PACKAGING.md \
+		"debian/libsecmalloc$so_number.install" \
+		"debian/libsecmalloc$so_number.lintian-overrides"; do
+		grep -o 'libsecmalloc\.so\.[0-9]*\.[0-9.]*[0-9]' \
+			"$tree/$file" || echo "nothing in $file"
+	done | all_are "libsecmalloc.so.$file_version"
 }
 debian_soname() {
 	sed -n 's/ #MINVER#$//p' "$tree"/debian/*.symbols \
 		| all_are "libsecmalloc.so.$so_number libsecmalloc$so_number"
 }
+# The release that brought a symbol is the one that its node is named after.
 debian_symbols() {
-	awk '/^SECMALLOC_/ { node = $1; print node "@" node }
-		/^local:/ { exit }
-		/^\t/ { sub(";", ""); print $1 "@" node }' \
-		"$tree/lib/secmalloc.map" | sort > "$work/map"
-	sed -n 's/^ \([^ ]*@[^ ]*\) .*/\1/p' "$tree"/debian/*.symbols | sort \
-		| diff "$work/map" -
+	map=$tree/lib/secmalloc.map
+	{
+		map_names "$map"
+		sed -n 's/^\(SECMALLOC_.*\) {$/\1@\1/p' "$map"
+	} | sed 's/.*@SECMALLOC_\(.*\)/& \1.0/' | sort > "$work/map"
+	sed -n 's/^ //p' "$tree"/debian/*.symbols | sort | diff "$work/map" -
 }
 
 # ---- Each of them, and that it can fail -----------------------------------
@@ -107,7 +126,7 @@ copy_tree() {
 	tree=$work/tree
 	rm -rf "$tree"
 	mkdir "$tree"
-	for part in NEWS abi debian doc include lib secmalloc.spec; do
+	for part in NEWS abi debian doc include lib secmalloc.spec tools; do
 		cp -R "$srcdir/$part" "$tree" || return 1
 	done
 	chmod -R u+w "$tree"
@@ -121,6 +140,44 @@ sees() {
 }
 sees_an_old_abi() {
 	copy_tree && : > "$tree/abi/secmalloc-0.5.0.constants" && ! stored_abi
+}
+# With the line in NEWS taken out, or put in where there was none, abi/ has the
+# wrong version.
+sees_a_wrong_state() {
+	copy_tree || return 1
+	released='/^Not released yet\./d'
+	grep -q '^Not released' "$tree/NEWS" \
+		|| released='1a\
+\
+Not released yet. So far it has:'
+	sed "$released" "$srcdir/NEWS" > "$tree/NEWS" && ! stored_abi
+}
+# added NODE LINE...: a copy in which the version script has secmalloc_mutant in
+# that node, and Debian's symbols have these lines more.
+added() {
+	copy_tree || return 1
+	map_with secmalloc_mutant "$1" > "$tree/lib/secmalloc.map"
+	shift
+	printf ' %s\n' "$@" >> "$tree/debian/libsecmalloc$so_number.symbols"
+}
+mutant_node="SECMALLOC_1.99@SECMALLOC_1.99 1.99.0"
+mutant="secmalloc_mutant@SECMALLOC_1.99 1.99.0"
+knows_a_node() {
+	added SECMALLOC_1.99 "$mutant_node" "$mutant" && debian_symbols
+}
+sees_no_symbol() {
+	added SECMALLOC_1.99 "$mutant_node" && ! debian_symbols
+}
+sees_another_node() {
+	added SECMALLOC_1.0 "$mutant_node" "$mutant" && ! debian_symbols
+}
+sees_another_release() {
+	added SECMALLOC_1.99 "$mutant_node" "${mutant% *} 1.0.0" \
+		&& ! debian_symbols
+}
+sees_no_parent() {
+	copy_tree && map_with secmalloc_mutant "SECMALLOC_${version%.*}" \
+		| sed 's/^} .*/};/' > "$tree/lib/secmalloc.map" && ! map
 }
 # agrees NAME CHECK FILE SED
 agrees() {
@@ -140,8 +197,9 @@ agrees "so have its changes" spec_changes secmalloc.spec \
 	'/^%changelog/,$s/ - /&9/'
 agrees "Debian's changes have it" debian debian/changelog '1s/(/&9/'
 tree=$srcdir
-tap "the ABI of that release is stored" stored_abi
+tap "the ABI of the release that NEWS names last is stored" stored_abi
 tap "control: that of another is seen" sees_an_old_abi
+tap "control: an ABI that a release did not store is seen" sees_a_wrong_state
 
 if test -f "$BUILD_DIR/.libs/libsecmalloc.so"; then
 	tap "the soname is libsecmalloc.so.$so_number" library
@@ -150,10 +208,18 @@ else
 fi
 agrees "the version script's nodes belong to it" map lib/secmalloc.map \
 	's/^SECMALLOC_.* {/SECMALLOC_999.0 {/'
+tap "control: a node that does not inherit the one before is seen" \
+	sees_no_parent
 agrees "the spec file packages it" spec_soname secmalloc.spec \
 	's/\/libsecmalloc\.so\.[0-9.]*$/&9/'
+agrees "all packages name the file libsecmalloc.so.$file_version" \
+	file_names tools/packages.sh 's/libsecmalloc\.so\.[0-9.]*\./&9/'
 agrees "Debian's package is named after it" debian_soname \
 	"debian/libsecmalloc$so_number.symbols" 's/ libsecmalloc[0-9]*/&t64/'
 agrees "Debian knows the symbols" debian_symbols lib/secmalloc.map \
 	's/secmalloc_audit;/secmalloc_auditor;/'
+tap "Debian can know those of another node" knows_a_node
+tap "control: one that Debian does not know is seen" sees_no_symbol
+tap "so is one that Debian has in another node" sees_another_node
+tap "and one that Debian has from another release on" sees_another_release
 tap_done

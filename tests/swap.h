@@ -61,11 +61,20 @@ static inline void swap_start(void)
 	swap_copy = mmap(NULL, SWAP_BYTES, PROT_READ | PROT_WRITE,
 	                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	machine_lock(LOCK_EX);
-	if (swap_copy != MAP_FAILED && swap_make()
-	    && swapon(swap_path, SWAP_FLAG_PREFER | 0x7fff) == 0)
-		return;
-	unlink(swap_path);
-	tap_skip_all("no swap file can be made and used here");
+	if (swap_copy == MAP_FAILED)
+		tap_skip_all("no memory for a copy of a swap file");
+	if (!swap_make()) {
+		int code = errno;
+
+		unlink(swap_path);
+		tap_skip_all("cannot write %s: %s", swap_path, strerror(code));
+	}
+	if (swapon(swap_path, SWAP_FLAG_PREFER | 0x7fff) != 0) {
+		int code = errno;
+
+		unlink(swap_path);
+		tap_skip_all("swapon %s: %s", swap_path, strerror(code));
+	}
 }
 
 static inline void swap_end(void)

@@ -10,6 +10,7 @@
 
 #include "backing.h"
 #include "tap.h"
+#include "watchdog.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -76,9 +77,10 @@ static inline void barriers_end(void)
 /* The program: all results with membarrier(), and all without. */
 static inline _Noreturn void thread_caches_main(void (*all)(void))
 {
-	alarm(120);
+	watchdog_start(120);
 	if (!start(16, 16))
-		tap_skip_all("16 pools cannot be locked");
+		tap_skip_all("16 pools cannot be locked: %s",
+		             secmalloc_error());
 	secmalloc_fini();
 	all();
 	tap_note("and with barriers of the threads' own");

@@ -13,6 +13,8 @@
 
 #include "backing.h"
 #include "tap.h"
+#include "thread.h"
+#include "watchdog.h"
 
 #include <pthread.h>
 #include <secmalloc.h>
@@ -126,7 +128,7 @@ static void cancel_in_init(void)
 {
 	pthread_t thread;
 
-	pthread_create(&thread, NULL, init_when_cancelled, NULL);
+	thread_begin(&thread, init_when_cancelled, NULL);
 	pthread_join(thread, NULL);
 	secmalloc_fini();
 }
@@ -149,9 +151,9 @@ static void share_an_arena(unsigned flags)
 	}
 	atomic_store(&done, false);
 	atomic_store(&refused, 0);
-	pthread_create(&looker, NULL, look, &looks);
+	thread_begin(&looker, look, &looks);
 	for (uintptr_t i = 0; i < THREADS; i++)
-		pthread_create(&threads[i], NULL, work, (void *)i);
+		thread_begin(&threads[i], work, (void *)i);
 	for (int i = 0; i < THREADS; i++)
 		pthread_join(threads[i], NULL);
 	atomic_store(&done, true);
@@ -177,7 +179,7 @@ int main(int argc, char **argv)
 {
 	long seconds = argc > 1 ? atol(argv[1]) : 0;
 
-	alarm(100 + 2 * (unsigned)seconds);
+	watchdog_start(200 + 2 * THREADS * (unsigned)seconds);
 	cancel_in_init();
 	tap_ok(true, "an init that was cancelled leaves no lock behind");
 

@@ -7,6 +7,7 @@
 #define TESTS_UNIT_H
 
 #include "tap.h"
+#include "watchdog.h"
 
 #include <check.h>
 #include <stdlib.h>
@@ -23,16 +24,23 @@
 static inline int unit_run(const char *module, const TTest *const *tests,
                            size_t count)
 {
-	Suite *suite = suite_create(module);
-	SRunner *runner = srunner_create(suite);
+	Suite *suite;
+	SRunner *runner;
 
+	/* Check keeps in them what its tests say. */
+	tap_needs_temporary_files();
+	suite = suite_create(module);
+	runner = srunner_create(suite);
 	for (size_t i = 0; i < count; i++) {
 		TCase *group = tcase_create(module);
 
-		tcase_set_timeout(group, 120);
+		tcase_set_timeout(group, WATCHDOG_WAIT_SECONDS);
 		tcase_add_test(group, tests[i]);
 		suite_add_tcase(suite, group);
 	}
+	/* In one process, as for a debugger, the limit would be for all. */
+	if (srunner_fork_status(runner) == CK_FORK)
+		watchdog_limit_cpu(120);
 	srunner_set_tap(runner, "-");
 	srunner_run_all(runner, CK_SILENT);
 	srunner_free(runner);

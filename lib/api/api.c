@@ -1,8 +1,8 @@
 /*
  * api.c - the public functions, and the only symbols that are exported
  *
- * Each one validates what it was given, enters the arena, and passes on. The
- * contracts stand in secmalloc.h.
+ * Each function validates its arguments, enters the arena, and calls the module
+ * that does the work. The contracts are in secmalloc.h.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -289,7 +289,8 @@ int secmalloc_explain(const void *addr, char *buf, size_t n)
 {
 	struct smi_text text;
 
-	/* No words: the thread may be in the middle of writing others. */
+	/* A signal handler may have interrupted a call that writes words, so
+	 * this one writes none. */
 	if (buf == NULL || n == 0) {
 		errno = EINVAL;
 		return -1;
@@ -329,7 +330,7 @@ static int widen(const char *call, const void **addr, size_t *size)
 	return 0;
 }
 
-/* Have one of the calls below done to the pages of a range. */
+/* Call `act` with the whole pages of a range. -1 with errno and words. */
 static int on_pages(const char *call, const void *addr, size_t size,
                     int (*act)(const void *at, size_t bytes))
 {

@@ -2,8 +2,8 @@
  * fast_path.c - taking, giving, resizing: the thread's cache first, then the
  * arena
  *
- * Each step hands over to the next as the last thing that it does, so that the
- * first, which is mostly the only one, has nothing to save for later.
+ * Each step calls the next one as its last action. So the first step, which is
+ * usually the only one, has no registers to save.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -38,9 +38,11 @@ void *smi_fast_path_take_aligned(const char *call, size_t align, size_t size)
 	return chunk;
 }
 
-/* What is not plain; the cache is busy. */
-static SMI_APART void *take_other(const char *call, struct smi_tcache *cache,
-                                  struct smi_bin *bin, size_t size)
+/* Take from a bin that is not empty, with a canary of any length. The cache is
+ * busy. */
+static SMI_APART void *take_from_cache(const char *call,
+                                       struct smi_tcache *cache,
+                                       struct smi_bin *bin, size_t size)
 {
 	void *chunk = smi_tcache_use(cache, bin, size);
 
@@ -50,8 +52,8 @@ static SMI_APART void *take_other(const char *call, struct smi_tcache *cache,
 	return smi_fast_path_take_aligned(call, SMI_ALIGN_BYTES, size);
 }
 
-/* When the cache could not simply be entered. */
-static SMI_APART void *take_slowly(const char *call, size_t size)
+/* Take if the cache could not be entered on the fast path, if at all. */
+static SMI_APART void *take_after_slow_entry(const char *call, size_t size)
 {
 	struct smi_tcache *cache = smi_current_cache();
 	struct smi_bin *bin;
@@ -59,7 +61,7 @@ static SMI_APART void *take_slowly(const char *call, size_t size)
 	if (cache != NULL && size <= SMI_CACHED_MOST_BYTES
 	    && smi_tcache_enter_slowly(cache)) {
 		if (smi_tcache_find_bin(cache, size, &bin))
-			return take_other(call, cache, bin, size);
+			return take_from_cache(call, cache, bin, size);
 		smi_tcache_leave(cache);
 	}
 	return smi_fast_path_take_aligned(call, SMI_ALIGN_BYTES, size);
@@ -74,21 +76,22 @@ void *smi_fast_path_take(const char *call, size_t size)
 	if (SMI_UNLIKELY(!smi_current_has_cache()
 	                 || size > SMI_CACHED_MOST_BYTES
 	                 || !smi_tcache_enter(cache)))
-		return take_slowly(call, size);
+		return take_after_slow_entry(call, size);
 	if (SMI_UNLIKELY(!smi_tcache_find_bin(cache, size, &bin))) {
 		smi_tcache_leave(cache);
 		return smi_fast_path_take_aligned(call, SMI_ALIGN_BYTES, size);
 	}
 	chunk = smi_tcache_use_plain(cache, bin, size);
 	if (chunk == NULL)
-		return take_other(call, cache, bin, size);
+		return take_from_cache(call, cache, bin, size);
 	smi_tcache_leave(cache);
 	return chunk;
 }
 
 /* ---- Giving back -------------------------------------------------------- */
 
-/* Die if ptr, where there is no arena, is no chunk of a parent's either. */
+/* Abort if ptr is freed without an arena, unless it is a pointer into an arena
+ * that was left behind in a parent. */
 static void check_closed(const char *call, const void *ptr)
 {
 	if (!smi_fatal_is_dying() && !smi_current_was_left_behind(ptr))
@@ -113,10 +116,11 @@ static SMI_APART void give_to_arena(const char *call, void *ptr)
 	smi_current_leave(arena);
 }
 
-/* What is not plain; the cache is busy, and the slot was found. */
-static SMI_APART void give_other(const char *call, struct smi_tcache *cache,
-                                 struct smi_bin *bin, struct smi_slab *slab,
-                                 uint32_t slot, void *ptr)
+/* Free a chunk in any slot that was found, if it is sound. The cache is busy,
+ * and the bin has room. */
+static SMI_APART void give_to_cache(const char *call, struct smi_tcache *cache,
+                                    struct smi_bin *bin, struct smi_slab *slab,
+                                    uint32_t slot, void *ptr)
 {
 	struct smi_place place = {
 		.run = smi_run_find(cache->runs, (uintptr_t)ptr),
@@ -133,8 +137,8 @@ static SMI_APART void give_other(const char *call, struct smi_tcache *cache,
 		give_to_arena(call, ptr);
 }
 
-/* When the cache could not simply be entered. */
-static SMI_APART void give_slowly(const char *call, void *ptr)
+/* Free if the cache could not be entered on the fast path, if at all. */
+static SMI_APART void give_after_slow_entry(const char *call, void *ptr)
 {
 	struct smi_tcache *cache = smi_current_cache();
 	struct smi_place place;
@@ -142,8 +146,8 @@ static SMI_APART void give_slowly(const char *call, void *ptr)
 
 	if (cache != NULL && smi_tcache_enter_slowly(cache)) {
 		if (smi_tcache_find(cache, ptr, &place, &bin)) {
-			give_other(call, cache, bin, place.slab, place.slot,
-			           ptr);
+			give_to_cache(call, cache, bin, place.slab, place.slot,
+			              ptr);
 			return;
 		}
 		smi_tcache_leave(cache);
@@ -157,12 +161,13 @@ void smi_fast_path_give(const char *call, void *ptr)
 	struct smi_place place;
 	struct smi_bin *bin;
 
-	/* What will be read and written, while the metadata are looked up. */
+	/* Fetch the chunk and its neighbour's end during the metadata look-up.
+	 */
 	__builtin_prefetch(ptr, 1);
 	__builtin_prefetch((void *)((uintptr_t)ptr - 1));
 	if (SMI_UNLIKELY(!smi_current_has_cache()
 	                 || !smi_tcache_enter(cache))) {
-		give_slowly(call, ptr);
+		give_after_slow_entry(call, ptr);
 		return;
 	}
 	if (SMI_UNLIKELY(!smi_tcache_find(cache, ptr, &place, &bin))) {
@@ -172,7 +177,7 @@ void smi_fast_path_give(const char *call, void *ptr)
 	}
 	if (!smi_slab_check_is_plainly_sound(cache->key, &place,
 	                                     bin->slot_bytes)) {
-		give_other(call, cache, bin, place.slab, place.slot, ptr);
+		give_to_cache(call, cache, bin, place.slab, place.slot, ptr);
 		return;
 	}
 	smi_tcache_give(cache, bin, &place);
@@ -180,21 +185,21 @@ void smi_fast_path_give(const char *call, void *ptr)
 
 /* ---- Resizing ----------------------------------------------------------- */
 
-/* What became of an attempt without the arena's lock. */
+/* The result of an attempt to resize without the arena's lock. */
 enum resized {
 	IN_PLACE,
-	TO_MOVE, /* the chunk is sound, but its place is not the right one */
+	TO_MOVE, /* the chunk is sound, but needs another place */
 	UNKNOWN
 };
 
-/* Resize the chunk in a slot, if that suits it still. */
+/* Resize a chunk in its slot, if the slot still suits it. */
 static enum resized resize_slot(struct smi_tcache *cache, void *ptr,
                                 size_t *had, size_t size)
 {
 	struct smi_place place;
 	struct smi_bin *bin;
 
-	/* Room in the bin does not matter, but is mostly there. */
+	/* This fails without need if the bin is full, which is rare. */
 	if (!smi_tcache_find(cache, ptr, &place, &bin)
 	    || !smi_slab_check_is_sound(cache->runs, cache->key, &place))
 		return UNKNOWN;
@@ -239,7 +244,7 @@ void *smi_fast_path_resize(const char *call, void *ptr, size_t size)
 	}
 	if (resized == IN_PLACE)
 		return ptr;
-	/* A smaller size must not fail, nor make the arena grow. */
+	/* Shrinking must neither fail nor make the arena grow. */
 	if (resized == UNKNOWN || size < had)
 		return resize_in_arena(call, ptr, size);
 	moved = smi_fast_path_take(call, size);

@@ -2,7 +2,7 @@
  * fast_path.h - taking, giving, resizing: the thread's cache first, then the
  * arena
  *
- * `call` is the public function that is named in words and fatal lines.
+ * `call` is the name of the public function, for errors and fatal messages.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -11,8 +11,11 @@
 
 #include "base/base.h"
 
-/* A chunk, aligned to SMI_ALIGN_BYTES or to `align`, which the arena serves.
- * NULL with errno and words: ENOMEM, ENXIO. */
+/*
+ * Allocate a chunk aligned to SMI_ALIGN_BYTES, or to `align`, a power of two.
+ * NULL with errno and words: ENOMEM, ENXIO, EINVAL (the alignment is larger
+ * than the arena can give).
+ */
 void *smi_fast_path_take(const char *call, size_t size);
 void *smi_fast_path_take_aligned(const char *call, size_t align, size_t size);
 

@@ -16,14 +16,15 @@
 #include <errno.h>
 #include <string.h>
 
-/* How often damage is looked at again where the look is not exclusive. */
+/* How many times a chunk is checked again if other threads could not be stopped
+ * for certain. */
 #define UNCERTAIN_TRIES 100u
 
 /* ---- Misuse ------------------------------------------------------------- */
 
 /*
- * Whether a chunk is sound, for certain: nobody else changes what lies beside
- * it while all caches are stopped.
+ * Whether a chunk is sound, for certain: no other thread changes its neighbour
+ * while all caches are stopped.
  */
 static bool is_sound(struct smi_arena *arena, const struct smi_tcache *cache,
                      const struct smi_place *place, struct smi_misuse *misuse)
@@ -35,14 +36,14 @@ static bool is_sound(struct smi_arena *arena, const struct smi_tcache *cache,
 		certain = smi_tcaches_stop(&arena->caches, cache);
 		sound = smi_slab_check_chunk(&arena->slabs, place, misuse);
 		smi_tcaches_resume(&arena->caches);
-		/* A moment that was caught passes; damage stays. */
+		/* A change by another thread ends; damage remains. */
 		if (!sound && !certain)
 			smi_os_pause(times);
 	} while (!sound && !certain && ++times < UNCERTAIN_TRIES);
 	return sound;
 }
 
-/* The chunk at ptr, checked. */
+/* Find and check the chunk at ptr. Aborts if it is not sound. */
 static struct smi_place checked(struct smi_arena *arena,
                                 const struct smi_tcache *cache, const void *ptr)
 {
@@ -60,8 +61,9 @@ static struct smi_place checked(struct smi_arena *arena,
 /* ---- Taking and giving -------------------------------------------------- */
 
 /*
- * Find room for a chunk: where it belongs, also after what caches hold has been
- * given back, or in a larger slot.
+ * Find room for a chunk in a slab or run of the right size, if need be after
+ * emptying this thread's cache, then all others. The last resort is a slot that
+ * is larger than needed.
  */
 static bool find_vacancy(struct smi_arena *arena, struct smi_tcache *cache,
                          size_t align, size_t size, struct smi_vacancy *vacancy)
@@ -78,8 +80,8 @@ static bool find_vacancy(struct smi_arena *arena, struct smi_tcache *cache,
 }
 
 /*
- * Take a place, from one more pool if there is none. False, with errno and
- * words. The counts are the caller's, but for the failures.
+ * Take a place, if need be from a new pool. False with errno and words. The
+ * failure is counted here; the caller counts a success.
  */
 static bool take_place(struct smi_arena *arena, struct smi_tcache *cache,
                        size_t align, size_t size, struct smi_place *place)
@@ -102,7 +104,8 @@ static bool take_place(struct smi_arena *arena, struct smi_tcache *cache,
 			arena->counts.failures++;
 			return false;
 		}
-		/* The new pool is large enough and aligned to its stride. */
+		/* This succeeds: the new pool is large enough, and is aligned
+		 * to its stride. */
 		smi_placement_find(&arena->slabs, align, bytes, &vacancy);
 	}
 	if (!smi_slab_take(&arena->slabs, vacancy, size, place, &misuse))
@@ -151,7 +154,8 @@ void smi_allocate_give(struct smi_arena *arena, struct smi_tcache *cache,
 
 /* ---- Resizing ----------------------------------------------------------- */
 
-/* Make the place of a chunk suit `size` where it is. */
+/* Make the place of a chunk suit `size` without moving it. False if the chunk
+ * has to move. */
 static bool adapt(struct smi_arena *arena, struct smi_place *place, size_t size)
 {
 	struct smi_misuse misuse;
@@ -169,7 +173,7 @@ static bool adapt(struct smi_arena *arena, struct smi_place *place, size_t size)
 	return false;
 }
 
-/* A smaller place for a chunk that is to shrink. False: there is none. */
+/* Take a smaller place for a chunk that shrinks. False if there is none. */
 static bool take_smaller(struct smi_arena *arena, size_t size,
                          struct smi_place *place)
 {
@@ -184,7 +188,8 @@ static bool take_smaller(struct smi_arena *arena, size_t size,
 	return true;
 }
 
-/* Move a chunk to a place that is large enough. */
+/* Move a chunk to another place, which holds at least the smaller of the two
+ * sizes. Returns its new start. */
 static void *move(struct smi_arena *arena, const struct smi_place *from,
                   const struct smi_place *to)
 {

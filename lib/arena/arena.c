@@ -1,5 +1,6 @@
 /*
- * arena.c - all that one init makes: looking at it, and its end by misuse
+ * arena.c - everything that one init makes: questions about it, its growth, and
+ *           its end by misuse
  *
  * SPDX-License-Identifier: ISC
  */
@@ -73,7 +74,8 @@ size_t smi_arena_spare_bytes(const struct smi_arena *arena)
 	return arena->pools.bytes - arena->slabs.taken_bytes;
 }
 
-/* From so many spare bytes on a fall below low_bytes is a new one. */
+/* The spare bytes from which on a later fall below low_bytes counts as a new
+ * crossing. */
 static size_t high_bytes(const struct smi_arena *arena)
 {
 	size_t all = arena->pools.bytes, low = arena->low_bytes;
@@ -165,7 +167,7 @@ bool smi_arena_grow(struct smi_arena *arena, size_t size, size_t bytes)
 		return false;
 	}
 	if (smi_arena_add_pool(arena, shortage.pool_bytes, least) != SMI_NONE) {
-		/* A larger one may have been refused first. */
+		/* A failed attempt at a larger pool may have set it. */
 		errno = code;
 		return true;
 	}

@@ -1,20 +1,20 @@
 /*
- * arena.h - all that one init makes
+ * arena.h - everything that one init makes
  *
  * An arena lives in the first pages of its own metadata mapping, between
- * guards, and owns the reservation with the pools.
+ * guards, and owns the reservation that holds the pools.
  *
  *     metadata: | guard | struct smi_arena, caches, tables | strips | guard |
  *
- * Locks: `lock` guards everything below it in the structure and all that the
- * modules beneath keep, but for what a thread does in its cache (tcache.h). The
- * caller of any smi_arena_ function holds it. Misuse is fatal; the lock is then
- * kept, and all caches stay stopped, so that no other thread gets at what was
- * found damaged.
+ * Locks: `lock` guards every member after it, and the state of all lower
+ * modules, except for what a thread does in its own cache (tcache.h). The
+ * caller of any smi_arena_ function holds it. Misuse is fatal: the lock is then
+ * kept and all caches stay stopped, so that no other thread can use the damaged
+ * arena.
  *
  * Invariants:
- *   A1  `counts`, and those of the caches, agree with the chunks that the slabs
- *       hold.
+ *   A1  `counts` plus the counts of all caches agree with the chunks in the
+ *       slabs.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -32,24 +32,24 @@
 
 #include <pthread.h>
 
-/* All but what is still counted in caches. chunk_bytes, without those of
- * guarded chunks, may wrap round. */
+/* The arena's part of the counts; the caches keep the rest. chunk_bytes does
+ * not include guarded chunks, and may wrap around below zero. */
 struct smi_arena_counts {
 	size_t chunk_bytes;
 	uint64_t allocations, frees, failures;
 };
 
 struct smi_arena {
-	const char *call; /* which has the lock; messages name it */
+	const char *call; /* the one that holds the lock, for messages */
 	void (*on_fault)(const char *line);
-	void *metadata; /* the mapping that holds this structure too */
+	void *metadata; /* the mapping, which holds this structure too */
 	size_t metadata_bytes;
 	size_t initial_pools;
 	bool pool_is_default;
-	bool no_dump;     /* the process was made undumpable */
-	size_t low_bytes; /* 0: there is no on_low */
+	bool no_dump;     /* SECMALLOC_NODUMP was given */
+	size_t low_bytes; /* 0 without on_low */
 	void (*on_low)(size_t free_bytes);
-	bool is_low; /* it was called, and will not yet be again */
+	bool is_low; /* on_low was called for the present crossing */
 	uint64_t low_crossings;
 	pthread_mutex_t lock;
 	struct smi_pools pools;
@@ -60,49 +60,52 @@ struct smi_arena {
 	struct smi_arena_counts counts;
 };
 
-/* Die of misuse by the call that has the lock, about a pointer, or about a size
- * if ptr is NULL. All caches stay stopped. */
+/*
+ * Abort because of misuse, by the call that holds the lock. The message names
+ * ptr, or `size` if ptr is NULL. All caches stay stopped.
+ */
 _Noreturn void smi_arena_die(struct smi_arena *arena, const void *ptr,
                              size_t size, const struct smi_misuse *misuse);
 
-/* The largest alignment that is served. */
+/* The largest alignment that a chunk can have. */
 size_t smi_arena_max_align(const struct smi_arena *arena);
 
-/* Whether a live chunk starts at ptr, and its size. */
+/* Whether a live chunk starts at ptr; if so, *size is its size. */
 bool smi_arena_size(const struct smi_arena *arena, const void *ptr,
                     size_t *size);
 
 /* Whether ptr is inside a live chunk, or at the start of one. */
 bool smi_arena_owns(const struct smi_arena *arena, const void *ptr);
 
-/* What is in no chunk's place and in no cache. */
+/* The bytes of the pools that are neither in a chunk's place nor in a cache. */
 size_t smi_arena_spare_bytes(const struct smi_arena *arena);
 
 /*
- * Whether on_low is to be called, which then counts as done. If `may_call` is
- * false it only looks whether there is so much again that it may be later.
+ * Whether the caller has to call on_low; the crossing is then counted. With
+ * `may_call` false, this function only notes whether so much has become free
+ * again that the next crossing counts as a new one.
  */
 bool smi_arena_runs_low(struct smi_arena *arena, bool may_call);
 
-/* What the arena has locked: its pools, its guarded cells and its key page. */
+/* The bytes that the arena has locked: its pools, guarded cells and key page.
+ */
 size_t smi_arena_locked_bytes(const struct smi_arena *arena);
 
-/* Whether [at, at + bytes) touches its reservation; bytes > 0. */
+/* Whether [at, at + bytes) overlaps the reservation; bytes > 0. */
 bool smi_arena_touches(const struct smi_arena *arena, const void *at,
                        size_t bytes);
 
 /*
- * Lock one more pool of `bytes`; where the pool size is the default, as much of
- * that as there is room for, but `least`. Returns it, or SMI_NONE with errno,
- * as smi_pool_lock(), whose sizes they are.
+ * Lock one more pool of `bytes`. If pool_size is the default and the lock limit
+ * is near, a smaller pool of at least `least` bytes will do. Returns the pool,
+ * or SMI_NONE with errno; sizes and errors are those of smi_pool_lock().
  */
 uint32_t smi_arena_add_pool(struct smi_arena *arena, size_t bytes,
                             size_t least);
 
 /*
- * Lock one more pool for a chunk of `size`, in which `bytes`
- * fit. False with errno ENOMEM and words; whether it was a right or room that
- * was missing, the words say.
+ * Lock one more pool with room for `bytes`, the place of a chunk of `size`.
+ * False with errno ENOMEM; the words say whether room or a right was missing.
  */
 bool smi_arena_grow(struct smi_arena *arena, size_t size, size_t bytes);
 

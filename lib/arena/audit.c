@@ -16,7 +16,7 @@ static bool audit_invariant(const char *wrong, uint32_t pool,
 	return smi_misuse_broken(misuse, pool, wrong);
 }
 
-/* A1 */
+/* Check A1. */
 static const char *audit_counts(const struct smi_arena *arena,
                                 const struct smi_slab_sums *sums)
 {
@@ -31,7 +31,7 @@ static const char *audit_counts(const struct smi_arena *arena,
 	return NULL;
 }
 
-/* K1 to K3: what is lent is what the caches hold. */
+/* Check K1 to K3, and that the slots lent by slabs are those in the caches. */
 static bool audit_caches(const struct smi_tcaches *caches,
                          const struct smi_slab_sums *sums,
                          struct smi_misuse *misuse)

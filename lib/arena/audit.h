@@ -11,9 +11,9 @@
 #include "report/misuse.h"
 
 /*
- * Check the invariants of every module, every canary, and that what is free
- * reads as zero. False with *misuse. The caller holds the arena's lock;
- * `cache` is its own, or NULL.
+ * Check the invariants of every module, every canary, and that all free memory
+ * reads as zero. False with *misuse. The caller holds the arena's lock, and
+ * `cache` is the calling thread's, or NULL.
  */
 bool smi_audit_arena(struct smi_arena *arena, const struct smi_tcache *cache,
                      struct smi_misuse *misuse);

@@ -9,7 +9,8 @@
 
 #define CACHE_MOST_BYTES ((size_t)256 * 1024)
 
-/* Take a counter of a cache that is the calling thread's, or stopped. */
+/* Read and clear a counter of a cache that is the calling thread's own, or is
+ * stopped. */
 static size_t take_count(_Atomic size_t *counter)
 {
 	size_t count = atomic_load_explicit(counter, memory_order_relaxed);
@@ -35,7 +36,7 @@ static void flush(struct smi_arena *arena, struct smi_tcache *cache,
 		smi_arena_die(arena, NULL, size, &misuse);
 }
 
-/* Empty a cache, and begin anew to see which bins are used. */
+/* Empty a cache and revoke its grants, so that bins grow by use again. */
 static void restart(struct smi_arena *arena, struct smi_tcache *cache,
                     size_t size)
 {
@@ -107,7 +108,7 @@ struct smi_arena_counts smi_cached_counts(const struct smi_arena *arena,
 	return sum;
 }
 
-/* Let a bin hold more, if need be at the cost of all others. */
+/* Let a bin hold more slots, if need be by emptying all other bins. */
 static bool grant(struct smi_arena *arena, struct smi_tcache *cache,
                   unsigned class)
 {

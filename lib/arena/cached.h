@@ -1,8 +1,9 @@
 /*
  * cached.h - an arena and its threads' caches
  *
- * A `cache` that is passed is the calling thread's, or NULL if it has none. A
- * slot in a cache that is not as it was left is misuse.
+ * The caller holds the arena's lock. `cache` is the calling thread's, or NULL
+ * if it has none. A slot that was changed while it was in a cache is misuse,
+ * and so fatal.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -12,19 +13,21 @@
 #include "arena/arena.h"
 #include "base/base.h"
 
-/* A cache for the calling thread, or NULL; and back, with all it holds. */
+/* Give the calling thread a cache, or NULL if none is free; and take it back
+ * with everything in it. */
 struct smi_tcache *smi_cached_attach(struct smi_arena *arena);
 void smi_cached_detach(struct smi_arena *arena, struct smi_tcache *cache);
 
 /*
- * What the calling thread's cache has to see to now and then: at each of its
- * calls that take the lock.
+ * Maintain the calling thread's cache: adjust its share, and move its counts to
+ * the arena. Every call that takes the lock does this.
  */
 void smi_cached_tend(struct smi_arena *arena, struct smi_tcache *cache);
 
 /*
- * Give back what the calling thread's cache holds, or what those of all others
- * do, which are stopped for it. False: nothing.
+ * Return the slots in the calling thread's cache to their slabs; or those in
+ * all other caches, which are stopped meanwhile. False if there were none. A
+ * fatal message names `size`, the size that the failing call asked for.
  */
 bool smi_cached_flush_own(struct smi_arena *arena, struct smi_tcache *cache,
                           size_t size);
@@ -32,20 +35,21 @@ bool smi_cached_flush_others(struct smi_arena *arena,
                              const struct smi_tcache *own, size_t size);
 
 /*
- * A chunk from the calling thread's cache, which is filled first if it has to
- * be. NULL: there is nothing to fill it with, or it can have none of this size.
+ * Allocate a chunk from the calling thread's cache, and fill that first if need
+ * be. NULL if no slab has a free slot, or if caches do not hold this size.
  */
 void *smi_cached_take(struct smi_arena *arena, struct smi_tcache *cache,
                       size_t size);
 
 /* Wipe a chunk that was found and checked, and keep its slot in the calling
- * thread's cache. False: it can have none. */
+ * thread's cache. False, with the chunk untouched, if that cannot hold it. */
 bool smi_cached_give(struct smi_arena *arena, struct smi_tcache *cache,
                      const struct smi_place *place);
 
 /*
- * The counts, with those of the caches: each thread's are those of a moment
- * during the call. *held: the bytes of slots that caches hold.
+ * The arena's counts plus those of all caches. Other threads may go on counting
+ * during the call, so each cache's counts are from a moment of their own. *held
+ * is the number of bytes in cached slots.
  */
 struct smi_arena_counts smi_cached_counts(const struct smi_arena *arena,
                                           size_t *held);

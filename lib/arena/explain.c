@@ -7,7 +7,7 @@
 
 #include "chunk/slab_find.h"
 
-/* A place that is live is byte 0 of its chunk, to the words that follow. */
+/* Describe the start of a live chunk as byte 0 of that chunk. */
 static void find_start(struct smi_misuse *misuse, size_t size)
 {
 	misuse->kind = SMI_INNER;
@@ -80,8 +80,8 @@ static void add_before(struct smi_text *text, size_t by, size_t size)
 	             size);
 }
 
-/* In a guard: behind the cell before it, unless the next one is nearer than a
- * page. */
+/* Describe an address in a guard: as one behind the cell before it, unless the
+ * next chunk is less than a page away. */
 static void explain_by_cell(const struct smi_guarded *guarded,
                             uintptr_t address, uint32_t before,
                             struct smi_text *text)

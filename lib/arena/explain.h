@@ -1,10 +1,11 @@
 /*
  * explain.h - what an address is, in words
  *
- * For signal handlers: it takes no lock, allocates nothing and reads metadata
- * only. Of what another thread is taking or giving back at that moment it says
- * what was, or what will be. What it reads of metadata that just change keeps
- * it within the notes of the units up to the address.
+ * This module is for signal handlers: it takes no lock, allocates nothing, and
+ * reads only metadata. If another thread is allocating or freeing at the same
+ * time, the words describe the state before or after that. Metadata that change
+ * meanwhile cannot make it read outside the notes of the units up to the
+ * address.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -15,8 +16,8 @@
 #include "base/base.h"
 #include "base/text.h"
 
-/* Append the words for an address of the arena; without a full stop. False: it
- * is none, and nothing is appended. */
+/* Append the words for an address of the arena, without a full stop. False, and
+ * nothing is appended, if the address is not one of the arena's. */
 bool smi_explain_address(const struct smi_arena *arena, const void *ptr,
                          struct smi_text *text);
 

@@ -23,7 +23,8 @@ bool smi_guarded_chunks_prepare(struct smi_arena *arena, size_t count)
 	return true;
 }
 
-/* One more cell for a chunk of `size`. False with errno ENOMEM and words. */
+/* Lock one more cell for a chunk of `size`. False with errno ENOMEM and words.
+ */
 static bool grow(struct smi_arena *arena, size_t size)
 {
 	struct smi_guarded *guarded = &arena->guarded;
@@ -88,7 +89,8 @@ void *smi_guarded_chunks_take(struct smi_arena *arena, size_t size)
 	return chunk;
 }
 
-/* The cell of a chunk that is misused if there is none. */
+/* Find the cell of the chunk at ptr. Aborts if no guarded chunk starts there.
+ */
 static uint32_t cell_of(struct smi_arena *arena, const void *ptr)
 {
 	struct smi_misuse misuse;
@@ -100,9 +102,9 @@ static uint32_t cell_of(struct smi_arena *arena, const void *ptr)
 }
 
 /*
- * Make a chunk readable and writable, and check it. What keeps the kernel from
- * that is a filter of system calls or a limit of data that came since the chunk
- * was closed: it can neither be freed then nor wiped.
+ * Make a chunk readable and writable, and check it. The kernel refuses only if
+ * a system call filter or a smaller RLIMIT_DATA was set after the chunk was
+ * closed. The chunk can then be neither wiped nor freed, so the process aborts.
  */
 static void open_checked(struct smi_arena *arena, void *ptr, uint32_t cell)
 {
@@ -147,7 +149,7 @@ void *smi_guarded_chunks_resize(struct smi_arena *arena, void *ptr, size_t size)
 	if (to == NULL) {
 		int code = errno;
 
-		/* What it was not long ago it can be again. */
+		/* The kernel allowed this access a moment ago. */
 		smi_cell_access_force(&guarded->pools, guarded->cells, cell,
 		                      access);
 		errno = code;

@@ -1,8 +1,8 @@
 /*
  * guarded_chunks.h - an arena's guarded chunks
  *
- * The caller holds the arena's lock. Misuse is fatal. A pointer that is passed
- * is one that smi_guarded_holds(), unless it says otherwise.
+ * The caller holds the arena's lock. Misuse is fatal. smi_guarded_holds() has
+ * to be true of a pointer that is passed, unless a function says otherwise.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -12,26 +12,29 @@
 #include "arena/arena.h"
 #include "base/base.h"
 
-/* Lock so many cells of the ordinary size, for an init. False with errno, as
- * smi_pool_lock(): fewer were. */
+/* Lock `count` cells of the ordinary size, for an init. False with the errno of
+ * smi_pool_lock() if fewer were locked. */
 bool smi_guarded_chunks_prepare(struct smi_arena *arena, size_t count);
 
-/* A guarded chunk of `size` bytes, from one more cell if need be. NULL with
+/* Allocate a guarded chunk of `size` bytes, if need be in a new cell. NULL with
  * errno ENOMEM and words. */
 void *smi_guarded_chunks_take(struct smi_arena *arena, size_t size);
 
-/* Wipe and free one, whatever its access. */
+/* Wipe and free a guarded chunk, whatever its access is. */
 void smi_guarded_chunks_give(struct smi_arena *arena, void *ptr);
 
-/* Another size, in its cell or another, with the same bytes; it can be written.
- * NULL with errno ENOMEM and words: untouched. */
+/*
+ * Change the size of a guarded chunk, in its cell or by a move to another. The
+ * result is readable and writable. NULL with errno ENOMEM and words; the chunk
+ * is then untouched.
+ */
 void *smi_guarded_chunks_resize(struct smi_arena *arena, void *ptr,
                                 size_t size);
 
 /*
- * Change the access of a guarded chunk; any pointer may be asked. -1 with errno
- * and words: EINVAL (no guarded chunk starts there, or it is not open), ERANGE,
- * ENOMEM, EPERM.
+ * Change the access of a guarded chunk; ptr may be any pointer. -1 with errno
+ * and words: EINVAL (no guarded chunk starts there, or it is not open), ERANGE
+ * (opened too often), ENOMEM or EPERM (the kernel refused).
  */
 int smi_guarded_chunks_change(struct smi_arena *arena, void *ptr,
                               smi_cell_access_change *change,

@@ -12,26 +12,28 @@
 
 #include <errno.h>
 
-/* What lies where in the metadata mapping, in bytes from its start. */
+/* Where the parts of the metadata mapping begin, in bytes from its start. */
 struct layout {
 	size_t caches, table, best, cell_table, cells;
-	size_t open; /* up to here it is opened at once */
+	size_t open; /* the end of what is made accessible at once */
 	size_t strips[SMI_STRIPS];
 	size_t total;
 };
 
-/* What two threads write to is so far apart that they do not share a line. */
+/* Data of two threads are this far apart, so that they do not share a cache
+ * line; processors fetch lines in pairs. */
 #define LINE ((size_t)128)
 _Static_assert(sizeof(struct smi_tcache) % LINE == 0,
                "a cache shares no line with the next one");
 
-/* How the reservation is divided; of guarded cells, the pools are cells. */
+/* How the two parts of the reservation are divided. A cell for guarded chunks
+ * is a pool of the second part. */
 struct plans {
 	struct smi_geometry pools, cells;
 };
 
-/* Where a part ends that has `bytes` for each pool, or cell, and begins at
- * `at`. Once one does not fit the addresses, nothing does. */
+/* The end of a part that begins at `at` and has `bytes` for each pool or cell;
+ * PTRDIFF_MAX if it, or a part before it, does not fit the address space. */
 static size_t after(const struct smi_geometry *g, size_t at, size_t bytes)
 {
 	size_t size, end;
@@ -43,7 +45,7 @@ static size_t after(const struct smi_geometry *g, size_t at, size_t bytes)
 	return end;
 }
 
-/* False: it does not fit the addresses. */
+/* False if the metadata do not fit the address space. */
 static bool plan_layout(const struct smi_pools *pools,
                         const struct smi_geometry *cells, struct layout *layout)
 {
@@ -53,7 +55,7 @@ static bool plan_layout(const struct smi_pools *pools,
 	layout->caches = page + smi_round_up(sizeof(struct smi_arena), LINE);
 	layout->table = layout->caches
 	                + SMI_TCACHES * sizeof(struct smi_tcache);
-	/* What is aligned comes before the single bytes. */
+	/* Tables with an alignment come before the table of bytes. */
 	layout->cell_table = after(g, layout->table, sizeof(struct smi_pool));
 	layout->cells = after(cells, layout->cell_table,
 	                      sizeof(struct smi_pool));
@@ -71,9 +73,10 @@ static bool plan_layout(const struct smi_pools *pools,
 }
 
 /*
- * The metadata in a reservation of their own, opened as far as an empty arena
- * needs them. Where children do not have the pools, they have no use for the
- * metadata, which would take each fork its time. NULL with errno.
+ * Map the metadata in a reservation of their own, accessible as far as an empty
+ * arena needs them. A child that does not get the pools does not get the
+ * metadata either: it could not use them, and copying them would slow down each
+ * fork. NULL with errno.
  */
 static unsigned char *reserve_metadata(const struct layout *layout,
                                        size_t page_bytes, bool in_children)
@@ -141,8 +144,8 @@ static void unmap_metadata(struct smi_arena *arena)
 	smi_os_release(arena->metadata, arena->metadata_bytes);
 }
 
-/* The reservation, of which guarded cells take the end, and the key page. -1
- * with errno: neither. */
+/* Map the reservation, whose end is for guarded cells, and lock the key page.
+ * -1 with errno, and neither is there. */
 static int map_reservation(struct smi_arena *arena)
 {
 	struct smi_pools *pools = &arena->pools, *cells = &arena->guarded.pools;
@@ -159,7 +162,7 @@ static int map_reservation(struct smi_arena *arena)
 	return -1;
 }
 
-/* Metadata, reservation and key page. NULL with errno. */
+/* Map metadata, reservation and key page. NULL with errno. */
 static struct smi_arena *map_all(const struct plans *plans,
                                  const struct smi_arena_plan *plan)
 {
@@ -179,8 +182,8 @@ static struct smi_arena *map_all(const struct plans *plans,
 }
 
 /*
- * The same; a default number of pools becomes smaller until the addresses can
- * be reserved, for example under RLIMIT_AS.
+ * As map_all(), but a default max_pools is halved until the addresses can be
+ * reserved, for example under RLIMIT_AS.
  */
 static struct smi_arena *map_what_fits(const struct smi_arena_plan *plan)
 {
@@ -195,7 +198,7 @@ static struct smi_arena *map_what_fits(const struct smi_arena_plan *plan)
 		if (smi_geometry_plan(&plans.pools, page, plan->pool_bytes, max)
 		            != SMI_GEOMETRY_FITS
 		    || smi_geometry_plan(&plans.cells, page, plan->cell_bytes,
-		                         smi_settings_cells(plan, page, max))
+		                         smi_lifecycle_cells(plan, page, max))
 		               != SMI_GEOMETRY_FITS) {
 			errno = EINVAL;
 			return NULL;
@@ -209,12 +212,12 @@ static struct smi_arena *map_what_fits(const struct smi_arena_plan *plan)
 }
 
 /*
- * So many initial pools of the default size lie side by side: each guard costs
- * two mappings, and so time here and at every fork.
+ * The most initial pools of the default size that lie side by side without
+ * guards. Each guard costs two mappings, and so time here and at every fork.
  */
 #define JOINED_POOLS ((size_t)256)
 
-/* -1 with errno: some of them were locked, or none. */
+/* -1 with errno if not all initial pools could be locked. */
 static int lock_initial_pools(struct smi_arena *arena,
                               const struct smi_arena_plan *plan)
 {
@@ -233,7 +236,7 @@ static int lock_initial_pools(struct smi_arena *arena,
 	return 0;
 }
 
-/* Lock all that the plan has locked at once. -1 with errno and words. */
+/* Lock the initial pools and guarded cells. -1 with errno and words. */
 static int lock_all(struct smi_arena *arena, const struct smi_arena_plan *plan,
                     struct smi_lock_shortage *shortage)
 {
@@ -303,7 +306,7 @@ static struct smi_arena *create(const struct smi_arena_plan *plan)
 	secrets->canary.mul |= 1;
 	if (lock_all(arena, plan, &shortage) != 0)
 		goto fail;
-	/* More may have been asked for first than could be had. */
+	/* Attempts at larger sizes may have failed, and set it. */
 	errno = code;
 	return arena;
 fail:
@@ -313,7 +316,8 @@ fail:
 	return NULL;
 }
 
-/* An arena has memory of one kind: all of it is as was wished, or none. */
+/* An arena has memory of one kind only, so if not all of it can be secret, all
+ * of it is ordinary locked memory. */
 struct smi_arena *smi_lifecycle_create(const struct smi_arena_plan *plan)
 {
 	struct smi_arena_plan other = *plan;

@@ -42,8 +42,9 @@ static int lock_copy(struct smi_arena *arena)
 }
 
 /*
- * Their owners were at most about to find their caches stopped, and such a one
- * may have said that it is busy.
+ * Take back the caches of threads that the child does not have. When the fork
+ * happened, such a thread was not using its cache, but may just have set `busy`
+ * in order to find the cache stopped.
  */
 static void end_other_threads(struct smi_arena *arena,
                               const struct smi_tcache *own)

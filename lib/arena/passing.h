@@ -1,9 +1,9 @@
 /*
  * passing.h - an arena across a fork
  *
- * For children that are to have a copy of it. In the parent the arena's lock is
- * held and all caches but the forking thread's are stopped from before the fork
- * until after it; so the child finds whole structures.
+ * This module is for children that get a copy of the arena. The parent holds
+ * the arena's lock, and stops all caches except the forking thread's, from
+ * before the fork until after it, so that the child's copy is consistent.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -14,46 +14,48 @@
 #include "base/base.h"
 
 /*
- * Let children that are forked from now on have a copy, or not. Nothing to do
- * where the policy says that they have one. -1 with errno from smi_os_advise().
+ * Let children of later forks have a copy, or not. Does nothing if the fork
+ * policy gives them one anyway. -1 with errno from smi_os_advise().
  */
 int smi_passing_share(struct smi_arena *arena, bool share);
 
 /*
- * A fork that is under way. The parent waits at a gate until the child has
- * locked its copy: a page that is written to in the meantime, here or there, is
- * left to the child, and nothing locks it. Nobody takes or frees a chunk then;
- * only a thread that writes to one of its own is not held up.
+ * A fork that is in progress. The parent waits at a gate until the child has
+ * locked its copy. If either of them wrote to a shared page before that, the
+ * child would keep the old content in a page that is not locked. So meanwhile
+ * no thread of the parent allocates or frees; but nothing stops a thread that
+ * writes to a chunk it already has.
  */
 struct smi_passing {
-	bool at_rest;  /* all caches are stopped, for certain */
-	int gate_code; /* why there is no gate, or 0 */
+	bool at_rest;  /* all caches are stopped for certain */
+	int gate_code; /* the errno for which there is no gate, or 0 */
 	int gate[2];
 };
 
 /*
- * Before the fork, under the arena's lock. `own` is the cache of the thread
- * that forks, or NULL. It cannot fail, but then smi_passing_adopt() does.
+ * Prepare for a fork, under the arena's lock. `own` is the cache of the forking
+ * thread, or NULL. If something fails here, smi_passing_adopt() reports it.
  */
 void smi_passing_begin(struct smi_passing *passing, struct smi_arena *arena,
                        const struct smi_tcache *own);
 
-/* After it, in the parent; the lock is still held. */
+/* Wait for the child, in the parent after the fork. The lock is still held. */
 void smi_passing_wait(struct smi_passing *passing, struct smi_arena *arena);
 
-/* After it, in the child, first of all: what it has, it may share. */
+/* Note in the child, before anything else, that it may share all pages with the
+ * parent. */
 void smi_passing_inherit(struct smi_arena *arena);
 
 /*
- * After it, in the child: lock the copy, give back what the caches of threads
- * hold that are not in it, and let it go another way with random numbers. The
- * lock is still held, the caches are resumed. -1 with errno and words: the copy
- * is to be destroyed.
+ * Make the copy the child's own: lock it, seed its random numbers anew, and
+ * take back the caches of threads that the child does not have. The lock is
+ * still held afterwards, and the caches run again. -1 with errno and words: the
+ * caller has to destroy the copy.
  */
 int smi_passing_adopt(const struct smi_passing *passing,
                       struct smi_arena *arena, const struct smi_tcache *own);
 
-/* Last of all in the child: let the parent go on. */
+/* Let the parent go on; the last step in the child. */
 void smi_passing_end(struct smi_passing *passing);
 
 #endif /* SMI_PASSING_H */

@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-/* What a bin is granted first; after that, as much again as it has. */
+/* The slots that a bin is granted first; each later grant doubles it. */
 #define FIRST_GRANT 4u
 
 static uint32_t most_ever(unsigned class)
@@ -130,7 +130,8 @@ void smi_tcache_fill(struct smi_tcache *cache, struct smi_slabs *slabs,
 	                                       bin->slots));
 }
 
-/* The place of a slot that was lent. False with *misuse: it is not lent. */
+/* Find the place of a slot that was lent. False with *misuse if it is not lent
+ * any more. */
 static bool find_lent(const struct smi_slabs *slabs,
                       const struct smi_lent *lent, struct smi_place *place,
                       struct smi_misuse *misuse)
@@ -139,8 +140,8 @@ static bool find_lent(const struct smi_slabs *slabs,
 	    && lent->entry == &smi_slab_entries(place->slab)[place->slot]
 	    && smi_slab_entry(place->slab, place->slot) == SMI_ENTRY_CACHED)
 		return true;
-	/* It was freed twice at the same moment, and is in two bins: a chunk
-	 * again, or free again. */
+	/* The chunk was freed twice at the same moment, so its slot got into
+	 * two bins, and by now it is a chunk or free again. */
 	if (smi_slab_find_chunk(slabs, (uintptr_t)lent->start, place, misuse))
 		smi_slab_found(slabs, smi_run_pool(slabs->runs, place->run),
 		               misuse, SMI_DOUBLE_FREE, lent->start,

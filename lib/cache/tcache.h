@@ -1,29 +1,30 @@
 /*
  * tcache.h - a thread's stock of free, wiped slots
  *
- * The common allocation and the common free need nothing but the cache of the
- * thread that asks: no lock, and no atomic read-modify-write. Whatever is not
- * common (an empty or a full bin, a pointer or a canary that is not as it
- * should be) they leave as it is and answer that they could not; the caller
- * then takes the arena's lock and does it again there, with all that it takes
- * to be certain. So nothing is judged here, and nobody dies here.
+ * The common allocation and the common free need nothing but the calling
+ * thread's cache: no lock, and no atomic read-modify-write. In every other case
+ * (an empty or a full bin, an odd pointer, a changed canary) they change
+ * nothing and report that they could not proceed. The caller then takes the
+ * arena's lock and repeats the call there, where it can be certain. So this
+ * module never judges misuse and never aborts.
  *
  * The owner and the arena's lock
  *
- * A cache is its owner's while it is busy, and the lock's holder's while it is
- * stopped. The owner says that it is busy and then looks whether it is stopped;
- * who stops says so and then looks whether it is busy. For one of them to see
- * the other, each needs a full barrier in between. The owner's is paid by the
- * one who stops, with membarrier(2) (see tcaches.h), as in the asymmetric locks
- * of JVMs and of RCU in user space. Where there is no membarrier the bit
- * SMI_TCACHE_FENCED makes the owner pay for its own, an atomic exchange. The
- * owner itself may also use its cache under the arena's lock, not busy.
+ * A cache belongs to its owner while it is busy, and to the holder of the
+ * arena's lock while it is stopped. The owner sets `busy` and then reads
+ * `stop`; the stopper sets `stop` and then reads `busy`. Each needs a full
+ * barrier between its two steps, or both could miss the other. The stopper pays
+ * for the owner's barrier with membarrier(2) (see tcaches.h), as the asymmetric
+ * locks of JVMs and user-space RCU do. Where membarrier is missing, the bit
+ * SMI_TCACHE_FENCED makes each owner run a barrier of its own, an atomic
+ * exchange. The owner may also use its cache under the arena's lock, without
+ * setting `busy`.
  *
  * Invariants:
  *   K1  A bin holds distinct slots of its class whose entry is
  *       SMI_ENTRY_CACHED, and each such slot is in one bin of one cache.
  *   K2  count <= most, and `granted` is the sum of most * slot_bytes.
- *   K3  The cache of no thread is empty, and so are its counts.
+ *   K3  A cache without an owner is empty, and its counts are zero.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -36,40 +37,43 @@
 
 #include <stdatomic.h>
 
-/* The most slots of a bin: small classes are what there is much of. */
+/* The most slots of a bin. Small chunks are the most frequent ones. */
 #define SMI_BIN_SMALL 32u /* classes up to SMI_CLASS_FINE_BYTES */
 #define SMI_BIN_LARGE 8u
 
-/* Only the owner writes what is atomic here, and anyone may read it. */
+/* Only the owner writes `count`; any thread may read it. */
 struct smi_bin {
 	_Atomic uint32_t count;
-	uint32_t most; /* it may hold now: see smi_tcache_grant() */
+	uint32_t most; /* slots that it may hold now: smi_tcache_grant() */
 	size_t slot_bytes;
 	struct smi_lent *slots;
 };
 
-/* Bits of smi_tcache.stop: the cache is stopped; or each call has more to do,
- * so that nothing is plain: a barrier, or the zero check of whole slots. */
+/*
+ * Bits of smi_tcache.stop. STOPPED closes the cache to its owner. The other two
+ * send each call down the slow path: FENCED because it needs a barrier, WHOLE
+ * because it checks whole slots for zero.
+ */
 #define SMI_TCACHE_STOPPED 0x1u
 #define SMI_TCACHE_FENCED  0x2u
 #define SMI_TCACHE_WHOLE   0x4u
 
-/* What a cache's chunks add to the arena's counts. chunk_bytes wraps round
- * below zero where a thread frees what others have allocated. */
+/* What a cache adds to the arena's counts. chunk_bytes wraps around below zero
+ * if the thread frees chunks that other threads allocated. */
 struct smi_tcache_counts {
 	_Atomic size_t allocations, frees, chunk_bytes;
 };
 
 struct smi_tcache {
-	_Alignas(128) _Atomic unsigned stop; /* see lifecycle.c */
+	_Alignas(128) _Atomic unsigned stop; /* LINE in lifecycle.c */
 	_Atomic unsigned busy;
 	const struct smi_slabs *slabs;
 	const struct smi_runs *runs;
 	const struct smi_canary_key *key;
 	struct smi_tcache_counts counts;
-	size_t granted, share; /* bytes it may hold now, and at most */
-	bool attached;         /* it has an owner */
-	uint16_t number;       /* the home of its slabs */
+	size_t granted, share; /* bytes that it may hold now, and at most */
+	bool attached;         /* a thread owns it */
+	uint16_t number;       /* its slabs name it as their home */
 	struct smi_bin bins[SMI_CLASSES];
 	struct smi_lent slots[SMI_CLASS_FINE * SMI_BIN_SMALL
 	                      + (SMI_CLASSES - SMI_CLASS_FINE) * SMI_BIN_LARGE];
@@ -80,34 +84,34 @@ struct smi_tcache {
 
 /* ---- Under the arena's lock --------------------------------------------- */
 
-/* Make a cache in zeroed memory, empty and without owner. */
+/* Set up an empty cache without an owner in zeroed memory. */
 void smi_tcache_start(struct smi_tcache *cache, const struct smi_slabs *slabs,
                       uint16_t number, bool fenced);
 
-/* The bytes of the slots that it holds. */
+/* The bytes of all slots in a cache. */
 size_t smi_tcache_held(const struct smi_tcache *cache);
 
 /*
- * Let a bin hold more from now on, as far as the share allows: what is used
- * much gets much. False: the bin stays as it is. For the owner.
+ * Let a bin hold more slots, as far as the cache's share allows, so that bins
+ * in heavy use grow. False if the bin stays as it is. For the owner.
  */
 bool smi_tcache_grant(struct smi_tcache *cache, unsigned class);
 
-/* Whether the share would allow it if nothing were granted yet. */
+/* Whether smi_tcache_grant() would succeed in a cache with empty bins. */
 bool smi_tcache_could_grant(const struct smi_tcache *cache, unsigned class);
 
-/* Take back all that was granted to bins, of an empty cache. */
+/* Revoke what was granted to the bins of an empty cache. */
 void smi_tcache_ungrant(struct smi_tcache *cache);
 
-/* Lend it slots of a class from a run that has some, for an empty bin that may
- * hold some. */
+/* Fill an empty bin that may hold slots from a run that has free ones of that
+ * class. */
 void smi_tcache_fill(struct smi_tcache *cache, struct smi_slabs *slabs,
                      unsigned class, uint32_t run);
 
 /*
- * Give the slots of a bin back until `keep` are left, those that came first
- * first; or those of all bins. For the owner, or on a stopped cache. False with
- * *misuse: a slot was not as it was left.
+ * Return slots of one bin to their slabs, oldest first, until `keep` are left;
+ * or all slots of all bins. For the owner, or on a stopped cache. False with
+ * *misuse if a slot was changed while it was in the cache.
  */
 bool smi_tcache_flush_bin(struct smi_tcache *cache, struct smi_slabs *slabs,
                           unsigned class, uint32_t keep,
@@ -115,12 +119,13 @@ bool smi_tcache_flush_bin(struct smi_tcache *cache, struct smi_slabs *slabs,
 bool smi_tcache_flush(struct smi_tcache *cache, struct smi_slabs *slabs,
                       struct smi_misuse *misuse);
 
-/* What is wrong with the last slot of a bin, that smi_tcache_use() refused. */
+/* Describe what is wrong with the last slot of a bin, which smi_tcache_use()
+ * refused. */
 void smi_tcache_find_damage(const struct smi_tcache *cache, unsigned class,
                             struct smi_misuse *misuse);
 
-/* K1 and K2 of a stopped cache, adding its slots to *lent. False with
- * *misuse. */
+/* Check K1 to K3 of a stopped cache, and add its number of slots to *lent.
+ * False with *misuse. */
 bool smi_tcache_audit(const struct smi_tcache *cache, size_t *lent,
                       struct smi_misuse *misuse);
 
@@ -131,17 +136,21 @@ static inline void smi_tcache_leave(struct smi_tcache *cache)
 	atomic_store_explicit(&cache->busy, 0, memory_order_release);
 }
 
-/* Say that it is busy, and see whether it was stopped; not if it is fenced. */
+/* Set `busy` and return `stop`. Not for a fenced cache, whose owner needs a
+ * barrier in between. */
 static inline unsigned smi_tcache_begin(struct smi_tcache *cache)
 {
 	atomic_store_explicit(&cache->busy, 1, memory_order_relaxed);
-	/* For the compiler; for the processor it is the stopper's part. */
+	/* This orders the compiler; the stopper orders the processor. */
 	atomic_signal_fence(memory_order_seq_cst);
 	return atomic_load_explicit(&cache->stop, memory_order_acquire);
 }
 
-/* Become busy. False: it is not, since it is stopped; the second also where
- * there is more to do at each call, which the first leaves to it. */
+/*
+ * Become busy. False if the cache is stopped, and then it is not busy.
+ * smi_tcache_enter() also returns false if any bit of `stop` sends calls down
+ * the slow path; smi_tcache_enter_slowly() deals with those.
+ */
 bool smi_tcache_enter_slowly(struct smi_tcache *cache);
 
 static inline bool smi_tcache_enter(struct smi_tcache *cache)
@@ -153,7 +162,7 @@ static inline bool smi_tcache_enter(struct smi_tcache *cache)
 	return true;
 }
 
-/* Add to a counter that only this thread writes. */
+/* Add to a counter that only the calling thread writes. */
 static inline void smi_tcache_count(_Atomic size_t *counter, size_t more)
 {
 	atomic_store_explicit(counter,
@@ -163,13 +172,12 @@ static inline void smi_tcache_count(_Atomic size_t *counter, size_t more)
 	                      memory_order_relaxed);
 }
 
-/* The bin of a class. */
 static inline struct smi_bin *smi_tcache_bin(struct smi_tcache *cache,
                                              unsigned class)
 {
 	struct smi_bin *bin = &cache->bins[class];
 
-	/* Else the compiler works it out again for each field. */
+	/* Keeps the compiler from computing the address again per field. */
 	__asm__("" : "+r"(bin));
 	return bin;
 }
@@ -187,13 +195,14 @@ static inline void smi_tcache_bin_set_count(struct smi_bin *bin, uint32_t count)
 /* ---- The common path ---------------------------------------------------- */
 
 /*
- * The functions here that are inline are written so that they call nothing: so
- * the compiler has few registers to save. They hand over to the others what is
- * not plain: long canaries, large slots, the first slot of a slab. All are for
- * an owner that is busy; the others are also called under the arena's lock.
+ * The inline functions below call nothing, so that the compiler has few
+ * registers to save. They leave every uncommon case to the other functions:
+ * long canaries, large slots, the first slot of a slab. All of them are for an
+ * owner that is busy; those that are not inline may also be called under the
+ * arena's lock.
  */
 
-/* What a chunk of `size` bytes that was made adds to the counts. */
+/* Count a new chunk of `size` bytes. */
 static inline void smi_tcache_count_taken(struct smi_tcache *cache, size_t size)
 {
 	smi_tcache_count(&cache->counts.allocations, 1);
@@ -201,13 +210,14 @@ static inline void smi_tcache_count_taken(struct smi_tcache *cache, size_t size)
 }
 
 /*
- * A chunk in the last slot of a bin, which is not empty. NULL: that slot is not
- * as it was left, and stays where it is.
+ * Make a chunk in the last slot of a bin that is not empty. NULL if that slot
+ * was changed while it was in the cache; it stays in the bin.
  */
 void *smi_tcache_use(struct smi_tcache *cache, struct smi_bin *bin,
                      size_t size);
 
-/* The same if the place is plain; NULL may also be that it is not. */
+/* As smi_tcache_use(), for a short canary only: NULL also means that the canary
+ * would be longer. */
 static SMI_INLINE void *smi_tcache_use_plain(struct smi_tcache *cache,
                                              struct smi_bin *bin, size_t size)
 {
@@ -230,14 +240,15 @@ static SMI_INLINE void *smi_tcache_use_plain(struct smi_tcache *cache,
 	return start;
 }
 
-/* The bin for chunks of a size. False: it has nothing for it. */
+/* Find the bin for chunks of a size. False if the call has to take the arena's
+ * lock, because the bin is empty or a counter is full. */
 static SMI_INLINE bool smi_tcache_find_bin(struct smi_tcache *cache,
                                            size_t size, struct smi_bin **bin)
 {
 	*bin = smi_tcache_bin(cache,
 	                      smi_slab_class_of(cache->slabs,
 	                                        size + SMI_CANARY_LEAST_BYTES));
-	/* On 32 bits the arena takes over a count before it wraps round. */
+	/* On 32 bits the arena takes a count over before it wraps around. */
 	return smi_tcache_bin_count(*bin) != 0
 	       && (sizeof(size_t) > 4
 	           || atomic_load_explicit(&cache->counts.allocations,
@@ -246,8 +257,8 @@ static SMI_INLINE bool smi_tcache_find_bin(struct smi_tcache *cache,
 }
 
 /*
- * Find the chunk at ptr, and the bin for its slot. False: there is no such
- * chunk, or no room in the bin.
+ * Find the chunk that starts at ptr, and the bin for its slot. False if there
+ * is no such chunk in a slab, or no room in the bin.
  */
 static SMI_INLINE bool smi_tcache_find(struct smi_tcache *cache, void *ptr,
                                        struct smi_place *place,
@@ -264,14 +275,14 @@ static SMI_INLINE bool smi_tcache_find(struct smi_tcache *cache, void *ptr,
 	       && smi_tcache_bin_count(*bin) < (*bin)->most;
 }
 
-/* The end of smi_tcache_give() for a large slot, apart so that the rest has no
- * registers to save. */
+/* The end of smi_tcache_give() for a large slot. It is a function of its own so
+ * that the common case has fewer registers to save. */
 void smi_tcache_wipe_and_leave(struct smi_tcache *cache, void *slot,
                                size_t bytes);
 
 /*
- * Free a chunk that is sound: keep its slot in a bin that has room, wipe it,
- * and leave the cache if it was entered.
+ * Free a sound chunk: keep its slot in a bin that has room, wipe the slot, and
+ * leave the cache. A caller that has the arena's lock need not have entered it.
  */
 static SMI_INLINE void smi_tcache_give(struct smi_tcache *cache,
                                        struct smi_bin *bin,

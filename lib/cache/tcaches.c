@@ -49,7 +49,7 @@ void smi_tcaches_detach(struct smi_tcaches *caches, struct smi_tcache *cache)
 	caches->attached--;
 }
 
-/* Set the flags of all caches but one. False: there was none to set. */
+/* Set the flags of all caches except `own`. False if there was none to set. */
 static bool flag_others(struct smi_tcaches *caches,
                         const struct smi_tcache *own)
 {

@@ -29,9 +29,9 @@ static const char dying_words[] =
 /* ---- Threads ------------------------------------------------------------ */
 
 /*
- * Give the thread a cache, once in each arena. Without the mark nobody would
- * take the cache back at its end, so then it has none; nor has it one when
- * other destructors of its data run after the one here.
+ * Give the thread a cache, once per arena. A thread gets none if it could not
+ * be marked, because nothing would then take the cache back at its end; nor
+ * after end_thread(), when other destructors of thread-specific data run.
  */
 static void attach_thread(struct smi_arena *arena)
 {
@@ -45,7 +45,7 @@ static void attach_thread(struct smi_arena *arena)
 	                                      : SMI_NO_CACHE;
 }
 
-/* The init lock keeps the arena from going meanwhile. */
+/* The init lock keeps the arena from being destroyed meanwhile. */
 static void end_thread(void *mark)
 {
 	struct smi_tcache *cache;
@@ -74,7 +74,7 @@ __attribute__((constructor)) static void hook_thread_end(void)
 
 /* ---- Making and ending -------------------------------------------------- */
 
-/* A child inherits what was done to the process. */
+/* A child inherits that its parent was made undumpable. */
 int smi_current_make(const struct smi_arena_plan *plan, bool no_dump)
 {
 	struct smi_current *current = &smi_current;
@@ -92,12 +92,12 @@ int smi_current_make(const struct smi_arena_plan *plan, bool no_dump)
 	current->reservation = arena->pools.reservation;
 	current->reservation_bytes = arena->pools.mapped_bytes;
 	current->plan = *plan;
-	/* What it came to, so that a child's is made like it. */
+	/* A child's arena is to have the same backing, not to choose again. */
 	current->plan.secret = arena->pools.secret;
 	current->plan.secret_is_wish = false;
 	current->lost_code = 0;
 	atomic_store(&current->arena, arena);
-	/* Should they ever come round. */
+	/* The numbers may wrap around. */
 	if (++current->last_number == SMI_NO_CACHE)
 		current->last_number = SMI_NO_ARENA + 1;
 	atomic_store(&smi_current_number, current->last_number);
@@ -180,7 +180,7 @@ const struct smi_arena *smi_current_peek(void)
 	return atomic_load_explicit(&smi_current.arena, memory_order_acquire);
 }
 
-/* What the caller of the library sees of its own call is not on_low's. */
+/* The caller's errno and error words must not show what on_low did. */
 static SMI_APART void call_on_low(void (*on_low)(size_t), size_t bytes)
 {
 	char words[SMI_LAST_ERROR_BYTES];

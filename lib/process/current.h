@@ -2,12 +2,12 @@
  * current.h - the process's arena: made, published, entered, left and ended
  *
  * Locks, in the order in which they are taken: the init lock, then the arena's.
- * fork() is bracketed by the first (fork_handlers.h), so that the child sees a
- * whole arena or none.
+ * The fork handlers hold the init lock during fork(), so that a child sees a
+ * complete arena or none.
  *
- * Each thread keeps which cache it has, and of which arena: arenas are numbered
- * through the life of the process, so that a thread whose arena is gone finds
- * that out by one comparison.
+ * Each thread remembers its cache and the number of the arena that the cache is
+ * part of. Arenas are numbered through the life of the process, so one
+ * comparison tells a thread that its arena is gone.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -24,9 +24,9 @@
 #include <stdatomic.h>
 
 /*
- * The offset of such a variable is known when the library is loaded, so that
- * reading it is no call. glibc keeps room for that in libraries that dlopen()
- * loads, too; others do not.
+ * With this TLS model the offset of a variable is fixed when the library is
+ * loaded, so that reading the variable needs no function call. glibc reserves
+ * room for such variables in libraries loaded by dlopen(); other libcs do not.
  */
 #if defined(__GLIBC__)
 #define SMI_TLS_MODEL __attribute__((tls_model("initial-exec")))
@@ -34,46 +34,46 @@
 #define SMI_TLS_MODEL
 #endif
 
-/* Neither is the number of an arena, nor are they the same. */
+/* Two different numbers that no arena ever has. */
 #define SMI_NO_ARENA 0u
 #define SMI_NO_CACHE UINT_MAX
 
 struct smi_thread {
 	struct smi_tcache *cache; /* or NULL */
-	unsigned arena;           /* the number of the arena that it is of, or
+	unsigned arena;           /* number of the cache's arena, or
 	                             SMI_NO_CACHE */
-	bool ended;               /* its destructors run: no cache any more */
-	bool moves;               /* it forks, and the arena goes with it */
-	bool holds;               /* it forks, and has the arena's lock */
-	bool in_on_low;           /* it does not call that again meanwhile */
+	bool ended;               /* its cache was taken back at its end */
+	bool moves;               /* it forks, and the arena goes along */
+	bool holds;               /* it forks, and holds the arena's lock */
+	bool in_on_low;           /* it runs on_low, which does not nest */
 };
 extern _Thread_local struct smi_thread smi_current_thread SMI_TLS_MODEL;
 
-/* What the process has. The init lock guards what is not atomic. */
+/* The process's arena. The init lock guards every member that is not atomic. */
 struct smi_current {
 	pthread_mutex_t init_lock;
 	_Atomic(struct smi_arena *) arena;
 	unsigned last_number; /* of the last arena that was made */
-	bool ends_threads;    /* end_thread() is called at their end */
+	bool ends_threads;    /* threads run end_thread() at their end */
 
-	/* What a child has to know of the arena that there is: it may have no
-	 * copy of the metadata. */
+	/* What a child needs to know about the arena, since it may have no copy
+	 * of the metadata. */
 	void *reservation;
 	size_t reservation_bytes;
 	struct smi_arena_plan plan;
 
-	/* In a child, why it has no arena though it should: the errno, or 0,
-	 * and the words. */
+	/* In a child that should have an arena but does not: the errno and the
+	 * words. Otherwise the errno is 0. */
 	int lost_code;
 	char lost_words[SMI_LAST_ERROR_BYTES];
 };
 extern struct smi_current smi_current;
 
-/* The number of that arena, or SMI_NO_ARENA. It is apart from the rest, as each
- * call reads it. */
+/* The number of that arena, or SMI_NO_ARENA. It is a variable of its own
+ * because every call reads it. */
 extern _Atomic unsigned smi_current_number;
 
-/* Whether the calling thread has a cache in the arena that there is. */
+/* Whether the calling thread has a cache in the current arena. */
 static inline bool smi_current_has_cache(void)
 {
 	return smi_current_thread.arena
@@ -81,42 +81,47 @@ static inline bool smi_current_has_cache(void)
 	                               memory_order_acquire);
 }
 
-/* That cache, or NULL. */
+/* The calling thread's cache in the current arena, or NULL. */
 static inline struct smi_tcache *smi_current_cache(void)
 {
 	return smi_current_has_cache() ? smi_current_thread.cache : NULL;
 }
 
-/* Make and publish the arena. -1 with errno and words; EALREADY. */
+/* Make and publish the arena. -1 with errno and words: EALREADY if there is
+ * one, or the errors of smi_lifecycle_create() and smi_nodump_apply(). */
 int smi_current_init(const struct smi_arena_plan *plan);
 
-/* The same for a caller that has the init lock, or is alone, where there is no
- * arena. With `no_dump` the process is made undumpable, too. */
+/* As smi_current_init(), for a caller that holds the init lock, or is the only
+ * thread, and knows that there is no arena. With `no_dump` the process is made
+ * undumpable, too. */
 int smi_current_make(const struct smi_arena_plan *plan, bool no_dump);
 
-/* Take the arena back and destroy it. */
+/* Unpublish the arena and destroy it. Does nothing without one. */
 void smi_current_fini(void);
 
 /*
- * The arena, locked by `call`; smi_current_leave() unlocks it. From then on the
- * thread has a cache, if one can be had. NULL with ENXIO and words if there is
- * no arena, or if this thread is dying of misuse.
+ * Lock the arena for the public function named `call`, until
+ * smi_current_leave(). The thread also gets a cache if it has none and one is
+ * free. NULL with ENXIO and words if there is no arena, or if this thread is
+ * aborting because of misuse.
  */
 struct smi_arena *smi_current_enter(const char *call);
 
-/* The same without words or errno, for calls that cannot fail. */
+/* As smi_current_enter(), but sets neither errno nor words; for functions that
+ * do not report failures. */
 struct smi_arena *smi_current_enter_quietly(const char *call);
 
-/* The arena as it is, without its lock, or NULL; for signal handlers. */
+/* The arena, without its lock, or NULL; for signal handlers. */
 const struct smi_arena *smi_current_peek(void);
 
-/* It calls on_low if the arena has run low. */
+/* Unlock the arena, and then call on_low if the arena has run low. */
 void smi_current_leave(struct smi_arena *arena);
 
-/* Whether ptr is of an arena that was left behind in a parent. */
+/* Whether ptr points into an arena that was left behind in a parent. */
 bool smi_current_was_left_behind(const void *ptr);
 
-/* Whether [at, at + bytes) touches the arena or one left behind; bytes > 0. */
+/* Whether [at, at + bytes) overlaps the arena or one that was left behind;
+ * bytes > 0. */
 bool smi_current_touches(const void *at, size_t bytes);
 
 #endif /* SMI_CURRENT_H */

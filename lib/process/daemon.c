@@ -1,10 +1,9 @@
 /*
  * daemon.c - going into the background with the arena
  *
- * The child of a fork locks its copy while the parent waits, and holds the
- * pages that both still share: no page is unlocked meanwhile, and what the
- * child is given is locked from the first byte on. Only then the parent wipes
- * its own copy and ends.
+ * The child locks its copy while the parent waits and keeps the pages that both
+ * still share locked. So no page is unlocked at any time. Only then does the
+ * parent wipe its own copy and exit.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -22,8 +21,9 @@ static const char call[] = "secmalloc_daemon";
 
 /* ---- The fork ----------------------------------------------------------- */
 
-/* Other threads would be gone in the child, and could write meanwhile. Those
- * that the system does not tell of may have caches. */
+/* Other threads would be missing in the child, and could write to pages during
+ * the fork. Where the system does not report threads, those that have a cache
+ * are still known. */
 static int check_alone(struct smi_arena *arena)
 {
 	size_t threads = smi_os_threads();
@@ -41,9 +41,9 @@ static int check_alone(struct smi_arena *arena)
 }
 
 /*
- * Fork, and let the child have the arena whatever its policy is. Should the
- * pools not be kept from further children afterwards, the next one dies of it,
- * as it finds them mapped. As smi_os_fork(), but -1 with words.
+ * Fork, and let the child have the arena whatever the fork policy is. Returns
+ * as smi_os_fork(), with words if -1. If the pools cannot be kept from later
+ * children again, the next child finds them mapped, and aborts.
  */
 static int fork_with(struct smi_arena *arena)
 {
@@ -72,15 +72,15 @@ static int fork_with(struct smi_arena *arena)
 
 /* ---- Both sides ---------------------------------------------------------- */
 
-/* What the child has to say before the parent ends. */
+/* What the child reports before the parent exits. */
 struct report {
-	int code; /* 0: all is well */
+	int code; /* an errno, or 0 for success */
 	char words[SMI_LAST_ERROR_BYTES];
 };
 _Static_assert(sizeof(struct report) <= SMI_GATE_MOST_BYTES,
                "a report passes the gate in one piece");
 
-/* The child's part. */
+/* Finish becoming a daemon, in the child. */
 static void settle(struct report *report, bool change_directory,
                    bool close_streams)
 {
@@ -100,7 +100,8 @@ static void settle(struct report *report, bool change_directory,
 	memcpy(report->words, smi_last_error_words(), sizeof(report->words));
 }
 
-/* The parent's part: it ends, or it goes on. */
+/* Wait for the child's report, in the parent: exit on success, or return -1
+ * with errno and words. */
 static int wait_for(int child, int gate[2])
 {
 	struct report report;
@@ -130,7 +131,7 @@ int smi_daemon_become(bool change_directory, bool close_streams)
 
 	if (arena == NULL)
 		return -1;
-	/* It stays, as there is only this thread. */
+	/* The arena stays without its lock, as there is only this thread. */
 	smi_current_leave(arena);
 	if (check_alone(arena) != 0)
 		return -1;

@@ -9,9 +9,9 @@
 #include "base/base.h"
 
 /*
- * As daemon(3): 0 in the child, which has the arena, locked; the
- * parent ends when it has. -1 with errno and words in the parent: it goes on as
- * before, and there is no child.
+ * As daemon(3): returns 0 in the child, which has the arena, locked. The parent
+ * then exits. On failure there is no child, and the parent goes on as before:
+ * -1 with errno and words.
  */
 int smi_daemon_become(bool change_directory, bool close_streams);
 

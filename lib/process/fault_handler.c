@@ -1,5 +1,6 @@
 /*
- * fault_handler.c - saying what a fault hit, before it takes its course
+ * fault_handler.c - explaining the address of a fault before anything handles
+ * it
  *
  * SPDX-License-Identifier: ISC
  */
@@ -18,7 +19,7 @@ static const int signals[] = {SIGSEGV, SIGBUS};
 static const char *const names[] = {"SIGSEGV", "SIGBUS"};
 #define SIGNALS (sizeof(signals) / sizeof(signals[0]))
 
-/* What was there before, of those that are watched. */
+/* The previous dispositions of the watched signals. */
 static struct sigaction before[SIGNALS];
 static bool watched[SIGNALS];
 
@@ -34,8 +35,8 @@ bool smi_fault_handler_explain(const void *ptr, struct smi_text *text)
 	return true;
 }
 
-/* Neither a cancellation that is pending nor the signal for a standard error
- * that nobody reads may come between a fault and its course. */
+/* Write a line. Neither a pending cancellation nor SIGPIPE, if nobody reads
+ * standard error, may keep the fault from being handled. */
 static void write_undisturbed(const char *line, size_t length)
 {
 	sigset_t pipe, pending, saved;
@@ -47,7 +48,7 @@ static void write_undisturbed(const char *line, size_t length)
 	pthread_sigmask(SIG_BLOCK, &pipe, &saved);
 	sigpending(&pending);
 	smi_fatal_write(line, length);
-	/* One that was there before stays. */
+	/* A SIGPIPE that was pending before stays pending. */
 	if (sigismember(&pending, SIGPIPE) == 0)
 		smi_os_drop_signal(SIGPIPE);
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
@@ -67,7 +68,7 @@ static void say(unsigned i, const void *ptr)
 	write_undisturbed(line, text.length);
 }
 
-/* Call the handler that was there, with the mask that it wants. */
+/* Call the previous handler with the signal mask that it asked for. */
 static void call(const struct sigaction *action, int signal, siginfo_t *info,
                  void *context)
 {
@@ -86,16 +87,16 @@ static void call(const struct sigaction *action, int signal, siginfo_t *info,
 	pthread_sigmask(SIG_SETMASK, &saved, NULL);
 }
 
-/* Whatever its flags say of how it is to be called. */
+/* Whether there was a previous handler, of either form. */
 static bool has_handler(const struct sigaction *action)
 {
 	return action->sa_handler != SIG_DFL && action->sa_handler != SIG_IGN;
 }
 
 /*
- * Where there was no handler, what was there is put back: the instruction that
- * faulted does so again, and what was sent is sent again. A fault that is
- * ignored ends the process all the same.
+ * Restore the previous disposition if it was not a handler. The instruction
+ * that faulted then faults again; a signal that was sent is sent again. The
+ * kernel ends the process even if the fault's signal is ignored.
  */
 static void pass_on(unsigned i, siginfo_t *info, void *context)
 {
@@ -142,12 +143,12 @@ void smi_fault_handler_install(void)
 			watched[i] = true;
 			continue;
 		}
-		/* Somebody is above it who may call it. */
+		/* A handler installed later may still call this one. */
 		if (watched[i] && has_handler(&now))
 			continue;
 		before[i] = now;
 		action.sa_sigaction = handle;
-		/* Calls are begun again as they were, or not. */
+		/* System calls restart as they did before, or do not. */
 		action.sa_flags |= now.sa_handler == SIG_IGN
 		                           ? SA_RESTART
 		                           : now.sa_flags & SA_RESTART;
@@ -161,7 +162,7 @@ void smi_fault_handler_remove(void)
 	for (unsigned i = 0; i < SIGNALS; i++) {
 		struct sigaction now;
 
-		/* Whoever is above this handler may call it. */
+		/* A handler installed later may still call this one. */
 		if (watched[i] && sigaction(signals[i], NULL, &now) == 0
 		    && (now.sa_flags & SA_SIGINFO) != 0
 		    && now.sa_sigaction == handle)

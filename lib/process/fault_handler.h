@@ -1,5 +1,6 @@
 /*
- * fault_handler.h - saying what a fault hit, before it takes its course
+ * fault_handler.h - explaining the address of a fault before anything handles
+ * it
  *
  * SPDX-License-Identifier: ISC
  */
@@ -9,14 +10,15 @@
 #include "base/base.h"
 #include "base/text.h"
 
-/* Append the words for any address; async-signal-safe. False: it is not of this
- * library, and nothing is appended. */
+/* Append the words for any address. Async-signal-safe. False, and nothing is
+ * appended, if the address is not one of this library's. */
 bool smi_fault_handler_explain(const void *ptr, struct smi_text *text);
 
 /*
- * Have SIGSEGV and SIGBUS explained from now on, each before the handler that
- * was there; and no more, unless somebody has put a handler above this one.
- * Neither may be called by two threads at a time.
+ * smi_fault_handler_install() has each SIGSEGV and SIGBUS explained before the
+ * previous handler runs. smi_fault_handler_remove() undoes that, unless another
+ * handler was installed later, which may call this one. Two threads must not
+ * call these at the same time.
  */
 void smi_fault_handler_install(void);
 void smi_fault_handler_remove(void);

@@ -17,11 +17,11 @@
 
 static bool registered;
 
-/* A fork that is under way, of a child that is to have the arena. The init lock
- * guards it. */
+/* The fork in progress, if the child gets the arena. The init lock guards it.
+ */
 static struct smi_passing passing;
 
-/* Whether the child of a fork by this thread is to have the arena. */
+/* Whether the child of a fork by this thread gets the arena. */
 static bool passes_on(void)
 {
 	return smi_current.plan.fork == SECMALLOC_FORK_KEEP
@@ -29,9 +29,9 @@ static bool passes_on(void)
 }
 
 /*
- * Signals wait until fork() is done: a handler that ran in the child before
- * that would find an arena that is not mapped, or the parent's own pages; and
- * one in the parent would write to pages that the child has not yet copied.
+ * Signals stay blocked until fork() is done. A handler that ran in the child
+ * before that could find an arena that is not mapped, or the parent's pages. A
+ * handler in the parent could write to pages that the child has not yet copied.
  */
 static _Thread_local sigset_t mask_before;
 
@@ -51,13 +51,13 @@ static void restore_signals(void)
 /* ---- Before, and in the parent ------------------------------------------ */
 
 /*
- * Of an arena that the child does not have it reads only where it lay, which
- * does not change under the init lock.
+ * A child that does not get the arena reads only where it lay, in smi_current,
+ * which the init lock keeps from changing.
  *
- * on_fault may fork, to start a reporter. The thread then has the arena's lock,
- * for which others wait that have the init lock; so it takes none. Nobody
- * changes what the child reads: to make an arena, or to end this one, they
- * would need the other lock, or be the only thread.
+ * on_fault may fork, for example to start a crash reporter. Its thread holds
+ * the arena's lock, and a thread that holds the init lock may be waiting for
+ * it. So no lock is taken then, and none is needed: no other thread can make or
+ * destroy an arena while this one holds the arena's lock.
  */
 static void before_fork(void)
 {
@@ -107,8 +107,8 @@ static void after_fork_in_parent(void)
 
 /* ---- In the child ------------------------------------------------------- */
 
-/* Make the copy in a child its own. -1 with errno and words. `at_rest`: not if
- * the thread was dying. */
+/* Make the child's copy its own. -1 with errno and words. `at_rest` is false if
+ * the forking thread was aborting because of misuse. */
 static int adopt(struct smi_arena *arena, bool at_rest)
 {
 	if (!at_rest)
@@ -121,7 +121,7 @@ static int adopt(struct smi_arena *arena, bool at_rest)
 	return 0;
 }
 
-/* Note why there is no arena. */
+/* Record why the child has no arena. */
 static void lose(void)
 {
 	smi_current.lost_code = errno;
@@ -129,8 +129,8 @@ static void lose(void)
 	       sizeof(smi_current.lost_words));
 }
 
-/* Leave the arena behind: what is a copy of it is wiped, and its addresses are
- * kept. */
+/* Leave the arena behind in the parent: wipe and unmap what the child has of
+ * it, and keep its addresses reserved. */
 static void leave_behind(struct smi_arena *arena)
 {
 	smi_current_thread.arena = SMI_NO_CACHE;
@@ -143,7 +143,7 @@ static void leave_behind(struct smi_arena *arena)
 	                    smi_current.plan.fork == SECMALLOC_FORK_WIPE);
 }
 
-/* A new arena, like the parent's. */
+/* Make the child an empty arena like the parent's. */
 static void begin_anew(void)
 {
 	struct smi_arena_plan plan = smi_current.plan;

@@ -1,5 +1,5 @@
 /*
- * left_behind.c - where the arenas of parents lay
+ * left_behind.c - where the arenas lay that stayed behind in parents
  *
  * SPDX-License-Identifier: ISC
  */
@@ -16,8 +16,9 @@ struct record {
 	size_t bytes;
 };
 
-/* The last that was left behind. Its own page is opened for it only when there
- * is another, as most processes never have one: that takes a fork its time. */
+/* The record of the last arena that was left behind. It moves to a page of that
+ * arena's reservation only when there is another one, since most processes
+ * never have two, and opening a page would slow down each fork. */
 static struct record last;
 
 static void keep(void *at, size_t bytes, bool zeros)

@@ -1,12 +1,12 @@
 /*
- * left_behind.h - where the arenas of parents lay
+ * left_behind.h - where the arenas lay that stayed behind in parents
  *
- * In a child that has nothing of its parent's arena, and in those after it, the
- * addresses of the pools are kept: a stale pointer has to fault, or to read as
- * zero, and not to read what another mapping holds, and the calls have to know
- * it. Of each arena but the last there is a record in the first page of its
- * reservation, which never was a pool's. The list changes only in a child that
- * has one thread yet, so reading it needs no lock.
+ * A child that does not get its parent's arena keeps the addresses of that
+ * arena reserved, and so do its own children. So a stale pointer faults or
+ * reads zeros, instead of reading another mapping, and the library recognizes
+ * it. The record of each such arena except the last is in the first page of its
+ * reservation, which is never part of a pool. The list changes only in a new
+ * child with a single thread, so reading it needs no lock.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -16,15 +16,16 @@
 #include "base/base.h"
 
 /*
- * Keep addresses at which nothing is mapped any more: inaccessible, or with
- * `zeros` zero and read-only. The process dies if that cannot be.
+ * Reserve addresses at which nothing is mapped any more: inaccessible, or with
+ * `zeros` as read-only zeros. Aborts the process if that fails.
  */
 void smi_left_behind_add(void *at, size_t bytes, bool zeros);
 
-/* Whether [at, at + bytes), bytes > 0, touches one of them. */
+/* Whether [at, at + bytes) overlaps an arena that was left behind; bytes > 0.
+ */
 bool smi_left_behind_touches(const void *at, size_t bytes);
 
-/* Whether there is any. */
+/* Whether any arena was left behind. */
 bool smi_left_behind_any(void);
 
 #endif /* SMI_LEFT_BEHIND_H */

@@ -1,5 +1,5 @@
 /*
- * nodump.c - the one thing that changes the process: what SECMALLOC_NODUMP does
+ * nodump.c - what SECMALLOC_NODUMP does to the process
  *
  * SPDX-License-Identifier: ISC
  */
@@ -58,7 +58,7 @@ static int cannot_undump(int code)
 		call, smi_words.undump, code);
 }
 
-/* The limit comes last: what it is lowered by could not be had again. */
+/* The limit comes last, because lowering a hard limit cannot be undone. */
 int smi_nodump_apply(void)
 {
 	int was = smi_os_dumpable();

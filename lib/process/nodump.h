@@ -1,5 +1,5 @@
 /*
- * nodump.h - the one thing that changes the process: what SECMALLOC_NODUMP does
+ * nodump.h - what SECMALLOC_NODUMP does to the process
  *
  * SPDX-License-Identifier: ISC
  */
@@ -9,11 +9,11 @@
 #include "base/base.h"
 
 /*
- * Make the process undumpable, and its core limit one that stops dumps wherever
- * they go: 1 on Linux, soft and hard. A hard limit of 0 that cannot be raised
- * stays, unless core_pattern is a pipe. -1 with EPERM and words: nothing
- * changed, but on macOS, where it cannot be undone; or ENOTSUP: nothing keeps a
- * process from being traced here.
+ * Make the process undumpable, and set its core limit, soft and hard, to one
+ * that stops dumps to files and to pipes: 1 on Linux. A hard limit of 0 that
+ * cannot be raised is kept, unless core_pattern is a pipe. -1 with words:
+ * EPERM, and nothing has changed, except on macOS, where undumpable is final;
+ * or ENOTSUP if this system cannot keep a process from being traced.
  */
 int smi_nodump_apply(void);
 

@@ -19,7 +19,7 @@
 
 static const char call[] = "secmalloc_init";
 
-/* What is of no other field's business. */
+/* Check the fields that can be judged one by one. */
 static int check_form(const struct secmalloc_config *c)
 {
 	size_t words = sizeof(c->reserved) / sizeof(c->reserved[0]);
@@ -116,8 +116,8 @@ static int check_guarded(const struct smi_arena_plan *plan,
 		                          call, c->guarded_size);
 	if (smi_add_overflows(plan->guarded_chunks, plan->max_pools, &sum)
 	    || smi_geometry_plan(&geometry, page_bytes, plan->cell_bytes,
-	                         smi_settings_cells(plan, page_bytes,
-	                                            plan->max_pools))
+	                         smi_lifecycle_cells(plan, page_bytes,
+	                                             plan->max_pools))
 	               != SMI_GEOMETRY_FITS)
 		return smi_last_error_set(
 			EINVAL,

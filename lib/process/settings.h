@@ -12,8 +12,8 @@
 struct secmalloc_config;
 
 /*
- * Make a plan of a configuration, NULL for all defaults. 0, or -1 with EINVAL
- * and words that name the field and its value.
+ * Make a plan from a configuration; NULL means all defaults. 0, or -1 with
+ * EINVAL and words that name the field and its value.
  */
 int smi_settings_plan(struct smi_arena_plan *plan,
                       const struct secmalloc_config *config);

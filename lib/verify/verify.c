@@ -1,5 +1,5 @@
 /*
- * verify.c - whether what was promised still holds, as the kernel sees it
+ * verify.c - whether the kernel still keeps what the library promises
  *
  * SPDX-License-Identifier: ISC
  */
@@ -13,10 +13,11 @@
 #include <errno.h>
 #include <secmalloc.h>
 
-/* What 0 stands for: a locked arena is as it should be, too. */
+/* What `checks` 0 means. SECMALLOC_VERIFY_SECRET is left out, since an ordinary
+ * locked arena is as it should be. */
 #define ALL (SECMALLOC_VERIFY_SECRET - 1)
 
-/* Those that look at the arena. */
+/* The checks that need an arena. */
 #define POOLS                                              \
 	(SECMALLOC_VERIFY_LOCKED | SECMALLOC_VERIFY_ADVICE \
 	 | SECMALLOC_VERIFY_SECRET)

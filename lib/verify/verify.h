@@ -1,5 +1,5 @@
 /*
- * verify.h - whether what was promised still holds, as the kernel sees it
+ * verify.h - whether the kernel still keeps what the library promises
  *
  * SPDX-License-Identifier: ISC
  */
@@ -9,9 +9,9 @@
 #include "base/base.h"
 
 /*
- * Make the checks that are asked for, 0 is all but the last. 0, or -1 with
- * words: EPERM (one failed), ENOTSUP (one could not be made), ENXIO (no arena),
- * EINVAL (unknown bits).
+ * Make the checks that the bits ask for; 0 means all except
+ * SECMALLOC_VERIFY_SECRET. 0, or -1 with words: EPERM (a check failed), ENOTSUP
+ * (a check could not be made), ENXIO (no arena), EINVAL (unknown bits).
  */
 int smi_verify_arena(unsigned checks);
 

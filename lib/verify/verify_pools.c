@@ -1,9 +1,9 @@
 /*
  * verify_pools.c - whether what an arena has locked is still kept safe
  *
- * The kernel's list of mappings and the arena's ranges are walked side by side,
- * both by rising addresses. A range may lie in several mappings, once a part of
- * it has been treated differently.
+ * The walk goes through the kernel's list of mappings and the arena's ranges
+ * side by side, both in ascending order. A range consists of several mappings
+ * if parts of it have been treated differently.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -16,15 +16,15 @@
 
 /* ---- The arena's ranges ------------------------------------------------- */
 
-/* What is locked in one piece, and how it is called. */
+/* A range that was locked in one piece, and its name. */
 struct range {
 	enum { AT_START, AT_KEY, AT_POOL, AT_CELL } what;
-	uint32_t pool; /* or cell; SMI_NONE for the key page */
+	uint32_t pool; /* pool or cell number; SMI_NONE for the key page */
 	uintptr_t start;
 	size_t bytes;
 };
 
-/* Go on to the next range, by address. False: there is none. */
+/* Go on to the next range in ascending order. False if there is none. */
 static bool next_range(const struct smi_arena *arena, struct range *range)
 {
 	const struct smi_pools *pools = range->what == AT_CELL
@@ -44,7 +44,7 @@ static bool next_range(const struct smi_arena *arena, struct range *range)
 		range->what = AT_POOL;
 	range->pool = smi_pool_next(pools, range->pool);
 	if (range->pool == SMI_NONE && range->what == AT_POOL) {
-		/* Guarded cells lie behind the pools. */
+		/* Guarded cells have higher addresses than pools. */
 		range->what = AT_CELL;
 		pools = &arena->guarded.pools;
 		range->pool = smi_pool_next(pools, SMI_NONE);
@@ -63,9 +63,9 @@ struct walk {
 	bool locks, advice;
 	struct smi_verdict *verdict;
 	struct range range;
-	bool in_range;                /* there is one, and not only an end */
-	uintptr_t seen;               /* the range was seen up to here */
-	bool told_locks, told_advice; /* its first finding of each kind */
+	bool in_range;                /* false after the last range */
+	uintptr_t seen;               /* the range was checked up to here */
+	bool told_locks, told_advice; /* a finding of this kind was made */
 };
 
 static void start_range(struct walk *walk)
@@ -75,7 +75,7 @@ static void start_range(struct walk *walk)
 	walk->told_locks = walk->told_advice = false;
 }
 
-/* What was found of the bytes [from, to) of the range. */
+/* Report what is wrong with the bytes [from, to) of the range. */
 static void tell(struct walk *walk, uintptr_t from, uintptr_t to,
                  const char *what)
 {
@@ -97,7 +97,8 @@ static void tell(struct walk *walk, uintptr_t from, uintptr_t to,
 	smi_verdict_fail(walk->verdict, "%s %s", words, what);
 }
 
-/* NULL, or what is wrong. Locked pages that are in memory do not leave it. */
+/* What is wrong with a mapping's locks, or NULL. A page that is locked and
+ * resident stays in memory. */
 static const char *judge_locks(const struct smi_mapping *mapping)
 {
 	if (!mapping->locked)
@@ -153,7 +154,7 @@ static void check_part(struct walk *walk, const struct smi_mapping *mapping,
 	}
 }
 
-/* Nothing is mapped up to `to`. */
+/* Deal with a gap: nothing is mapped up to `to`. */
 static void check_gap(struct walk *walk, uintptr_t to)
 {
 	if (to > walk->seen)
@@ -212,7 +213,7 @@ void smi_verify_pools_check(const struct smi_arena *arena, bool locks,
 				errno);
 		return;
 	}
-	/* What lies behind the last mapping. */
+	/* Ranges after the last mapping are not mapped. */
 	for (; walk.in_range; start_range(&walk))
 		check_gap(&walk, walk.range.start + walk.range.bytes);
 }

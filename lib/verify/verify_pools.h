@@ -1,7 +1,8 @@
 /*
  * verify_pools.h - whether what an arena has locked is still kept safe
  *
- * Read back from the kernel, range by range. The caller holds the arena's lock.
+ * The state is read back from the kernel, range by range. The caller holds the
+ * arena's lock.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -13,8 +14,9 @@
 #include "report/verdict.h"
 
 /*
- * Check that the key page and all pools are mapped, and as asked: that they are
- * locked and in memory; that the advice holds which they were given.
+ * Check that the key page, all pools and all cells are mapped. With `locks`,
+ * check that they are locked and resident. With `advice`, check that the kernel
+ * still keeps the advice about them.
  */
 void smi_verify_pools_check(const struct smi_arena *arena, bool locks,
                             bool advice, struct smi_verdict *verdict);

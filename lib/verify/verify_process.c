@@ -1,8 +1,9 @@
 /*
  * verify_process.c - whether the process can get privileges back, or be dumped
  *
- * Linux keeps credentials for each thread. libc changes the ids of all threads
- * at once, but capabilities, and ids by a bare system call, those of one.
+ * Linux keeps credentials per thread. libc changes the ids of all threads at
+ * once; but a change of capabilities, or of ids by a bare system call, affects
+ * only one thread.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -16,7 +17,7 @@
 
 /* ---- Threads ------------------------------------------------------------ */
 
-/* How many threads something was found in, and what in the first of them. */
+/* The number of threads with a finding, and the details of the first one. */
 struct tally {
 	size_t threads;
 	struct smi_credentials first;
@@ -36,8 +37,8 @@ static void count(struct tally *tally, bool found,
 		tally->first = *credentials;
 }
 
-/* The one of uids or gids that can do harm, or SMI_IDS: they are all one id
- * that is not 0. */
+/* The index of an id that gives privileges back, or SMI_IDS if all four ids are
+ * the same and not 0. */
 static enum smi_id bad_id(const size_t *ids)
 {
 	if (ids[SMI_EFFECTIVE] == 0)
@@ -67,7 +68,8 @@ static bool see(const struct smi_credentials *c, void *with)
 	return true;
 }
 
-/* " in 2 of 5 threads, the first of them 4711", or nothing if it is in all. */
+/* Append " in 2 of 5 threads, the first of them 4711"; nothing if the finding
+ * is about all threads. */
 static const char *where(const struct walk *walk, const struct tally *tally,
                          char *buffer, size_t room)
 {
@@ -116,7 +118,7 @@ static void tell_ids(const struct walk *walk, const struct tally *tally,
 		                 kind);
 }
 
-/* Names of capabilities, and how many there are beside those. */
+/* Append names of capabilities, and the number of those left out. */
 static void add_names(struct smi_text *text, uint64_t set)
 {
 	unsigned named = 0;
@@ -232,7 +234,7 @@ void smi_verify_process_dumpable(bool no_dump, struct smi_verdict *verdict)
 		                 dumpable, smi_words.dumpable_remedy);
 }
 
-/* "unlimited", or a figure. */
+/* Append a limit: "unlimited", or the number. */
 static const char *limit_words(size_t bytes, char *buffer, size_t room)
 {
 	struct smi_text text;
@@ -246,9 +248,9 @@ static const char *limit_words(size_t bytes, char *buffer, size_t room)
 }
 
 /*
- * A limit of 1 is too small for a file, and is what the kernel takes as a sign
- * not to start the program of a pipe. Up to the hard limit any process of the
- * same user may raise the soft one.
+ * A limit of 1 is too small for a core file, and tells the kernel not to start
+ * the program that core_pattern pipes to. The hard limit counts, because any
+ * process of the same user may raise the soft limit to it.
  */
 void smi_verify_process_core_limit(struct smi_verdict *verdict)
 {

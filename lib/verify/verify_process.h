@@ -10,16 +10,18 @@
 #include "report/verdict.h"
 
 /*
- * Check each thread, as asked: that its uids are one that is not 0, and its
- * gids too, and that no capability gets others; that it has no capability.
+ * Check each thread. With `ids`: all its uids are the same and not 0, likewise
+ * its gids, and no capability lets it change them. With `capabilities`: it has
+ * no capability.
  */
 void smi_verify_process_threads(bool ids, bool capabilities,
                                 struct smi_verdict *verdict);
 
-/* That the process is not dumpable. `no_dump`: it was made so once. */
+/* Check that the process is not dumpable. `no_dump` tells that
+ * SECMALLOC_NODUMP made it undumpable. */
 void smi_verify_process_dumpable(bool no_dump, struct smi_verdict *verdict);
 
-/* That its core limit stops a core dump wherever that would go. */
+/* Check that the core limit stops core dumps to wherever they would go. */
 void smi_verify_process_core_limit(struct smi_verdict *verdict);
 
 #endif /* SMI_VERIFY_PROCESS_H */

@@ -1,0 +1,134 @@
+#!/bin/sh
+# tools/pre-commit refuses a commit that breaks a rule, and looks at what is
+# staged alone: tried in a repository made for this.
+# SPDX-License-Identifier: ISC
+. "${srcdir:-.}/tests/tap.sh"
+
+command -v git > /dev/null || tap_skip_all "no git"
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+top=$(cd "$srcdir" && pwd)
+repository=$work/repository
+
+# Nothing of the user's or of a surrounding git command has a say.
+unset GIT_DIR GIT_INDEX_FILE GIT_WORK_TREE
+GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
+GIT_AUTHOR_NAME=A GIT_AUTHOR_EMAIL=a@example.org
+GIT_COMMITTER_NAME=A GIT_COMMITTER_EMAIL=a@example.org
+export GIT_CONFIG_GLOBAL GIT_CONFIG_NOSYSTEM GIT_AUTHOR_NAME \
+	GIT_AUTHOR_EMAIL GIT_COMMITTER_NAME GIT_COMMITTER_EMAIL
+
+make_repository() {
+	mkdir -p "$repository/doc" && cd "$repository" && git init -q . \
+		&& cp -R "$top/lib" "$top/tools" "$top/.clang-format" \
+			"$top/.codespellrc" "$top/.shellcheckrc" . \
+		&& cp "$top/doc/ARCHITECTURE.md" doc && chmod -R u+w . \
+		&& git add -A && git commit -q -m "The tools, and a library" \
+		&& mkdir -p .git/hooks \
+		&& ln -s ../../tools/pre-commit .git/hooks/pre-commit
+}
+# change FORMAT FILE: write the file, in the current directory.
+change() {
+	# shellcheck disable=SC2059 # it is a format
+	printf "$1" > "$2"
+}
+# refuses CHECKER DIR: to commit what is staged there, because of that one alone.
+refuses() {
+	cd "$2" || return 1
+	! git commit -m "Not to be" > "$work/said" 2>&1 || return 1
+	cat "$work/said"
+	test "$(sed -n 's/^pre-commit: \(.*\) rejects what is staged$/\1/p' \
+		"$work/said")" = "$1"
+	refused=$?
+	git reset -q --hard
+	return $refused
+}
+
+good_c='int f(void)\n{\n\treturn 0;\n}\n'
+bad_c='int f(void) { return 0; }\n'
+good_script='#!/bin/sh\necho "$1"\n'
+bad_script='#!/bin/sh\necho $1\n'
+misspelt='It is al''ocated.\n'
+
+refuses_file() {
+	(cd "$repository" && change "$2" "$3" && git add "$3") \
+		&& refuses "$1" "$repository"
+}
+refuses_a_module() {
+	(cd "$repository" && echo '#include "no_such_module.h"' \
+		>> "$(find lib -name buddy.c)" && git add lib) \
+		&& refuses tools/check-layers "$repository"
+}
+accepts_all() {
+	cd "$repository" && change "$good_c" x.c \
+		&& change "$good_script" x.sh \
+		&& change 'It is allocated.\n' x.md && git add x.c x.sh x.md \
+		&& git commit -q -m "Good files"
+}
+ignores_the_working_tree() {
+	cd "$repository" && change "$good_c\n/* More. */\n" x.c \
+		&& git add x.c && change "$bad_c" x.c \
+		&& git commit -q -m "Good, but for what is not staged"
+	accepted=$?
+	git reset -q --hard
+	return $accepted
+}
+is_not_fooled_by_the_working_tree() {
+	(cd "$repository" && change "$bad_c" y.c && git add y.c \
+		&& change "$good_c" y.c) \
+		&& refuses tools/check-format "$repository"
+}
+checks_a_commit_of_all() {
+	cd "$repository" && change "$bad_c" x.c
+	git commit -a -m "Not to be" > "$work/said" 2>&1
+	committed=$?
+	git reset -q --hard
+	cat "$work/said"
+	test $committed -ne 0
+}
+works_in_a_worktree() {
+	cd "$repository" && git worktree add -q "$work/other" && cd ../other \
+		&& change "$good_c" z.c && git add z.c \
+		&& git commit -q -m "Good" && change "$bad_c" z.c \
+		&& git add z.c && refuses tools/check-format "$work/other"
+}
+says_what_it_skips() {
+	mkdir "$work/bin"
+	for program in awk cat git grep head mktemp rm sh xargs dirname; do
+		ln -s "$(command -v $program)" "$work/bin" || return 1
+	done
+	cd "$repository" && change "$misspelt" x.md && git add x.md \
+		&& PATH=$work/bin git commit -m "Unchecked" > "$work/said" 2>&1
+	cat "$work/said"
+	test "$(grep -c '^pre-commit: SKIP' "$work/said")" -eq 3
+}
+
+make_repository > "$work/said" 2>&1 || tap "a repository is made" \
+	eval 'cat "$work/said"; false'
+tap "files that keep the rules are committed" accepts_all
+if reason=$("$top/tools/check-format"); then
+	tap "a C file laid out otherwise is refused" \
+		refuses_file tools/check-format "$bad_c" y.c
+	tap "the working tree does not spoil what is staged" \
+		ignores_the_working_tree
+	tap "and does not hide it" is_not_fooled_by_the_working_tree
+	tap "commit -a is checked" checks_a_commit_of_all
+	tap "so is a commit in a worktree" works_in_a_worktree
+else
+	tap_skip "the layout of C files, staged, not staged, in a worktree" \
+		"$reason"
+fi
+if command -v shellcheck > /dev/null; then
+	tap "a script with a fault is refused" \
+		refuses_file shellcheck "$bad_script" y.sh
+else
+	tap_skip "a script with a fault is refused" "no shellcheck"
+fi
+if command -v codespell > /dev/null; then
+	tap "a misspelling is refused" refuses_file codespell "$misspelt" y.md
+else
+	tap_skip "a misspelling is refused" "no codespell"
+fi
+tap "an include that breaks the layers is refused" refuses_a_module
+tap "a check whose program is missing is reported" says_what_it_skips
+tap_done

@@ -1,0 +1,29 @@
+#!/bin/sh
+# codespell knows of no misspelling in the files of the tree.
+# SPDX-License-Identifier: ISC
+. "${srcdir:-.}/tests/tap.sh"
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+command -v codespell > /dev/null || tap_skip_all "no codespell"
+
+# Of the files of the list $2, in the directory $1, whose .codespellrc holds.
+is_spelt_well() {
+	(cd "$1" && test -s "$2" && xargs codespell < "$2")
+}
+sees_a_misspelling() {
+	mkdir "$work/tree" && cp "$srcdir/.codespellrc" "$work/tree" || return 1
+	# Two words, so that this file does not have the misspelling.
+	echo "Memory is al""located here." > "$work/tree/good.md"
+	echo "Memory is al""ocated here." > "$work/tree/bad.md"
+	printf 'good.md\nbad.md\n' > "$work/both"
+	! is_spelt_well "$work/tree" "$work/both" > "$work/found" \
+		&& grep '^bad\.md:1: ' "$work/found" \
+		&& test "$(wc -l < "$work/found")" -eq 1
+}
+
+list_tree "$work/files"
+tap "no file has a misspelling" is_spelt_well "$srcdir" "$work/files"
+tap "control: a misspelling is found" sees_a_misspelling
+tap_done
