@@ -1,19 +1,19 @@
 /*
  * core_pattern.h - where the machine's core dumps go, changed for a while
  *
- * It takes root. Only one test at a time does it: they lock the file.
+ * It takes root, and the machine's lock.
  *
  * SPDX-License-Identifier: ISC
  */
 #ifndef TESTS_CORE_PATTERN_H
 #define TESTS_CORE_PATTERN_H
 
+#include "machine.h"
 #include "proc.h"
 
 #include <fcntl.h>
 #include <stdbool.h>
 #include <string.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 static int core_pattern_fd = -1;
@@ -29,8 +29,9 @@ static inline bool core_pattern_set(const char *pattern)
 /* False: it cannot be changed. Otherwise it is to be put back. */
 static inline bool core_pattern_take(void)
 {
+	machine_lock(LOCK_EX);
 	core_pattern_fd = open(CORE_PATTERN, O_RDWR | O_CLOEXEC);
-	return core_pattern_fd >= 0 && flock(core_pattern_fd, LOCK_EX) == 0
+	return core_pattern_fd >= 0
 	       && pread(core_pattern_fd, core_pattern_before,
 	                sizeof(core_pattern_before) - 1,
 	                0) > 0
@@ -41,6 +42,7 @@ static inline void core_pattern_put_back(void)
 {
 	core_pattern_set(core_pattern_before);
 	close(core_pattern_fd);
+	machine_lock(LOCK_UN);
 }
 
 #endif /* TESTS_CORE_PATTERN_H */

@@ -6,6 +6,8 @@
 
 is_sanitized && tap_skip_all "needs a build without sanitizers"
 program=$BUILD_DIR/examples/privdrop
+# The program looks at core_pattern.
+machine_lock -s
 make_work
 pid=''
 trap 'test -z "$pid" || kill -KILL "$pid"; rm -rf "$work"' EXIT
@@ -13,12 +15,11 @@ trap 'exit 1' HUP INT TERM
 key=$work/key
 (umask 077 && head -c 32 /dev/urandom > "$key")
 
-# The daemon, by the key's name in its command line: it is no child of ours.
+# The daemon, by the key's name in its command line: it is no child of ours. The
+# name is not in that of grep.
 find_daemon() {
-	for line in /proc/[0-9]*/cmdline; do
-		{ tr '\0' '\n' < "$line"; } 2> /dev/null \
-			| grep -qxF "$key" && basename "${line%/*}"
-	done
+	# shellcheck disable=SC2062 # files, not what is looked for
+	echo "$key" | grep -slzxF -f - /proc/[0-9]*/cmdline | tr -dc '0-9\n'
 }
 is_gone() { test -z "$(find_daemon)"; }
 # ends STATUS WORDS COMMAND...: with that exit status and those words, and no

@@ -3,6 +3,8 @@
  * free. No fork hangs; each child can use what its policy gives it, and finds
  * it sound; and so does the parent at the end.
  *
+ * Usage: fork_threads [FORKS], of each of the two threads
+ *
  * SPDX-License-Identifier: ISC
  */
 #include "config.h"
@@ -21,10 +23,12 @@
 
 #define WORKERS 4
 #define FORKERS 2
+
+/* Of each forker. */
 #ifdef SECMALLOC_SANITIZED
-#define FORKS 40 /* of each forker */
+static int forks = 40;
 #else
-#define FORKS 500
+static int forks = 100;
 #endif
 
 static struct secmalloc_config config = {
@@ -87,7 +91,7 @@ static bool use_in_child(void)
 
 static void *fork_often(void *unused)
 {
-	for (int i = 0; i < FORKS; i++) {
+	for (int i = 0; i < forks; i++) {
 		pid_t pid = fork();
 
 		if (pid == 0) {
@@ -96,7 +100,7 @@ static void *fork_often(void *unused)
 		}
 		good += child_end(pid) == 42;
 		if (i % 100 == 0 && secmalloc_audit() != 0)
-			good -= FORKS;
+			good -= forks;
 	}
 	return unused;
 }
@@ -208,20 +212,22 @@ static void fork_under_load(const char *policy)
 	stop = true;
 	for (int i = 0; i < WORKERS; i++)
 		pthread_join(workers[i], NULL);
-	tap_ok(good == FORKERS * FORKS,
+	tap_ok(good == FORKERS * forks,
 	       "%s: %d of %d children could use what "
 	       "they have, and found it sound",
-	       policy, good, FORKERS * FORKS);
+	       policy, good, FORKERS * forks);
 	tap_ok(secmalloc_audit() == 0 && strcmp(kept, "the parent's") == 0,
 	       "and the parent's arena is sound");
 	secmalloc_fini();
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	static const char *const names[] = {"NONE", "KEEP", "WIPE"};
 
-	watchdog_start(300);
+	if (argc > 1)
+		forks = atoi(argv[1]);
+	watchdog_start(300 + (unsigned)forks);
 	for (unsigned i = 0; i < 3; i++) {
 		config.fork = i;
 		config.flags = 0;

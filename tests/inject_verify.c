@@ -11,6 +11,7 @@
 #include "config.h"
 
 #include "fails.h"
+#include "machine.h"
 #include "proc.h"
 #include "verify.h"
 
@@ -305,6 +306,7 @@ int main(void)
 
 	tap_needs_plain_build();
 	tap_needs_file(CORE_PATTERN);
+	machine_lock(LOCK_SH);
 	if (secmalloc_init(NULL) != 0)
 		tap_skip_all("%s", secmalloc_error());
 	secmalloc_fini();

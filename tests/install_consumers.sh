@@ -28,7 +28,9 @@ finds_another_version() {
 tap "make install" install_to_stage
 tap_adopt "DESTDIR" "$run" "$configured" "$stage"
 tap "in a prefix" move_to_prefix
-tap_adopt "prefix" "$run" "$prefix"
+# Of what takes its flags from pkg-config, one for each kind of build.
+tap_adopt "prefix" env CONSUMERS="make autoconf-macro cmake meson" \
+	"$run" "$prefix"
 tap "control: nothing is found where nothing is" \
 	fails_at 'secmalloc.pc is installed' "$prefix" "$stage"
 tap "control: another version is told" finds_another_version

@@ -8,6 +8,8 @@ recipe=$srcdir/examples/Containerfile
 is_sanitized && tap_skip_all "needs a build without sanitizers"
 test -x "$BUILD_DIR/examples/keyd" \
 	|| tap_skip_all "libsodium was not found by configure"
+# keyd looks at core_pattern.
+machine_lock -s
 make_work
 root=$work/root
 pid=''

@@ -9,6 +9,8 @@ set -u
 
 bin=${BUILD_DIR:-.}/examples
 [ -x "$bin/keyd" ] || tap_skip_all "libsodium was not found by configure"
+# keyd looks at core_pattern.
+machine_lock -s
 
 make_work
 dir=$work

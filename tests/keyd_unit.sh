@@ -10,6 +10,8 @@ keyd=$BUILD_DIR/examples/keyd
 unit=$srcdir/examples/keyd.service
 is_sanitized && tap_skip_all "needs a build without sanitizers"
 test -x "$keyd" || tap_skip_all "libsodium was not found by configure"
+# keyd looks at core_pattern.
+machine_lock -s
 LD_LIBRARY_PATH=$(in_build sh -c 'echo "$LD_LIBRARY_PATH"' "$keyd")
 export LD_LIBRARY_PATH
 keyd=$(in_build echo "$keyd")

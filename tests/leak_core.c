@@ -11,6 +11,7 @@
 #include "pattern.h"
 #include "tap.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <secmalloc.h>
 #include <signal.h>
@@ -31,7 +32,7 @@ static void redirect_cores(void)
 		tap_skip_all("cannot write " CORE_PATTERN ": %s",
 		             strerror(errno));
 	tap_needs_directory(directory);
-	snprintf(pattern, sizeof(pattern), "%s/core", directory);
+	snprintf(pattern, sizeof(pattern), "%s/%%p", directory);
 	if (!core_pattern_set(pattern))
 		tap_skip_all("cannot write " CORE_PATTERN ": %s",
 		             strerror(errno));
@@ -62,14 +63,14 @@ static _Noreturn void crash(uint64_t secret, uint64_t control)
 }
 
 /* The size of the core file, mapped at *data; 0 if there is none. */
-static size_t map_core(unsigned char **data)
+static size_t map_core(pid_t pid, unsigned char **data)
 {
 	char path[400];
 	struct stat info;
 	size_t size = 0;
 	int fd;
 
-	snprintf(path, sizeof(path), "%s/core", directory);
+	snprintf(path, sizeof(path), "%s/%d", directory, (int)pid);
 	fd = open(path, O_RDONLY);
 	if (fd >= 0 && fstat(fd, &info) == 0 && info.st_size > 0) {
 		*data = mmap(NULL, (size_t)info.st_size, PROT_READ, MAP_PRIVATE,
@@ -78,9 +79,20 @@ static size_t map_core(unsigned char **data)
 	}
 	if (fd >= 0)
 		close(fd);
-	unlink(path);
-	/* With core_uses_pid the name has a suffix; those are not sought. */
 	return size;
+}
+
+/* Other processes may have left a core there meanwhile. */
+static void remove_cores(void)
+{
+	DIR *cores = opendir(directory);
+	struct dirent *entry;
+
+	while (cores != NULL && (entry = readdir(cores)) != NULL)
+		unlinkat(dirfd(cores), entry->d_name, 0);
+	if (cores != NULL)
+		closedir(cores);
+	rmdir(directory);
 }
 
 int main(void)
@@ -99,8 +111,8 @@ int main(void)
 		crash(secret, control);
 	waitpid(pid, &status, 0);
 	core_pattern_put_back();
-	size = map_core(&data);
-	rmdir(directory);
+	size = map_core(pid, &data);
+	remove_cores();
 
 	if (!WIFSIGNALED(status) || size == 0) {
 		tap_skip_all("%s", tap_reason[0] != '\0'

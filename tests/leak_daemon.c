@@ -219,6 +219,7 @@ int main(void)
 	done = mmap(NULL, SWAP_PAGE, PROT_READ | PROT_WRITE,
 	            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	swap_start();
+	alarm(100);
 	reclaimer = start_reclaim();
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	control = found_after(with_daemon_3);

@@ -6,6 +6,7 @@
  */
 #include "config.h"
 
+#include "machine.h"
 #include "proc.h"
 #include "verify.h"
 #include "thread.h"
@@ -365,6 +366,7 @@ int main(void)
 	int code;
 
 	tap_needs_plain_build();
+	machine_lock(LOCK_SH);
 	try_case("unknown bits", unknown_bits);
 	try_case("no descriptor stays open", leaves_no_descriptor);
 	if (geteuid() != 0) {

@@ -13,10 +13,20 @@ test ! -f "$srcdir/config.status" \
 	|| tap_skip_all "the sources are configured themselves"
 top=$(cd "$srcdir" && pwd)
 
-# finds yes|no LIBS: configure, told of libsodium's flags, says that.
+# What the build's configure knows of the compiler and of tools saves asking all
+# of it again. What it knows of libraries is not among that.
+sed -n '/^## Cache variables/,/^## Output variables/p' \
+	"$BUILD_DIR/config.log" \
+	| grep '^\(ac\|am\|lt\)_cv_' | grep -v '^ac_cv_env_' > "$work/cache"
+
+# finds yes|no LIBS: configure, told of libsodium's flags, says that. In its
+# environment are flags of programs that use secmalloc.
 finds() {
 	(
-		cd "$work" && "$top/configure" --cache-file=cache \
+		cd "$work" && SECMALLOC_CFLAGS=-DTHEIRS \
+			SECMALLOC_LDFLAGS=-L/theirs \
+			SECMALLOC_LIB_LDFLAGS=-L/theirs "$top/configure" \
+			--cache-file=cache \
 			SODIUM_CFLAGS=-DSODIUM SODIUM_LIBS="$2" > said 2>&1
 	) || return 1
 	grep 'example daemon' "$work/said"
@@ -27,22 +37,14 @@ finds() {
 forget() {
 	sed -i.bak '/^ac_cv_env_SODIUM/d' "$work/cache"
 }
-
-tap "a library that is not for this compiler is not used" \
-	finds no -lsecmalloc-no-such-library
-tap "control: without that it is" eval 'forget; finds yes -lm'
-
-# What of the environment is not of this configure.
-takes_no_flags_of_users() {
-	(
-		forget && cd "$work" && SECMALLOC_CFLAGS=-DTHEIRS \
-			SECMALLOC_LDFLAGS=-L/theirs \
-			SECMALLOC_LIB_LDFLAGS=-L/theirs "$top/configure" \
-			--cache-file=cache > said 2>&1
-	) || return 1
+has_no_flags_of_users() {
 	grep 'flags added' "$work/said"
 	grep -q 'flags added.*-Wall' "$work/said" \
 		&& ! grep 'flags added' "$work/said" | grep -i theirs
 }
-tap "flags of programs that use it are not added" takes_no_flags_of_users
+
+tap "a library that is not for this compiler is not used" \
+	finds no -lsecmalloc-no-such-library
+tap "control: without that it is" eval 'forget; finds yes -lm'
+tap "flags of programs that use it are not added" has_no_flags_of_users
 tap_done

@@ -20,12 +20,19 @@ sees_a_question() {
 	! asks_nothing "$work/configure.ac"
 }
 
-# compile COMPILER ARGUMENTS...: the library as it is for Linux.
+# The files of the library for a platform, whose own have these patterns.
+common() { find "$srcdir/lib" -name '*.c' ! -path '*/lib/os/*'; }
+linux() { common && ls "$srcdir"/lib/os/posix*.c "$srcdir"/lib/os/linux*.c; }
+darwin() {
+	common && ls "$srcdir"/lib/os/posix*.c "$srcdir"/lib/os/bsd.c \
+		"$srcdir"/lib/os/bsd_procfs.c "$srcdir"/lib/os/darwin.c
+}
+# One file is enough for a control: it sets this.
+only=
 compile() {
 	# shellcheck disable=SC2046,SC2086 # words
-	"$@" -std=gnu11 $warnings -I"$BUILD_DIR" -I"$srcdir/include" -I"$srcdir/lib" \
-		$(find "$srcdir/lib" -name '*.c' ! -path '*/lib/os/*') \
-		"$srcdir"/lib/os/posix*.c "$srcdir"/lib/os/linux*.c
+	"$@" -std=gnu11 $warnings -I"$BUILD_DIR" -I"$srcdir/include" \
+		-I"$srcdir/lib" ${only:-$(linux)}
 }
 # A config.h that names a size is wrong for one of two targets.
 sees_a_size() {
@@ -36,6 +43,7 @@ sees_a_size() {
 		echo '_Static_assert(sizeof(void *) == SIZE, "a size");'
 	} > "$work/sized/config.h"
 	BUILD_DIR=$work/sized
+	only=$srcdir/lib/api/api.c
 	! compile "$@" -fsyntax-only
 }
 # As CFLAGS="-arch x86_64 -arch arm64" does on macOS.
@@ -47,12 +55,11 @@ compile_both() {
 		-isystem "$srcdir/tests/stubs/posix" \
 		-isystem "$(clang -print-file-name=include)" \
 		-I"$BUILD_DIR" -I"$srcdir/include" -I"$srcdir/lib" "$@" \
-		$(find "$srcdir/lib" -name '*.c' ! -path '*/lib/os/*') \
-		"$srcdir"/lib/os/posix*.c "$srcdir"/lib/os/bsd.c \
-		"$srcdir"/lib/os/bsd_procfs.c "$srcdir"/lib/os/darwin.c
+		${only:-$(darwin)}
 }
 # Control: both are really compiled.
 compiles_each() {
+	only=$srcdir/lib/api/api.c
 	! compile_both -include "$work/no_$1.h"
 }
 

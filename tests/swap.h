@@ -10,6 +10,7 @@
 #ifndef TESTS_SWAP_H
 #define TESTS_SWAP_H
 
+#include "machine.h"
 #include "pattern.h"
 #include "tap.h"
 
@@ -59,6 +60,7 @@ static inline void swap_start(void)
 		tap_skip_all("the swap header is that of pages of 4 KiB");
 	swap_copy = mmap(NULL, SWAP_BYTES, PROT_READ | PROT_WRITE,
 	                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	machine_lock(LOCK_EX);
 	if (swap_copy == MAP_FAILED)
 		tap_skip_all("no memory for a copy of a swap file");
 	if (!swap_make()) {
@@ -79,6 +81,7 @@ static inline void swap_end(void)
 {
 	swapoff(swap_path);
 	unlink(swap_path);
+	machine_lock(LOCK_UN);
 }
 
 /* How many times a pattern is in the swap file, or SIZE_MAX. */

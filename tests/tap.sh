@@ -153,6 +153,21 @@ why_no_install() {
 # Whether the build has sanitizers: then nothing is locked.
 is_sanitized() { grep -q 'SECMALLOC_SANITIZED 1' "$BUILD_DIR/config.h"; }
 
+# machine_lock -s|-x: run the script again from its beginning with the lock of
+# tests/machine.h, shared or exclusive. flock(1) holds it, so that a daemon which
+# the script leaves behind does not.
+machine_lock() {
+	test -z "${TAP_LOCKED:-}" || return 0
+	tap_lock=/proc/sys/kernel/core_pattern
+	test -r "$tap_lock" || tap_lock=/
+	TAP_LOCKED=1
+	export TAP_LOCKED
+	if flock -o "$1" "$tap_lock" true 2> /dev/null; then
+		exec flock -o "$1" "$tap_lock" sh "$0"
+	fi
+	echo "# not locked: no flock(1) that knows -o"
+}
+
 # A program that spins uses CPU time, and is ended by a limit on that, which it
 # reaches no sooner on a busy machine. A program that waits uses none: only a
 # limit on the time of day ends it, and the limits of bounded() and await() are

@@ -12,6 +12,14 @@
 #include <check.h>
 #include <stdlib.h>
 
+/* As ck_assert(), which tells Check each time that it was passed: for what is
+ * asked a million times. */
+#define unit_check(condition)                           \
+	do {                                            \
+		if (!(condition))                       \
+			ck_abort_msg("%s", #condition); \
+	} while (0)
+
 /* Run the tests of one module, each in a process of its own. */
 static inline int unit_run(const char *module, const TTest *const *tests,
                            size_t count)

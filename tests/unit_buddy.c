@@ -26,7 +26,7 @@ static void check(void)
 
 	ck_assert_msg(wrong == NULL, "%s", wrong != NULL ? wrong : "");
 	for (uint32_t unit = 0; unit < buddy.units; unit++)
-		ck_assert_int_eq(smi_buddy_is_free(&buddy, unit), !taken[unit]);
+		unit_check(smi_buddy_is_free(&buddy, unit) == !taken[unit]);
 }
 
 /* Note that a run was taken, which nobody may have had before. */
@@ -34,7 +34,7 @@ static void note(uint32_t from, uint32_t units)
 {
 	ck_assert_uint_le(from + units, buddy.units);
 	for (uint32_t unit = from; unit < from + units; unit++) {
-		ck_assert(!taken[unit]);
+		unit_check(!taken[unit]);
 		taken[unit] = true;
 	}
 }

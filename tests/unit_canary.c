@@ -24,14 +24,14 @@ START_TEST(each_changed_byte_is_found)
 			                  SIZE_MAX);
 			for (size_t at = size; at < end; at++) {
 				place[at] ^= 0x40;
-				ck_assert_uint_eq(smi_canary_check(&key, place,
-				                                   size, end),
-				                  at - size);
-				ck_assert(!smi_canary_is_sound(&key, place,
-				                               size, end));
-				ck_assert(end - size > SMI_CANARY_SHORT_BYTES
-				          || !smi_canary_short_is_sound(
-						  &key, place, size, end));
+				unit_check(
+					smi_canary_check(&key, place, size, end)
+					== at - size);
+				unit_check(!smi_canary_is_sound(&key, place,
+				                                size, end));
+				unit_check(end - size > SMI_CANARY_SHORT_BYTES
+				           || !smi_canary_short_is_sound(
+						   &key, place, size, end));
 				place[at] ^= 0x40;
 			}
 		}

@@ -14,7 +14,7 @@ START_TEST(numbers_are_below_the_bound_and_even)
 		for (uint32_t i = 0; i < draws; i++) {
 			uint32_t r = smi_random_below(&random, n);
 
-			ck_assert_uint_lt(r, n);
+			unit_check(r < n);
 			counts[r]++;
 		}
 		/* 1,000 each, give or take seven deviations of 32. */

@@ -77,9 +77,9 @@ START_TEST(each_offset_finds_its_slot)
 		for (size_t offset = 0; offset < most; offset++) {
 			uint64_t got = smi_slab_divide(&slab, offset);
 
-			ck_assert_uint_eq(got >> 32, offset / slab.slot_bytes);
-			ck_assert_int_eq((uint32_t)got < slab.inverse,
-			                 offset % slab.slot_bytes == 0);
+			unit_check(got >> 32 == offset / slab.slot_bytes);
+			unit_check(((uint32_t)got < slab.inverse)
+			           == (offset % slab.slot_bytes == 0));
 		}
 	}
 }

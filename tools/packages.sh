@@ -14,10 +14,12 @@ chmod 755 "$work"
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
-# Locales sort differently; a make that runs this has flags for itself.
+# Locales sort differently; a make that runs this has flags for itself. The makes
+# of the package builds read TESTS in theirs, where a $ is doubled.
 LC_ALL=C
-MAKEFLAGS=
+MAKEFLAGS=${TESTS:+TESTS=$(echo "$TESTS" | sed 's/[$]/$$/g')}
 export LC_ALL MAKEFLAGS
+unset TESTS
 
 is_root() { test "$(id -u)" -eq 0; }
 
