@@ -129,12 +129,13 @@ static SMI_APART void give_to_cache(const char *call, struct smi_tcache *cache,
 		.start = ptr,
 		.size = bin->slot_bytes - smi_slab_entry(slab, slot),
 	};
-	bool sound = smi_slab_check_is_sound(cache->runs, cache->key, &place);
 
-	if (sound)
+	if (smi_slab_check_is_sound(cache->runs, cache->key, &place)) {
 		smi_tcache_give(cache, bin, &place);
-	if (!sound)
-		give_to_arena(call, ptr);
+		return;
+	}
+	smi_tcache_leave(cache);
+	give_to_arena(call, ptr);
 }
 
 /* Free if the cache could not be entered on the fast path, if at all. */

@@ -1,0 +1,140 @@
+/*
+ * A check without the lock that catches another thread at work is repeated
+ * under the arena's lock. The chunk is freed or resized all the same, and no
+ * call waits for that lock while the cache of its thread is busy: whoever has
+ * the lock may be waiting for the cache.
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "config.h"
+
+#include "chunk/slab_check.h"
+#include "process/current.h"
+#include "tap.h"
+#include "watchdog.h"
+
+#include <secmalloc.h>
+
+/* The next checks without the lock find that the chunk is not sound. */
+static unsigned caught;
+
+bool __real_smi_slab_check_is_sound(const struct smi_runs *runs,
+                                    const struct smi_canary_key *key,
+                                    const struct smi_place *place);
+bool __wrap_smi_slab_check_is_sound(const struct smi_runs *runs,
+                                    const struct smi_canary_key *key,
+                                    const struct smi_place *place);
+bool __wrap_smi_slab_check_is_sound(const struct smi_runs *runs,
+                                    const struct smi_canary_key *key,
+                                    const struct smi_place *place)
+{
+	if (caught == 0)
+		return __real_smi_slab_check_is_sound(runs, key, place);
+	caught--;
+	return false;
+}
+
+/* How often the lock was asked for, and how often by a thread whose cache was
+ * busy. */
+static unsigned entered, entered_busy;
+
+static void count_entry(void)
+{
+	struct smi_tcache *cache = smi_current_cache();
+
+	entered++;
+	if (cache != NULL && atomic_load(&cache->busy) != 0)
+		entered_busy++;
+}
+
+struct smi_arena *__real_smi_current_enter(const char *call);
+struct smi_arena *__wrap_smi_current_enter(const char *call);
+struct smi_arena *__wrap_smi_current_enter(const char *call)
+{
+	count_entry();
+	return __real_smi_current_enter(call);
+}
+struct smi_arena *__real_smi_current_enter_quietly(const char *call);
+struct smi_arena *__wrap_smi_current_enter_quietly(const char *call);
+struct smi_arena *__wrap_smi_current_enter_quietly(const char *call)
+{
+	count_entry();
+	return __real_smi_current_enter_quietly(call);
+}
+
+static uint64_t chunks_now(void)
+{
+	struct secmalloc_stats stats = {0};
+
+	secmalloc_stats(&stats);
+	return stats.chunks;
+}
+
+/* Allocations, resizes and frees of all sizes, each check of which is caught at
+ * work now and then. */
+static bool work(void)
+{
+	static const size_t sizes[] = {1, 24, 100, 520, 1200, 4000, 9000};
+	static char *chunks[64];
+
+	for (size_t round = 0; round < 2000; round++) {
+		size_t i = round * 7 % 64;
+		size_t size = sizes[round % (sizeof(sizes) / sizeof(*sizes))];
+
+		caught = round % 3 == 0;
+		if (chunks[i] == NULL)
+			chunks[i] = secmalloc(size);
+		else if (round % 5 == 0)
+			chunks[i] = secrealloc(chunks[i], size);
+		else
+			secfree(chunks[i]), chunks[i] = NULL;
+	}
+	caught = 0;
+	for (size_t i = 0; i < 64; i++)
+		secfree(chunks[i]);
+	return chunks_now() == 0 && secmalloc_audit() == 0;
+}
+
+/* Chunks of this size have long canaries, so the short check is not enough. */
+#define SIZE 520
+
+int main(void)
+{
+	struct secmalloc_config config = {.initial_pools = 4};
+	char *chunk;
+
+	tap_needs_plain_build();
+	watchdog_start(20);
+	if (secmalloc_init(&config) != 0)
+		tap_skip_all("no memory can be locked");
+	secfree(secmalloc(SIZE));
+
+	chunk = secmalloc(SIZE);
+	caught = 1;
+	entered = 0;
+	secfree(chunk);
+	tap_ok(caught == 0 && entered == 1 && chunks_now() == 0,
+	       "a chunk whose check caught another thread is freed under the "
+	       "lock");
+
+	chunk = secmalloc(SIZE);
+	chunk[0] = 'x';
+	caught = 1;
+	entered = 0;
+	chunk = secrealloc(chunk, SIZE + 20);
+	tap_ok(caught == 0 && entered == 1 && chunk != NULL && chunk[0] == 'x'
+	               && secmalloc_usable_size(chunk) == SIZE + 20,
+	       "a chunk whose check caught another thread is resized under the "
+	       "lock");
+	secfree(chunk);
+
+	tap_ok(work(), "an arena on which checks catch others stays sound");
+	tap_ok(entered > 500 && entered_busy == 0,
+	       "none of %u calls asked for the lock with a busy cache",
+	       entered);
+
+	atomic_store(&smi_current_cache()->busy, 1);
+	secmalloc_owns(NULL);
+	tap_ok(entered_busy == 1, "control: a busy cache is noticed");
+	tap_done();
+}
