@@ -141,7 +141,7 @@ static bool pure_calls_work(void)
 	       && passed(strcmp(secmalloc_version(), PACKAGE_VERSION) == 0)
 	       && passed(secmalloc_owns(bytes) == 0)
 	       && passed(secmalloc_explain(bytes, words, sizeof(words)) == 0)
-	       && strcmp(words, "not of this library") == 0;
+	       && strcmp(words, "not an address of this library") == 0;
 }
 
 static bool nothing_is_freed(void)

@@ -297,7 +297,7 @@ int secmalloc_explain(const void *addr, char *buf, size_t n)
 	}
 	smi_text_start(&text, buf, n);
 	if (!smi_fault_handler_explain(addr, &text))
-		smi_text_add(&text, "not of this library");
+		smi_text_add(&text, "not an address of this library");
 	return 0;
 }
 
