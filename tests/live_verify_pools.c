@@ -50,8 +50,8 @@ static bool locked_is_not_secret(void)
 {
 	return make_pools()
 	       && finds(SECMALLOC_VERIFY_SECRET,
-	                "locked memory, which root "
-	                "can read: with SECMALLOC_BACKING_SECRET")
+	                "locked memory, which root can read: choose "
+	                "SECMALLOC_BACKING_SECRET")
 	       && (secmalloc_fini(),
 	           fails(SECMALLOC_VERIFY_SECRET, ENXIO, "no arena"));
 }
@@ -89,7 +89,7 @@ static bool secret_memory_passes(void)
 	at = pool_of(secmalloc(60000));
 	return passes(LOCKED | ADVICE | SECMALLOC_VERIFY_SECRET)
 	       && madvise(at, POOL_BYTES, MADV_DOFORK) == 0
-	       && finds(ADVICE, ": pool 0 goes to children")
+	       && finds(ADVICE, ": pool 0 is passed to children")
 	       && munmap(at + page, page) == 0
 	       && finds(LOCKED, ": pool 0 (4096 of its 65536 bytes");
 }
@@ -142,8 +142,8 @@ static bool without_descriptors(void)
 
 	return make_pools() && setrlimit(RLIMIT_NOFILE, &none) == 0
 	       && fails(LOCKED, ENOTSUP,
-	                "smaps, which tells what of the pools "
-	                "is locked, cannot be read (errno 24)")
+	                "smaps, which shows what memory is locked, could not "
+	                "be read (errno 24)")
 	       && fails(ADVICE, ENOTSUP, "smaps");
 }
 

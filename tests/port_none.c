@@ -116,7 +116,7 @@ static bool allocators_fail(void)
 
 static bool verify_tells_nothing(void)
 {
-	const char words[] = "this system does not tell";
+	const char words[] = "this system does not report";
 
 	return failed(secmalloc_verify(0) == -1, ENXIO, "there is no arena")
 	       && failed(secmalloc_verify(SECMALLOC_VERIFY_IDS) == -1, ENOTSUP,

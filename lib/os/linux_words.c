@@ -13,10 +13,11 @@
 const struct smi_words smi_words = {
 	.undump = "prctl(PR_SET_DUMPABLE)",
 	.dumpable_call = "prctl(PR_GET_DUMPABLE)",
-	.dumpable_again = "as setresuid makes it where fs.suid_dumpable is not "
-			  "0: call prctl(PR_SET_DUMPABLE, 0) after it",
+	.dumpable_again = "as setresuid leaves it when fs.suid_dumpable is "
+			  "not 0: call prctl(PR_SET_DUMPABLE, 0) after "
+			  "setresuid",
 	.dumpable_remedy = "call prctl(PR_SET_DUMPABLE, 0) after setresuid",
-	.core_remedy = "0, or to 1, which stops pipes too",
+	.core_remedy = "0, or to 1, which also stops dumps to a pipe",
 };
 
 /* Whether the lock limit, rather than a lack of memory, is the cause. */
