@@ -281,7 +281,7 @@ static bool nodump_fails_at(const char *name, int number)
 	fail_at = 0;
 	getrlimit(RLIMIT_CORE, &core);
 	if (result == -1 && errno == EPERM && says("(errno 38)")
-	    && says("SECMALLOC_NODUMP out") && core.rlim_cur == 4096
+	    && says("leave out SECMALLOC_NODUMP") && core.rlim_cur == 4096
 	    && core.rlim_max == 4096 && prctl(PR_GET_DUMPABLE) == 1
 	    && secmalloc_audit() == -1 && errno == ENXIO)
 		return true;

@@ -116,7 +116,7 @@ static bool without_arena(void)
 
 static bool child_has_none(void)
 {
-	return fails(LOCKED, ENXIO, "the arena is the parent's")
+	return fails(LOCKED, ENXIO, "the arena belongs to the parent")
 	       && (secmalloc_verify(SECMALLOC_VERIFY_DUMPABLE), errno != ENXIO)
 	       && (secmalloc_fini(), true) && make_pools();
 }
@@ -150,8 +150,8 @@ static bool without_descriptors(void)
 static bool words_of_before_stay(void)
 {
 	return make_pools() && secmalloc_init(NULL) == -1
-	       && says("there is an arena already") && passes(LOCKED)
-	       && says("there is an arena already");
+	       && says("an arena already exists") && passes(LOCKED)
+	       && says("an arena already exists");
 }
 
 int main(void)

@@ -78,7 +78,7 @@ static bool all_inits_fail(void)
 
 static bool wrappers_fail(void)
 {
-	const char words[] = "cannot do that";
+	const char words[] = "not supported on this system";
 
 	return failed(secmalloc_mlock(bytes, 1) == -1, ENOTSUP, words)
 	       && says("secmalloc_mlock: ")
