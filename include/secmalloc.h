@@ -637,8 +637,8 @@ SECMALLOC_API int secmalloc_audit(void);
  * Describe an address in one line of text without a newline, written to the n
  * bytes at buf and terminated by a NUL. Examples: "3 bytes past the end of a
  * guarded chunk of 32 bytes", "in the guard after pool 2", "inside a free slot
- * of class 48, pool 0", "not of this library". A text that does not fit is cut;
- * 120 bytes are always enough.
+ * of 48 bytes, pool 0", "not an address of this library". A text that does not
+ * fit is cut; 120 bytes are always enough.
  *
  * Any address is allowed, at any time, also before secmalloc_init() and in a
  * child of fork(). The call is async-signal-safe: it takes no lock and reads no

@@ -61,7 +61,7 @@ START_TEST(a_second_init_changes_nothing)
 	start(2);
 	chunk = secstrdup("still here");
 	ck_assert_int_eq(secmalloc_stats(&before), 0);
-	FAILS(secmalloc_init(&config), -1, EALREADY, "is an arena already");
+	FAILS(secmalloc_init(&config), -1, EALREADY, "an arena already exists");
 	FAILS(secmalloc_init(NULL), -1, EALREADY, "unchanged");
 	ck_assert_int_eq(secmalloc_stats(&after), 0);
 	ck_assert_mem_eq(&before, &after, sizeof(before));
@@ -99,10 +99,10 @@ START_TEST(a_bad_field_is_named_with_its_value)
 	FAILS(secmalloc_init(&config), -1, EINVAL, "fork is 3");
 	config = (struct secmalloc_config){.low_bytes = 7};
 	FAILS(secmalloc_init(&config), -1, EINVAL,
-	      "low_bytes is 7 and on_low is NULL: set both");
+	      "low_bytes is 7 but on_low is NULL: set both");
 	config = (struct secmalloc_config){.on_low = ignore_low};
 	FAILS(secmalloc_init(&config), -1, EINVAL,
-	      "low_bytes is 0 and on_low is set: set both");
+	      "low_bytes is 0 but on_low is set: set both");
 	config = (struct secmalloc_config){.pool_size = page + 1};
 	snprintf(want, sizeof(want), "pool_size is %zu", page + 1);
 	FAILS(secmalloc_init(&config), -1, EINVAL, want);
@@ -112,7 +112,7 @@ START_TEST(a_bad_field_is_named_with_its_value)
 	FAILS(secmalloc_init(&config), -1, EINVAL, "pool_size is ");
 	config = (struct secmalloc_config){.initial_pools = 3, .max_pools = 2};
 	FAILS(secmalloc_init(&config), -1, EINVAL,
-	      "initial_pools is 3, more than max_pools 2");
+	      "initial_pools is 3, which is more than max_pools, 2");
 	config = (struct secmalloc_config){.initial_pools = SIZE_MAX};
 	FAILS(secmalloc_init(&config), -1, EINVAL, "initial_pools is ");
 	config = (struct secmalloc_config){.max_pools = SIZE_MAX};

@@ -69,12 +69,12 @@ START_TEST(sizes_that_cannot_be_are_refused)
 
 	start(1);
 	chunk = secmalloc(8);
-	FAILS(secmalloc(huge), NULL, ENOMEM, "more than any object");
+	FAILS(secmalloc(huge), NULL, ENOMEM, "larger than any object");
 	FAILS(secmalloc(most + 1), NULL, ENOMEM, "secmalloc: ");
 	FAILS(secmalloc(most), NULL, ENOMEM, most_pools());
 	FAILS(seccalloc(huge, 2), NULL, ENOMEM, "seccalloc: ");
 	FAILS(seccalloc(huge / 2, huge / 2), NULL, ENOMEM, "times");
-	FAILS(seccalloc(1, huge), NULL, ENOMEM, "more than any object");
+	FAILS(seccalloc(1, huge), NULL, ENOMEM, "larger than any object");
 	FAILS(secrealloc(chunk, huge), NULL, ENOMEM, "secrealloc: ");
 	FAILS(secrealloc(NULL, huge), NULL, ENOMEM, "secrealloc: ");
 	FAILS(secaligned_alloc(64, huge), NULL, ENOMEM, "secaligned_alloc");
@@ -91,10 +91,13 @@ END_TEST
 START_TEST(alignments_are_powers_of_two_up_to_half_a_pool)
 {
 	start(2);
-	FAILS(secaligned_alloc(0, 1), NULL, EINVAL, "alignment 0 is no power");
-	FAILS(secaligned_alloc(3, 1), NULL, EINVAL, "alignment 3 is no power");
-	FAILS(secaligned_alloc(SIZE_MAX, 1), NULL, EINVAL, "no power of two");
-	FAILS(secaligned_alloc(65536, 1), NULL, EINVAL, "more than half of");
+	FAILS(secaligned_alloc(0, 1), NULL, EINVAL,
+	      "alignment 0 is not a power");
+	FAILS(secaligned_alloc(3, 1), NULL, EINVAL,
+	      "alignment 3 is not a power");
+	FAILS(secaligned_alloc(SIZE_MAX, 1), NULL, EINVAL,
+	      "not a power of two");
+	FAILS(secaligned_alloc(65536, 1), NULL, EINVAL, "half of pool_size");
 	FAILS(secaligned_alloc(SIZE_MAX / 2 + 1, 1), NULL, EINVAL, "half of");
 	for (size_t align = 1; align <= 32768; align *= 2)
 		for (size_t size = 0; size < 20000; size = size * 3 + 1) {

@@ -19,8 +19,8 @@ START_TEST(memory_of_the_caller)
 	ck_assert_int_eq(secmalloc_munlock(NULL, 0), 0);
 	ck_assert_int_eq(secmalloc_dontdump(NULL, 0), 0);
 	FAILS(secmalloc_mlock(memory, SIZE_MAX), -1, EINVAL, "secmalloc_mlock");
-	FAILS(secmalloc_munlock(memory, SIZE_MAX), -1, EINVAL, "pass the end");
-	FAILS(secmalloc_dontdump(memory, SIZE_MAX), -1, EINVAL, "pass the end");
+	FAILS(secmalloc_munlock(memory, SIZE_MAX), -1, EINVAL, "past the end");
+	FAILS(secmalloc_dontdump(memory, SIZE_MAX), -1, EINVAL, "past the end");
 #ifndef SECMALLOC_SANITIZED
 	FAILS(secmalloc_mlock(NULL, 1), -1, ENOMEM, "refused");
 #endif
@@ -32,10 +32,10 @@ START_TEST(memory_of_the_caller)
 	ck_assert_int_eq(secmalloc_munlock(memory + 10, 2 * page), 0);
 	start(1);
 	chunk = secmalloc(10);
-	FAILS(secmalloc_munlock(chunk, 1), -1, EINVAL, "touches the arena");
-	FAILS(secmalloc_mlock(chunk, 1), -1, EINVAL, "touches the arena");
+	FAILS(secmalloc_munlock(chunk, 1), -1, EINVAL, "overlaps the arena");
+	FAILS(secmalloc_mlock(chunk, 1), -1, EINVAL, "overlaps the arena");
 	FAILS(secmalloc_dontdump(chunk - page, 3 * page), -1, EINVAL,
-	      "touches the arena");
+	      "overlaps the arena");
 	ck_assert_int_eq(secmalloc_mlock(memory, page), 0);
 	secfree(chunk);
 	end();

@@ -47,13 +47,14 @@ START_TEST(the_audit_reports_damage)
 	chunk = hide(secmalloc(30));
 	chunk[30] ^= 1;
 	FAILS(secmalloc_audit(), -1, EBADMSG,
-	      "secmalloc_audit: overflow: byte 0 past the end was written, of "
+	      "secmalloc_audit: overflow: write to byte 0 past the end of "
 	      "the chunk of 30 bytes");
 	chunk[30] ^= 1;
 	ck_assert_int_eq(secmalloc_audit(), 0);
 	secfree(hide(chunk));
 	chunk[4] = 1;
-	FAILS(secmalloc_audit(), -1, EBADMSG, "write after free: byte ");
+	FAILS(secmalloc_audit(), -1, EBADMSG,
+	      "write after free: write to byte ");
 	chunk[4] = 0;
 	end();
 }

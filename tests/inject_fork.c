@@ -244,7 +244,7 @@ static int is_refused(void)
 {
 	return is_closed() == HAS_NOTHING
 	                       && strstr(secmalloc_error(),
-	                                 "membarrier is refused")
+	                                 "but is now refused")
 	                                  != NULL
 	               ? HAS_NOTHING
 	               : IS_WRONG;

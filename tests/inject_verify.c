@@ -218,16 +218,16 @@ static bool smaps_differ(void)
 	return verify_with(smaps, smaps_with("Rss:", "Rss:"), locked, 0, NULL)
 	       && verify_with(smaps, smaps_with("VmFlags:", "Flags:"), locked,
 	                      ENOTSUP,
-	                      "what of the pools is locked, this system "
-	                      "does not tell (errno 95)")
+	                      "this system does not report which memory is "
+	                      "locked (errno 95)")
 	       && verify_with(smaps, "", locked, EPERM,
 	                      "the key page is not mapped")
 	       && munlockall() == 0
 	       && verify_with(smaps,
 	                      smaps_with("\nSwap:       ", "\nSwap:  8    "),
 	                      locked, EPERM,
-	                      "remove that call; 8192 bytes of "
-	                      "it are in swap space: replace its secrets");
+	                      "remove that call; 8192 bytes of it are in "
+	                      "swap space: replace the secrets in it");
 }
 
 static bool status_differs(void)
@@ -281,7 +281,7 @@ static bool nodump_fails_at(const char *name, int number)
 	fail_at = 0;
 	getrlimit(RLIMIT_CORE, &core);
 	if (result == -1 && errno == EPERM && says("(errno 38)")
-	    && says("SECMALLOC_NODUMP out") && core.rlim_cur == 4096
+	    && says("leave out SECMALLOC_NODUMP") && core.rlim_cur == 4096
 	    && core.rlim_max == 4096 && prctl(PR_GET_DUMPABLE) == 1
 	    && secmalloc_audit() == -1 && errno == ENXIO)
 		return true;

@@ -281,7 +281,7 @@ static int without_an_arena(void)
 
 static int child_of_none(void)
 {
-	return fails(ENXIO, "the arena is the parent's");
+	return fails(ENXIO, "the arena belongs to the parent");
 }
 
 static int in_a_forked_child(void)

@@ -40,8 +40,8 @@ static bool in_pools(void)
 	       && is(chunk + 31, "byte 31 of a chunk of 32 bytes, pool 0")
 	       && is(chunk + 35, "3 bytes past the end of a chunk of 32 "
 	                         "bytes, pool 0")
-	       && is(gone, "inside a free slot of class 48, pool 0")
-	       && is(gone + 47, "inside a free slot of class 48, pool 0")
+	       && is(gone, "inside a free slot of 48 bytes, pool 0")
+	       && is(gone + 47, "inside a free slot of 48 bytes, pool 0")
 	       && is(pool + 50000, "inside free memory, pool 0")
 	       && is(pool + POOL_BYTES, "in the guard after pool 0")
 	       && is(pool + STRIDE - 1, "in the guard after pool 0")
@@ -49,7 +49,8 @@ static bool in_pools(void)
 	       && is(large + 19999,
 	             "byte 19999 of a chunk of 20000 bytes, pool 0")
 	       && is(pool + STRIDE + POOL_BYTES, "in the guard after pool 1")
-	       && is(pool + 2 * STRIDE, "in addresses kept for further pools")
+	       && is(pool + 2 * STRIDE, "in addresses reserved for further "
+	                                "pools")
 	       && is(pool - STRIDE + page, "in the page of the canary key");
 }
 
@@ -85,15 +86,13 @@ static bool elsewhere(void)
 {
 	char local, tight[8];
 
-	if (!is(NULL, "not of this library")
-	    || !is(&local, "not of this "
-	                   "library"))
+	if (!is(NULL, "not an address of this library")
+	    || !is(&local, "not an address of this library"))
 		return false;
 	start(0);
-	if (!is(NULL, "not of this library")
-	    || !is(&local, "not of this "
-	                   "library")
-	    || !is((void *)UINTPTR_MAX, "not of this library"))
+	if (!is(NULL, "not an address of this library")
+	    || !is(&local, "not an address of this library")
+	    || !is((void *)UINTPTR_MAX, "not an address of this library"))
 		return false;
 	errno = 0;
 	if (secmalloc_explain(&local, NULL, 10) != -1 || errno != EINVAL)
@@ -103,7 +102,7 @@ static bool elsewhere(void)
 		return false;
 	errno = 5;
 	return secmalloc_explain(&local, tight, sizeof(tight)) == 0
-	       && errno == 5 && strcmp(tight, "not of ") == 0;
+	       && errno == 5 && strcmp(tight, "not an ") == 0;
 }
 
 static bool in_a_child(void)
@@ -117,10 +116,10 @@ static bool in_a_child(void)
 	guarded = secmalloc_guarded(32);
 	pid = fork();
 	if (pid == 0)
-		_exit(!is(chunk, "of the parent's arena, which this child has "
-		                 "not")
-		      || !is(guarded, "of the parent's arena, which this child "
-		                      "has not"));
+		_exit(!is(chunk, "in the parent's arena, which this child "
+		                 "does not have")
+		      || !is(guarded, "in the parent's arena, which this "
+		                      "child does not have"));
 	waitpid(pid, &status, 0);
 	return status == 0;
 }

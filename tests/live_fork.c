@@ -66,7 +66,7 @@ static int calls_are_closed(void)
 	secfree(chunk + 5);
 	secmalloc_fini();
 	return secmalloc(1) == NULL && errno == ENXIO
-	       && strstr(secmalloc_error(), "is the parent's") != NULL
+	       && strstr(secmalloc_error(), "belongs to the parent") != NULL
 	       && secrealloc(chunk, 10) == NULL && errno == ENXIO
 	       && secaligned_alloc(64, 1) == NULL && errno == ENXIO
 	       && secmalloc_stats(&stats) == -1 && errno == ENXIO

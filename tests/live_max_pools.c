@@ -25,7 +25,7 @@ static bool max_pools_holds(void)
 		;
 	return errno == ENOMEM && secmalloc_stats(&stats) == 0
 	       && stats.pools == 3 && stats.pool_bytes == 192 * KIB
-	       && says("max_pools (3) leaves none for one more of 65536 bytes");
+	       && says("max_pools (3) does not allow another of 65536 bytes");
 }
 
 /* A chunk larger than a pool has its own, which serves others afterwards. */

@@ -114,8 +114,8 @@ static bool as_a_kernel_without(void)
 {
 	return filter_on(SYS_memfd_secret, SECCOMP_RET_ERRNO | ENOSYS,
 	                 SECCOMP_RET_ALLOW)
-	       && refused(ENOTSUP, "the kernel has no memfd_secret: it takes "
-	                           "Linux 5.14 or later, before 6.5 with "
+	       && refused(ENOTSUP, "the kernel has no memfd_secret: use "
+	                           "Linux 5.14 or later (before 6.5, with "
 	                           "secretmem.enable=1");
 }
 
@@ -123,7 +123,7 @@ static bool filtered(void)
 {
 	return filter_on(SYS_memfd_secret, SECCOMP_RET_ERRNO | EPERM,
 	                 SECCOMP_RET_ALLOW)
-	       && refused(EPERM, "a filter of system calls refuses");
+	       && refused(EPERM, "a system call filter refuses");
 }
 
 static bool no_descriptor_left(void)
@@ -151,8 +151,8 @@ static bool limit_file_size(size_t bytes)
 static bool files_are_limited(void)
 {
 	return limit_file_size(page)
-	       && refused(EFBIG, "RLIMIT_FSIZE is too low: raise it "
-	                         "(LimitFSIZE=135168");
+	       && refused(EFBIG, "RLIMIT_FSIZE is too low for memfd_secret: "
+	                         "raise it (LimitFSIZE=135168");
 }
 
 static bool files_are_limited_later(void)
@@ -247,7 +247,7 @@ static bool growth_after_the_drop(void)
 		return false;
 	memset(chunk, 1, 14 * page);
 	return secmalloc(14 * page) == NULL && errno == ENOMEM
-	       && says("one more of") && says("RLIMIT_MEMLOCK is 0 soft")
+	       && says("another of") && says("RLIMIT_MEMLOCK is 0 soft")
 	       && says("LimitMEMLOCK=") && secmalloc_audit() == 0;
 }
 

@@ -198,8 +198,8 @@ static bool undone_by_setresuid(void)
 {
 	return secmalloc_init(&nodump) == 0 && passes(DUMPABLE)
 	       && become_nobody()
-	       && finds(DUMPABLE, "dumpable again (2), as setresuid makes it "
-	                          "where fs.suid_dumpable is not 0")
+	       && finds(DUMPABLE, "dumpable again (2), as setresuid leaves it "
+	                          "when fs.suid_dumpable is not 0")
 	       && prctl(PR_SET_DUMPABLE, 0) == 0 && passes(DUMPABLE | CORE);
 }
 
@@ -220,7 +220,7 @@ static bool after_exec(void)
 static bool limits_for_a_file(void)
 {
 	const char *hard = ", but the hard limit, to which any process of the "
-			   "same user may raise it, is ";
+			   "same user can raise it, is ";
 	struct rlimit all;
 
 	getrlimit(RLIMIT_CORE, &all);
@@ -232,8 +232,8 @@ static bool limits_for_a_file(void)
 	                      "1, which")
 	       && limit(0, RLIM_INFINITY)
 	       && finds(CORE, ": RLIMIT_CORE is 0, but the hard")
-	       && says("is unlimited: lower that too") && limit(1, 4096)
-	       && finds(CORE, hard) && says("is 4096: lower")
+	       && says("is unlimited: lower the hard limit too")
+	       && limit(1, 4096) && finds(CORE, hard) && says("is 4096: lower")
 	       && limit(4096, 4096) && finds(CORE, ": RLIMIT_CORE is 4096: set")
 	       && limit(1, 1) && passes(CORE) && limit(0, 1) && passes(CORE)
 	       && limit(0, 0) && passes(CORE);
@@ -242,20 +242,20 @@ static bool limits_for_a_file(void)
 static bool limits_for_a_pipe(void)
 {
 	needs_limit(0, 4096);
-	return finds(CORE, ": RLIMIT_CORE is 0 but core_pattern is a pipe: set "
-	                   "it to 1")
+	return finds(CORE, ": RLIMIT_CORE is 0, but core_pattern is a pipe: "
+	                   "set RLIMIT_CORE to 1")
 	       && limit(4096, 4096)
-	       && finds(CORE, "RLIMIT_CORE is 4096 but core_pattern is a pipe")
+	       && finds(CORE, "RLIMIT_CORE is 4096, but core_pattern is a pipe")
 	       && limit(1, 4096) && finds(CORE, "hard limit") && limit(1, 1)
 	       && passes(CORE) && limit(0, 1)
-	       && finds(CORE, "RLIMIT_CORE is 0 but");
+	       && finds(CORE, "RLIMIT_CORE is 0, but core_pattern");
 }
 
 static bool limits_for_a_socket(void)
 {
 	return limit(1, 1)
-	       && finds(CORE, ": core_pattern is a socket, to which dumps go "
-	                      "whatever RLIMIT_CORE is")
+	       && finds(CORE, ": core_pattern is a socket, which receives "
+	                      "dumps whatever RLIMIT_CORE is")
 	       && prctl(PR_SET_DUMPABLE, 0) == 0 && passes(CORE);
 }
 

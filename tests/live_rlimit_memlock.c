@@ -113,7 +113,7 @@ static bool words_of_no_right(void)
 	return SAYS("secmalloc_init: 0 of 16 pools of 65536 bytes were locked",
 	            "1052672 bytes are wanted in all",
 	            "RLIMIT_MEMLOCK is 0 soft and 0 hard",
-	            "CAP_IPC_LOCK is absent or of a user namespace",
+	            "CAP_IPC_LOCK is absent or limited to a user namespace",
 	            "while still root", "LimitMEMLOCK=1052672",
 	            "memlock 1028 (limits.conf)", "--ulimit memlock=1052672");
 }
@@ -169,7 +169,7 @@ static bool used_to_the_last_page(void)
 	return stats.locked_bytes == 64 * KIB && proc_status_kb("VmLck") == 64
 	       && count > 1200
 	       && SAYS("secmalloc: no room for 32 bytes in 1 pools",
-	               "one more of 65536 bytes could not be locked",
+	               "another of 65536 bytes could not be locked",
 	               "RLIMIT_MEMLOCK is 65536");
 }
 

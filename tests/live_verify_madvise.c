@@ -25,7 +25,8 @@ static bool is_dumped(void)
 static bool is_forked(void)
 {
 	return make_pools() && madvise(pools[2], POOL_BYTES, MADV_DOFORK) == 0
-	       && finds(ADVICE, ": pool 2 goes to children of fork: MADV_");
+	       && finds(ADVICE, ": pool 2 is passed to children of fork: "
+	                        "MADV_");
 }
 
 static bool is_mergeable(void)
@@ -34,7 +35,7 @@ static bool is_mergeable(void)
 		return false;
 	if (madvise(pools[0], page, MADV_MERGEABLE) != 0)
 		case_skip("MADV_MERGEABLE: %s", strerror(errno));
-	return finds(ADVICE, "may be merged with equal pages")
+	return finds(ADVICE, "may be merged with identical pages")
 	       && says("pool 0 (") && passes(LOCKED);
 }
 

@@ -87,7 +87,7 @@ static bool is_discarded(void)
 		return false;
 	if (madvise(pools[1] + page, page, MADV_DONTNEED_LOCKED) != 0)
 		case_skip("MADV_DONTNEED_LOCKED: %s", strerror(errno));
-	return finds(LOCKED, ": pool 1 is locked but not all in memory");
+	return finds(LOCKED, ": pool 1 is locked but not entirely in memory");
 }
 
 static bool is_unmapped(void)

@@ -50,8 +50,8 @@ static bool locked_is_not_secret(void)
 {
 	return make_pools()
 	       && finds(SECMALLOC_VERIFY_SECRET,
-	                "locked memory, which root "
-	                "can read: with SECMALLOC_BACKING_SECRET")
+	                "locked memory, which root can read: choose "
+	                "SECMALLOC_BACKING_SECRET")
 	       && (secmalloc_fini(),
 	           fails(SECMALLOC_VERIFY_SECRET, ENXIO, "no arena"));
 }
@@ -89,7 +89,7 @@ static bool secret_memory_passes(void)
 	at = pool_of(secmalloc(60000));
 	return passes(LOCKED | ADVICE | SECMALLOC_VERIFY_SECRET)
 	       && madvise(at, POOL_BYTES, MADV_DOFORK) == 0
-	       && finds(ADVICE, ": pool 0 goes to children")
+	       && finds(ADVICE, ": pool 0 is passed to children")
 	       && munmap(at + page, page) == 0
 	       && finds(LOCKED, ": pool 0 (4096 of its 65536 bytes");
 }
@@ -116,7 +116,7 @@ static bool without_arena(void)
 
 static bool child_has_none(void)
 {
-	return fails(LOCKED, ENXIO, "the arena is the parent's")
+	return fails(LOCKED, ENXIO, "the arena belongs to the parent")
 	       && (secmalloc_verify(SECMALLOC_VERIFY_DUMPABLE), errno != ENXIO)
 	       && (secmalloc_fini(), true) && make_pools();
 }
@@ -142,16 +142,16 @@ static bool without_descriptors(void)
 
 	return make_pools() && setrlimit(RLIMIT_NOFILE, &none) == 0
 	       && fails(LOCKED, ENOTSUP,
-	                "smaps, which tells what of the pools "
-	                "is locked, cannot be read (errno 24)")
+	                "smaps, which shows what memory is locked, could not "
+	                "be read (errno 24)")
 	       && fails(ADVICE, ENOTSUP, "smaps");
 }
 
 static bool words_of_before_stay(void)
 {
 	return make_pools() && secmalloc_init(NULL) == -1
-	       && says("there is an arena already") && passes(LOCKED)
-	       && says("there is an arena already");
+	       && says("an arena already exists") && passes(LOCKED)
+	       && says("an arena already exists");
 }
 
 int main(void)

@@ -67,7 +67,7 @@ static bool unknown_bits(void)
 
 static bool root_is_kept(void)
 {
-	return finds(IDS, "the effective uid is 0: it was not given up")
+	return finds(IDS, "the effective uid is 0: use setresuid to drop it")
 	       && says("the effective gid is 0");
 }
 
@@ -93,8 +93,8 @@ static bool with_gids(gid_t real, gid_t effective, gid_t saved,
 static bool saved_uid(void)
 {
 	return with_uids(NOBODY, NOBODY, 0,
-	                 "the saved uid is still 0 and the "
-	                 "effective one 65534: use setresuid");
+	                 "the saved uid is still 0 but the effective one is "
+	                 "65534: use setresuid");
 }
 
 static bool real_uid(void)
@@ -110,7 +110,8 @@ static bool effective_uid(void)
 static bool other_uid(void)
 {
 	return with_uids(1, NOBODY, NOBODY,
-	                 "the real uid is still 1 and the effective one 65534");
+	                 "the real uid is still 1 but the effective one is "
+	                 "65534");
 }
 
 static bool by_seteuid(void)
@@ -133,8 +134,7 @@ static bool real_gid(void)
 static bool gid_not_given_up(void)
 {
 	return with_gids(0, 0, 0,
-	                 "the effective gid is 0: it was not given "
-	                 "up: use setresgid");
+	                 "the effective gid is 0: use setresgid to drop it");
 }
 
 /* It takes a capability to have one that differs. */
@@ -156,8 +156,8 @@ static bool groups_with(gid_t extra, bool found)
 	return setgroups(300, groups) == 0
 	       && setresgid(NOBODY, NOBODY, NOBODY) == 0
 	       && setresuid(NOBODY, NOBODY, NOBODY) == 0
-	       && (found ? finds(IDS, "the supplementary groups hold 0: call "
-	                              "setgroups before setresuid")
+	       && (found ? finds(IDS, "the supplementary groups include 0: "
+	                              "call setgroups before setresuid")
 	                 : passes(IDS));
 }
 

@@ -11,7 +11,8 @@ static void double_free(void)
 	char *chunk = chunk_of(32), *neighbour = chunk_of(32);
 
 	secfree(hide(chunk));
-	expect("secfree(%p): double free: the place of 48 bytes %s is free",
+	expect("secfree(%p): double free: the block of 48 bytes %s is already "
+	       "free",
 	       (void *)chunk, where(chunk));
 	secfree(chunk);
 	secfree(neighbour);
@@ -22,7 +23,8 @@ static void double_free_of_the_last_chunk(void)
 	char *chunk = chunk_of(32);
 
 	secfree(hide(chunk));
-	expect("secfree(%p): double free: the place of 48 bytes %s is free",
+	expect("secfree(%p): double free: the block of 48 bytes %s is already "
+	       "free",
 	       (void *)chunk, where(chunk));
 	secfree(chunk);
 }

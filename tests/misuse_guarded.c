@@ -46,7 +46,8 @@ static void double_free(void)
 	char *chunk = chunk_of(32);
 
 	secfree(hide(chunk));
-	expect("secfree(%p): double free: the place of 32 bytes %s is free",
+	expect("secfree(%p): double free: the block of 32 bytes %s is already "
+	       "free",
 	       (void *)chunk, where(chunk));
 	secfree(chunk);
 }
@@ -56,8 +57,8 @@ static void pointer_into_a_free_cell(void)
 	char *chunk = chunk_of(32), *cell = chunk + 32 - PAGE;
 
 	secfree(hide(chunk));
-	expect("secrealloc(%p): wild pointer: byte 5 of the free place of 4096 "
-	       "bytes %s",
+	expect("secrealloc(%p): wild pointer: byte 5 of the free block of "
+	       "4096 bytes %s",
 	       (void *)(cell + 5), where(cell));
 	secfree(secrealloc(hide(cell + 5), 1));
 }
@@ -106,7 +107,7 @@ static void overflow_into_the_slack(void)
 	char *chunk = chunk_of(30);
 
 	chunk[31] ^= 0x20;
-	expect("secfree(%p): overflow: byte 1 past the end was written, of the "
+	expect("secfree(%p): overflow: write to byte 1 past the end of the "
 	       "chunk of 30 bytes %s",
 	       (void *)chunk, where(chunk));
 	secfree(chunk);
@@ -118,8 +119,8 @@ static void underflow(size_t before)
 	char *chunk = chunk_of(32);
 
 	*(char *)hide(chunk - before) ^= 0x20;
-	expect("secfree(%p): underflow: %zu bytes before its start was "
-	       "written, of the chunk of 32 bytes %s",
+	expect("secfree(%p): underflow: write %zu bytes before the start of "
+	       "the chunk of 32 bytes %s",
 	       (void *)chunk, before, where(chunk));
 	secfree(chunk);
 }
@@ -138,8 +139,8 @@ static void underflow_found_by_realloc(void)
 	char *chunk = chunk_of(32);
 
 	*(char *)hide(chunk - 16) ^= 1;
-	expect("secrealloc(%p): underflow: 16 bytes before its start was "
-	       "written, of the chunk of 32 bytes %s",
+	expect("secrealloc(%p): underflow: write 16 bytes before the start of "
+	       "the chunk of 32 bytes %s",
 	       (void *)chunk, where(chunk));
 	secfree(secrealloc(chunk, 64));
 }
@@ -150,8 +151,8 @@ static void underflow_found_before_growth(void)
 	char *chunk = chunk_of(32);
 
 	*(char *)hide(chunk - 16) ^= 1;
-	expect("secrealloc(%p): underflow: 16 bytes before its start was "
-	       "written, of the chunk of 32 bytes %s",
+	expect("secrealloc(%p): underflow: write 16 bytes before the start of "
+	       "the chunk of 32 bytes %s",
 	       (void *)chunk, where(chunk));
 	secfree(secrealloc(chunk, hide_size(SIZE_MAX)));
 }
@@ -164,7 +165,7 @@ static void overflow_of_a_closed_chunk(void)
 	chunk[30] ^= 0x20;
 	if (secmalloc_protect(chunk, SECMALLOC_NOACCESS) != 0)
 		_exit(98);
-	expect("secfree(%p): overflow: byte 0 past the end was written, of the "
+	expect("secfree(%p): overflow: write to byte 0 past the end of the "
 	       "chunk of 30 bytes %s",
 	       (void *)chunk, where(chunk));
 	secfree(chunk);
@@ -178,8 +179,8 @@ static void write_after_free(void)
 	secfree(hide(chunk));
 	chunk[7] = 'x';
 	secfree(secmalloc_guarded(1));
-	expect("secmalloc_guarded of 8 bytes: write after free: byte %zu was "
-	       "written, of the free place of 4096 bytes %s",
+	expect("secmalloc_guarded of 8 bytes: write after free: write to byte "
+	       "%zu of the free block of 4096 bytes %s",
 	       (size_t)(chunk + 7 - cell), where(cell));
 	secmalloc_wipe(secmalloc_guarded(8), 8);
 }

@@ -94,7 +94,7 @@ static void misuse_by_a_cancelled_thread(void)
 	pthread_t thread;
 
 	start_with_note();
-	expect("secfree(%p): foreign pointer: not memory of the arena",
+	expect("secfree(%p): foreign pointer: not in the arena",
 	       (void *)shared);
 	thread_begin(&thread, free_wildly, NULL);
 	pthread_join(thread, NULL);
@@ -123,7 +123,7 @@ static void misuse_by_two_threads(void)
 
 	if (secmalloc_init(&config) != 0)
 		_exit(tap_cannot("%s", secmalloc_error()));
-	expect("secfree(%p): foreign pointer: not memory of the arena",
+	expect("secfree(%p): foreign pointer: not in the arena",
 	       (void *)shared);
 	thread_begin(&threads[0], free_wildly_too, NULL);
 	thread_begin(&threads[1], free_wildly_too, NULL);

@@ -13,8 +13,8 @@ static void overflow(size_t size, size_t past)
 	char *chunk = chunk_of(size);
 
 	chunk[size + past] ^= 0x20;
-	expect("secfree(%p): overflow: byte %zu past the end was written, of "
-	       "the chunk of %zu bytes %s",
+	expect("secfree(%p): overflow: write to byte %zu past the end of the "
+	       "chunk of %zu bytes %s",
 	       (void *)chunk, past, size, where(chunk));
 	secfree(chunk);
 }

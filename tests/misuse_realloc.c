@@ -11,7 +11,8 @@ static void realloc_after_free(void)
 	char *chunk = chunk_of(100), *neighbour = chunk_of(100);
 
 	secfree(hide(chunk));
-	expect("secrealloc(%p): double free: the place of 112 bytes %s is free",
+	expect("secrealloc(%p): double free: the block of 112 bytes %s is "
+	       "already free",
 	       (void *)chunk, where(chunk));
 	secfree(secrealloc(chunk, 10));
 	secfree(neighbour);
@@ -22,8 +23,8 @@ static void overflow_found_by_realloc(void)
 	char *chunk = chunk_of(100);
 
 	chunk[100] = 'x';
-	expect("secrealloc(%p): overflow: byte 0 past the end was written, of "
-	       "the chunk of 100 bytes %s",
+	expect("secrealloc(%p): overflow: write to byte 0 past the end of the "
+	       "chunk of 100 bytes %s",
 	       (void *)chunk, where(chunk));
 	secfree(secrealloc(chunk, 1000));
 }
@@ -33,7 +34,7 @@ static void overflow_after_realloc(void)
 	char *chunk = hide(secrealloc(chunk_of(30), 20));
 
 	chunk[20] = 'x';
-	expect("secfree(%p): overflow: byte 0 past the end was written, of the "
+	expect("secfree(%p): overflow: write to byte 0 past the end of the "
 	       "chunk of 20 bytes %s",
 	       (void *)chunk, where(chunk));
 	secfree(chunk);
@@ -45,8 +46,8 @@ static void write_after_free_before_growth(void)
 
 	/* The first free byte behind it. */
 	*end = 'x';
-	expect("secrealloc(%p): write after free: byte 0 was written, of the "
-	       "free place of 1024 bytes %s",
+	expect("secrealloc(%p): write after free: write to byte 0 of the free "
+	       "block of 1024 bytes %s",
 	       (void *)chunk, where(end));
 	secfree(secrealloc(chunk, 21000));
 }

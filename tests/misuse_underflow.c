@@ -30,8 +30,8 @@ static void underflow_into_a_chunk(void)
 
 	neighbours(&first, &second);
 	second[-1] ^= 1;
-	expect("secfree(%p): underflow, or overflow of the chunk before: byte "
-	       "15 past the end was written, of the chunk of 32 bytes %s",
+	expect("secfree(%p): underflow, or overflow of the chunk before: "
+	       "write to byte 15 past the end of the chunk of 32 bytes %s",
 	       (void *)second, where(first));
 	secfree(second);
 }
@@ -43,8 +43,8 @@ static void underflow_into_a_free_place(void)
 	neighbours(&first, &second);
 	secfree(hide(first));
 	second[-16] ^= 1;
-	expect("secfree(%p): underflow, or write after free: byte 32 was "
-	       "written, of the free memory of 48 bytes %s",
+	expect("secfree(%p): underflow, or write after free: write to byte 32 "
+	       "of the free block of 48 bytes %s",
 	       (void *)second, where(first));
 	secfree(second);
 }

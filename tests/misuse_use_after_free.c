@@ -13,8 +13,8 @@ static void write_after_free(void)
 
 	secfree(hide(chunk));
 	chunk[7] = 'x';
-	expect("secmalloc of 32 bytes: write after free: byte 7 was written, "
-	       "of the free place of 48 bytes %s",
+	expect("secmalloc of 32 bytes: write after free: write to byte 7 of "
+	       "the free block of 48 bytes %s",
 	       where(chunk));
 	/* The place is reused at some time, in whatever order. */
 	for (int i = 0; i < 100; i++)
@@ -28,8 +28,8 @@ static void write_after_free_of_a_large_chunk(void)
 
 	secfree(hide(chunk));
 	chunk[255] = 'x';
-	expect("seccalloc of 60000 bytes: write after free: byte 255 was "
-	       "written, of the free place of 60416 bytes %s",
+	expect("seccalloc of 60000 bytes: write after free: write to byte 255 "
+	       "of the free block of 60416 bytes %s",
 	       where(chunk));
 	secfree(seccalloc(3, 20000));
 }
@@ -47,8 +47,8 @@ static void write_after_free_far_behind(void)
 	chunk = chunk_of(60000);
 	secfree(hide(chunk));
 	chunk[59999] = 'x';
-	expect("secmalloc of 60000 bytes: write after free: byte 59999 was "
-	       "written, of the free place of 60416 bytes %s",
+	expect("secmalloc of 60000 bytes: write after free: write to byte "
+	       "59999 of the free block of 60416 bytes %s",
 	       where(chunk));
 	secfree(secmalloc(60000));
 }

@@ -50,7 +50,7 @@ static void pointer_into_a_free_place(void)
 	char *chunk = chunk_of(32), *neighbour = chunk_of(32);
 
 	secfree(hide(chunk));
-	expect("secfree(%p): wild pointer: byte 3 of the free place of 48 "
+	expect("secfree(%p): wild pointer: byte 3 of the free block of 48 "
 	       "bytes %s",
 	       (void *)(chunk + 3), where(chunk));
 	secfree(chunk + 3);
@@ -91,8 +91,7 @@ static void foreign_pointer(void *foreign)
 {
 	start();
 	secfree(chunk_of(1));
-	expect("secfree(%p): foreign pointer: not memory of the arena",
-	       foreign);
+	expect("secfree(%p): foreign pointer: not in the arena", foreign);
 	secfree(hide(foreign));
 }
 

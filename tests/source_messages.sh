@@ -138,11 +138,11 @@ verify_examples_are_said() {
 	! echo "pool 3 is not there: look for it" | grep -qf "$work/patterns"
 }
 sees_a_line_that_drifted() {
-	sed 's/overflow: byte N past/overflow: at byte N past/' \
+	sed 's/overflow: write to byte N past/overflow: write at byte N past/' \
 		"$work/quotes" > "$work/drifted"
 	parts_of_quotes "$work/drifted" > "$work/parts"
 	each_is_in "$work/parts" "$work/literals" > "$work/missing"
-	test "$(cat "$work/missing")" = "overflow: at byte"
+	test "$(cat "$work/missing")" = "overflow: write at byte"
 }
 sees_a_line_that_is_new() {
 	printf 'f(\n"%%s: the moon "\n"is %%zu miles off", "x");\n' \

@@ -184,7 +184,7 @@ START_TEST(the_audit_sees_damage)
 	buddy.map[0][0] ^= 3u << 6;
 	buddy.count[0] += 2;
 	ck_assert_str_eq(smi_buddy_audit(&buddy),
-	                 "B2: two buddies are free apart");
+	                 "B2: two free buddies are not joined");
 }
 END_TEST
 

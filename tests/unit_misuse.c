@@ -36,14 +36,15 @@ START_TEST(every_kind_has_its_words)
 		{SMI_FOREIGN, "foreign pointer: "},
 		{SMI_IN_GUARD, "wild pointer: in a guard"},
 		{SMI_UNALLOCATED, "double free or wild pointer: no chunk at "},
-		{SMI_DOUBLE_FREE, "double free: the place of 48 bytes at "},
-		{SMI_IN_FREE_PLACE, "wild pointer: byte 7 of the free place"},
+		{SMI_DOUBLE_FREE, "double free: the block of 48 bytes at "},
+		{SMI_IN_FREE_PLACE, "wild pointer: byte 7 of the free block"},
 		{SMI_INNER, "inner pointer: byte 7 of the chunk of 48 bytes"},
 		{SMI_IN_CANARY, "inner pointer: 7 bytes past the end of the"},
-		{SMI_OVERFLOW, "overflow: byte 7 past the end was written"},
+		{SMI_OVERFLOW, "overflow: write to byte 7 past the end of"},
 		{SMI_UNDERFLOW, "underflow, or overflow of the chunk before"},
-		{SMI_FREE_WRITTEN, "write after free: byte 7 was written"},
-		{SMI_BEFORE_WRITTEN, "underflow, or write after free: byte 7"},
+		{SMI_FREE_WRITTEN, "write after free: write to byte 7 of the"},
+		{SMI_BEFORE_WRITTEN, "underflow, or write after free: write to "
+	                             "byte 7"},
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {

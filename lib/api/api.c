@@ -77,8 +77,8 @@ void *seccalloc(size_t nmemb, size_t size)
 	if (!smi_mul_overflows(nmemb, size, &bytes))
 		return smi_fast_path_take(__func__, bytes);
 	smi_last_error_set(ENOMEM,
-	                   "%s: %zu times %zu bytes are more than any "
-	                   "object may have",
+	                   "%s: %zu times %zu bytes is larger than any object "
+	                   "can be",
 	                   __func__, nmemb, size);
 	return NULL;
 }
@@ -98,7 +98,7 @@ void *secaligned_alloc(size_t alignment, size_t size)
 {
 	if (smi_is_pow2(alignment))
 		return smi_fast_path_take_aligned(__func__, alignment, size);
-	smi_last_error_set(EINVAL, "%s: alignment %zu is no power of two",
+	smi_last_error_set(EINVAL, "%s: alignment %zu is not a power of two",
 	                   __func__, alignment);
 	return NULL;
 }
@@ -124,7 +124,7 @@ void *secmemdup(const void *p, size_t size)
 {
 	if (p != NULL || size == 0)
 		return duplicate(__func__, p, size);
-	smi_last_error_set(EINVAL, "%s: the source is NULL and the size is %zu",
+	smi_last_error_set(EINVAL, "%s: the source is NULL but the size is %zu",
 	                   __func__, size);
 	return NULL;
 }
@@ -180,8 +180,8 @@ static int change_guarded(const char *call, void *ptr,
 
 	if (access < least || access > SECMALLOC_READWRITE)
 		return smi_last_error_set(EINVAL,
-		                          "%s: %zu is no access that can be "
-		                          "asked for",
+		                          "%s: access is %zu, which this call "
+		                          "does not accept",
 		                          call, (size_t)access);
 	arena = smi_current_enter(call);
 	if (arena == NULL)
@@ -297,7 +297,7 @@ int secmalloc_explain(const void *addr, char *buf, size_t n)
 	}
 	smi_text_start(&text, buf, n);
 	if (!smi_fault_handler_explain(addr, &text))
-		smi_text_add(&text, "not of this library");
+		smi_text_add(&text, "not an address of this library");
 	return 0;
 }
 
@@ -316,7 +316,7 @@ static int widen(const char *call, const void **addr, size_t *size)
 
 	if (smi_add_overflows(at, *size, &end) || end > SIZE_MAX - page)
 		return smi_last_error_set(EINVAL,
-		                          "%s: %zu bytes from %p on pass "
+		                          "%s: %zu bytes at %p extend past "
 		                          "the end of the address space",
 		                          call, *size, *addr);
 	at = smi_round_down(at, page);
@@ -324,8 +324,8 @@ static int widen(const char *call, const void **addr, size_t *size)
 	*addr = (const void *)at;
 	if (smi_current_touches(*addr, *size))
 		return smi_last_error_set(EINVAL,
-		                          "%s: the range touches the arena, "
-		                          "which sees to its own locks",
+		                          "%s: the range overlaps the arena, "
+		                          "which manages its own locks",
 		                          call);
 	return 0;
 }
@@ -342,7 +342,7 @@ static int on_pages(const char *call, const void *addr, size_t size,
 		return 0;
 	if (errno == ENOTSUP)
 		return smi_last_error_set(ENOTSUP,
-		                          "%s: this system cannot do that",
+		                          "%s: not supported on this system",
 		                          call);
 	return smi_last_error_set(errno,
 	                          "%s: the kernel refused %zu bytes at %p "

@@ -28,8 +28,8 @@ void *smi_fast_path_take_aligned(const char *call, size_t align, size_t size)
 		return NULL;
 	if (align > smi_arena_max_align(arena))
 		smi_last_error_set(EINVAL,
-		                   "%s: alignment %zu is more than half of "
-		                   "pool_size, %zu",
+		                   "%s: alignment %zu is more than %zu, half "
+		                   "of pool_size",
 		                   call, align, smi_arena_max_align(arena));
 	else
 		chunk = smi_allocate_take(arena, smi_current_cache(), align,
@@ -222,7 +222,7 @@ static void *resize_in_arena(const char *call, void *ptr, size_t size)
 		return NULL;
 	}
 	if (smi_current_was_left_behind(ptr))
-		smi_last_error_set(ENXIO, "%s: the chunk is the parent's",
+		smi_last_error_set(ENXIO, "%s: the chunk belongs to the parent",
 		                   call);
 	else
 		chunk = smi_allocate_resize(arena, smi_current_cache(), ptr,

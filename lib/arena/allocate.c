@@ -92,7 +92,7 @@ static bool take_place(struct smi_arena *arena, struct smi_tcache *cache,
 	if (size > PTRDIFF_MAX) {
 		smi_last_error_set(
 			ENOMEM,
-			"%s: %zu bytes are more than any object may have",
+			"%s: %zu bytes is larger than any object can be",
 			arena->call, size);
 		return false;
 	}

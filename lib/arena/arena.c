@@ -146,8 +146,8 @@ bool smi_arena_grow(struct smi_arena *arena, size_t size, size_t bytes)
 	if (bytes > g->reserve_bytes) {
 		smi_last_error_set(
 			ENOMEM,
-			"%s: %zu bytes are more than the %zu "
-			"pools of %zu bytes that there may be can hold",
+			"%s: %zu bytes do not fit in %zu pools of %zu bytes, "
+			"the most that there can be",
 			arena->call, size, (size_t)g->max_pools, g->pool_bytes);
 		return false;
 	}
@@ -157,10 +157,9 @@ bool smi_arena_grow(struct smi_arena *arena, size_t size, size_t bytes)
 	if (!smi_pool_have_room(&arena->pools, shortage.pool_bytes)) {
 		smi_last_error_set(
 			ENOMEM,
-			"%s: no room for %zu bytes in %zu pools "
-			"(%zu bytes), and max_pools (%zu) leaves none "
-			"for one more of %zu bytes: raise max_pools, or "
-			"free chunks",
+			"%s: no room for %zu bytes in %zu pools (%zu bytes), "
+			"and max_pools (%zu) does not allow another of "
+			"%zu bytes: raise max_pools, or free chunks",
 			arena->call, size, arena->pools.count,
 			arena->pools.bytes, (size_t)g->max_pools,
 			shortage.pool_bytes);

@@ -25,9 +25,9 @@ static const char *audit_counts(const struct smi_arena *arena,
 
 	if (counts.allocations - counts.frees
 	    != sums->chunks + arena->guarded.chunks)
-		return "A1: the count of chunks is off";
+		return "A1: the number of chunks is wrong";
 	if (counts.chunk_bytes != sums->chunk_bytes)
-		return "A1: the count of chunk bytes is off";
+		return "A1: the number of chunk bytes is wrong";
 	return NULL;
 }
 
@@ -43,7 +43,7 @@ static bool audit_caches(const struct smi_tcaches *caches,
 			return false;
 	return lent == sums->lent
 	       || smi_misuse_broken(misuse, SMI_NONE,
-	                            "K1: a slot is lent and in no cache");
+	                            "K1: a lent slot is in no cache");
 }
 
 static bool audit_stopped(struct smi_arena *arena, struct smi_misuse *misuse)

@@ -28,7 +28,7 @@ static void explain_guard(const struct smi_pools *pools, uintptr_t address,
 	else if (pool != SMI_NONE)
 		smi_text_add(text, "in the guard after pool %zu", (size_t)pool);
 	else
-		smi_text_add(text, "in addresses kept for further pools");
+		smi_text_add(text, "in addresses reserved for further pools");
 }
 
 static void explain_in_pool(const struct smi_arena *arena, uintptr_t address,
@@ -56,7 +56,7 @@ static void explain_in_pool(const struct smi_arena *arena, uintptr_t address,
 		break;
 	case SMI_DOUBLE_FREE:
 	case SMI_IN_FREE_PLACE:
-		smi_text_add(text, "inside a free slot of class %zu",
+		smi_text_add(text, "inside a free slot of %zu bytes",
 		             misuse.size);
 		break;
 	default:
@@ -100,7 +100,7 @@ static void explain_by_cell(const struct smi_guarded *guarded,
 		add_behind(text, address - chunk - guarded->cells[before].size,
 		           guarded->cells[before].size);
 	} else {
-		smi_text_add(text, "in a guard of guarded chunks");
+		smi_text_add(text, "in a guard of the guarded cells");
 	}
 }
 
@@ -149,7 +149,7 @@ bool smi_explain_address(const struct smi_arena *arena, const void *ptr,
 	else if (smi_pool_touch(&arena->pools, address, 1))
 		explain_in_pool(arena, address, text);
 	else if (address - (uintptr_t)arena->metadata < arena->metadata_bytes)
-		smi_text_add(text, "in the library's bookkeeping");
+		smi_text_add(text, "in the library's metadata");
 	else
 		return false;
 	return true;

@@ -43,10 +43,9 @@ static bool grow(struct smi_arena *arena, size_t size)
 	if (!smi_pool_have_room(&guarded->pools, bytes)) {
 		smi_last_error_set(
 			ENOMEM,
-			"%s: no room for %zu bytes in %zu "
-			"guarded cells, and of the %zu that there may be "
-			"(guarded_chunks and max_pools) too few are left "
-			"for one more of %zu bytes",
+			"%s: no room for %zu bytes in %zu guarded cells, and "
+			"the limit of %zu (from guarded_chunks and max_pools) "
+			"does not allow another of %zu bytes",
 			arena->call, size, guarded->pools.count,
 			(size_t)g->max_pools, bytes);
 		return false;
@@ -70,7 +69,7 @@ void *smi_guarded_chunks_take(struct smi_arena *arena, size_t size)
 	if (size > PTRDIFF_MAX) {
 		smi_last_error_set(
 			ENOMEM,
-			"%s: %zu bytes are more than any object may have",
+			"%s: %zu bytes is larger than any object can be",
 			arena->call, size);
 		return NULL;
 	}
@@ -182,7 +181,7 @@ int smi_guarded_chunks_change(struct smi_arena *arena, void *ptr,
 		                          "%s: the chunk at %p is not open",
 		                          arena->call, ptr);
 	return smi_last_error_set(errno,
-	                          "%s: the access of the chunk at %p could "
-	                          "not be changed (errno %d)",
+	                          "%s: access to the chunk at %p could not be "
+	                          "changed (errno %d)",
 	                          arena->call, ptr, errno);
 }

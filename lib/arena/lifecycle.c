@@ -277,8 +277,8 @@ static struct smi_arena *create(const struct smi_arena_plan *plan)
 		if (errno == EINVAL)
 			smi_last_error_set(
 				EINVAL,
-				"%s: max_pools %zu of pool_size "
-				"%zu are more than this library manages",
+				"%s: max_pools %zu with pool_size %zu is more "
+				"than this library supports",
 				plan->call, plan->max_pools, plan->pool_bytes);
 		else
 			smi_shortage_explain(&shortage);
@@ -298,8 +298,8 @@ static struct smi_arena *create(const struct smi_arena_plan *plan)
 	smi_guarded_start(&arena->guarded, &secrets->canary);
 	if (smi_os_entropy(secrets, sizeof(*secrets)) != 0) {
 		smi_last_error_set(errno,
-		                   "%s: the kernel gave no random bytes for "
-		                   "the canary key",
+		                   "%s: the kernel provided no random bytes "
+		                   "for the canary key",
 		                   plan->call);
 		goto fail;
 	}

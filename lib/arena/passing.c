@@ -69,13 +69,12 @@ static int make_own(struct smi_arena *arena, const struct smi_tcache *own)
 	if (lock_copy(arena) != 0)
 		return -1;
 	if (smi_os_entropy(random, sizeof(*random)) != 0)
-		return smi_last_error_set(errno,
-		                          "fork: the kernel gave the child "
-		                          "no random bytes");
+		return smi_last_error_set(errno, "fork: the kernel provided no "
+		                                 "random bytes for the child");
 	if (smi_passing_share(arena, false) != 0)
 		return smi_last_error_set(errno,
 		                          "fork: the pools could not be kept "
-		                          "from further children (errno %d)",
+		                          "out of later children (errno %d)",
 		                          errno);
 	smi_tcaches_renew(&arena->caches);
 	end_other_threads(arena, own);
@@ -110,16 +109,16 @@ int smi_passing_adopt(const struct smi_passing *passing,
 	if (passing->gate_code != 0)
 		return smi_last_error_set(
 			passing->gate_code,
-			"fork: no pipe to the child could be made "
-			"(errno %d), so its copy was wiped",
+			"fork: no pipe to the child could be created "
+			"(errno %d), so the child's copy was wiped",
 			passing->gate_code);
 	if (!passing->at_rest)
 		return smi_last_error_set(
-			EPERM, "fork: membarrier is refused since "
-			       "secmalloc_init(), so that other "
-			       "threads' caches could not be stopped, "
+			EPERM, "fork: membarrier was allowed in "
+			       "secmalloc_init() but is now refused, so "
+			       "other threads' caches could not be stopped "
 			       "and the child's copy was wiped: allow "
-			       "it, or set SECMALLOC_NO_MEMBARRIER");
+			       "membarrier, or set SECMALLOC_NO_MEMBARRIER");
 	return make_own(arena, own);
 }
 

@@ -216,8 +216,9 @@ bool smi_tcache_audit(const struct smi_tcache *cache, size_t *lent,
 
 		granted += bin->most * bin->slot_bytes;
 		if (count > bin->most || bin->most > most_ever(class))
-			return smi_misuse_broken(misuse, SMI_NONE,
-			                         "K2: a bin is too full");
+			return smi_misuse_broken(
+				misuse, SMI_NONE,
+				"K2: a bin holds too many slots");
 		for (uint32_t i = 0; i < count; i++)
 			if (!find_lent(cache->slabs, &bin->slots[i], &place,
 			               misuse)
@@ -230,10 +231,11 @@ bool smi_tcache_audit(const struct smi_tcache *cache, size_t *lent,
 	}
 	if (granted != cache->granted)
 		return smi_misuse_broken(misuse, SMI_NONE,
-		                         "K2: what is granted is off");
+		                         "K2: the number of granted bytes is "
+		                         "wrong");
 	if (!cache->attached && !is_unused(cache))
 		return smi_misuse_broken(misuse, SMI_NONE,
-		                         "K3: the cache of no thread is not "
-		                         "empty");
+		                         "K3: a cache without a thread is "
+		                         "not empty");
 	return true;
 }

@@ -336,7 +336,8 @@ static bool audit_cell(const struct smi_guarded *guarded, uint32_t cell,
 	    || (!c->live
 	        && (c->access != SECMALLOC_READWRITE || c->opens != 0)))
 		return smi_misuse_broken(misuse, SMI_NONE,
-		                         "G4: the access of a cell is off");
+		                         "G4: the access of a cell is "
+		                         "inconsistent");
 	if (c->live)
 		return c->access == SECMALLOC_NOACCESS
 		       || smi_guarded_check(guarded, cell, misuse);

@@ -32,7 +32,8 @@ static bool audit_slot(const struct smi_slabs *slabs, uint32_t run,
 	if (smi_bitmap_get(smi_slab_free_bits(slab), slot)
 	    != (entry == SMI_ENTRY_FREE))
 		return smi_misuse_broken(misuse, pool,
-		                         "S1: a slot is free and not");
+		                         "S1: a slot is marked both free and "
+		                         "taken");
 	if (entry != SMI_ENTRY_FREE)
 		sums->taken_bytes += slab->slot_bytes;
 	if (entry == SMI_ENTRY_CACHED)
@@ -42,7 +43,8 @@ static bool audit_slot(const struct smi_slabs *slabs, uint32_t run,
 		                  smi_slab_slot(slabs->runs, run, slab, slot),
 		                  slab->slot_bytes, misuse);
 	if (entry > slab->slot_bytes || entry < SMI_CANARY_LEAST_BYTES)
-		return smi_misuse_broken(misuse, pool, "S1: a slack is off");
+		return smi_misuse_broken(misuse, pool,
+		                         "S1: a slack is out of range");
 	sums->chunks++;
 	sums->chunk_bytes += smi_slab_chunk_size(slab, entry);
 	return smi_slab_check_canary(slabs, run, slot, SMI_OVERFLOW, misuse);
@@ -99,10 +101,11 @@ static bool audit_slab(const struct smi_slabs *slabs, uint32_t run,
 	if (smi_bitmap_count(smi_slab_free_bits(slab), slab->slots)
 	    != slab->free)
 		return smi_misuse_broken(misuse, pool,
-		                         "S2: a count of free slots is off");
+		                         "S2: the number of free slots is "
+		                         "wrong");
 	if (slab->free == slab->slots)
 		return smi_misuse_broken(misuse, pool,
-		                         "S4: a slab is all free");
+		                         "S4: a slab has only free slots");
 	if (slab->class != SMI_ALONE && slab->free > 0
 	    && !is_listed(slabs, run, slab))
 		return smi_misuse_broken(misuse, pool,
@@ -145,21 +148,22 @@ bool smi_slab_audit_lists(const struct smi_slabs *slabs,
 {
 	if (sums->taken_bytes != slabs->taken_bytes)
 		return smi_misuse_broken(misuse, SMI_NONE,
-		                         "S9: the bytes of slots are off");
+		                         "S9: the number of slot bytes is "
+		                         "wrong");
 	for (unsigned class = 0; class < SMI_CLASSES; ++class) {
 		uint32_t run = slabs->partial[class];
 
 		if (sums->units[class] != slabs->units[class])
 			return smi_misuse_broken(misuse, SMI_NONE,
-			                         "S8: the units of a class "
-			                         "are off");
+			                         "S8: the number of units of a "
+			                         "class is wrong");
 		while (run != SMI_NONE) {
 			const struct smi_slab *slab;
 
 			if (!smi_run_is_run(slabs->runs, run))
 				return smi_misuse_broken(
 					misuse, SMI_NONE,
-					"S3: a list leads nowhere");
+					"S3: a list entry is not a slab");
 			slab = smi_slab_of(slabs->runs, run);
 			if (slab->class != class || slab->free == 0
 			    || !is_listed(slabs, run, slab))

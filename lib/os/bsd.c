@@ -118,19 +118,18 @@ void smi_words_say_shortage(struct smi_text *text, size_t wanted, bool copy,
 	smi_text_add(text, ": ");
 	if (wanted > limits.soft)
 		smi_text_add(text,
-		             "raise it to %zu bytes%s, also for root, by "
-		             "ulimit -l %zu or, where there is one, in "
-		             "login.conf",
+		             "raise it to %zu bytes%s, for root too, with "
+		             "ulimit -l %zu or, where it exists, in login.conf",
 		             wanted, copy ? " before the fork" : "", kib);
 	else if (code == EPERM)
-		smi_text_add(text, "this user may not lock memory: call it "
-		                   "while still root");
+		smi_text_add(text, "this user may not lock memory: make this "
+		                   "call while still root");
 	else
 		smi_text_add(text,
 		             "the system's limit on locked memory, the "
-		             "memory or the addresses are too few: look "
-		             "at the sysctls of vm and at RLIMIT_DATA, or "
-		             "ask for fewer or smaller pools");
+		             "memory or the address space is too small: "
+		             "check the vm sysctls and RLIMIT_DATA, or use "
+		             "fewer or smaller pools");
 }
 
 /* ---- Random bytes, barriers and locks ----------------------------------- */

@@ -25,9 +25,8 @@ const int smi_bsd_inherit_none = INHERIT_NONE;
 const struct smi_words smi_words = {
 	.undump = "procctl(PROC_TRACE_CTL)",
 	.dumpable_call = "procctl(PROC_TRACE_STATUS)",
-	.dumpable_again = "as execve and procctl make it: call "
-			  "procctl(PROC_TRACE_CTL) with "
-			  "PROC_TRACE_CTL_DISABLE",
+	.dumpable_again = "as execve and procctl leave it: call "
+			  "procctl(PROC_TRACE_CTL) with PROC_TRACE_CTL_DISABLE",
 	.dumpable_remedy = "call procctl(PROC_TRACE_CTL) with "
 			   "PROC_TRACE_CTL_DISABLE",
 	.core_remedy = "0",

@@ -13,10 +13,11 @@
 const struct smi_words smi_words = {
 	.undump = "prctl(PR_SET_DUMPABLE)",
 	.dumpable_call = "prctl(PR_GET_DUMPABLE)",
-	.dumpable_again = "as setresuid makes it where fs.suid_dumpable is not "
-			  "0: call prctl(PR_SET_DUMPABLE, 0) after it",
+	.dumpable_again = "as setresuid leaves it when fs.suid_dumpable is "
+			  "not 0: call prctl(PR_SET_DUMPABLE, 0) after "
+			  "setresuid",
 	.dumpable_remedy = "call prctl(PR_SET_DUMPABLE, 0) after setresuid",
-	.core_remedy = "0, or to 1, which stops pipes too",
+	.core_remedy = "0, or to 1, which also stops dumps to a pipe",
 };
 
 /* Whether the lock limit, rather than a lack of memory, is the cause. */
@@ -30,23 +31,24 @@ static bool limit_binds(const struct smi_lock_limits *limits, size_t wanted)
 static bool add_secret_remedy(struct smi_text *text, size_t wanted, int code)
 {
 	if (code == ENOTSUP)
-		smi_text_add(text, "the kernel has no memfd_secret: it takes "
-		                   "Linux 5.14 or later, before 6.5 with "
-		                   "secretmem.enable=1 on its command line; or "
-		                   "choose SECMALLOC_BACKING_AUTO or _LOCKED");
+		smi_text_add(text, "the kernel has no memfd_secret: use "
+		                   "Linux 5.14 or later (before 6.5, with "
+		                   "secretmem.enable=1 on its command line), "
+		                   "or choose SECMALLOC_BACKING_AUTO or "
+		                   "_LOCKED");
 	else if (code == EMFILE)
-		smi_text_add(text, "memfd_secret needs a file descriptor for a "
-		                   "moment: close one, or raise RLIMIT_NOFILE "
+		smi_text_add(text, "memfd_secret briefly needs a file "
+		                   "descriptor, and the process has none "
+		                   "left: close one, or raise RLIMIT_NOFILE "
 		                   "(LimitNOFILE= in systemd)");
 	else if (code == ENFILE)
 		smi_text_add(text,
-		             "memfd_secret needs a file descriptor for a "
-		             "moment, and the system has none left: raise "
-		             "fs.file-max");
+		             "memfd_secret briefly needs a file descriptor, "
+		             "and the system has none left: raise fs.file-max");
 	else if (code == EFBIG)
 		smi_text_add(text,
-		             "for memfd_secret RLIMIT_FSIZE is too low: "
-		             "raise it (LimitFSIZE=%zu in systemd)",
+		             "RLIMIT_FSIZE is too low for memfd_secret: raise "
+		             "it (LimitFSIZE=%zu in systemd)",
 		             wanted);
 	else
 		return false;
@@ -63,27 +65,28 @@ static void add_remedy(struct smi_text *text,
 		return;
 	if (code == EPERM && !limit_binds(limits, wanted))
 		smi_text_add(text,
-		             "a filter of system calls refuses what it "
-		             "takes: allow it (in systemd SystemCallFilter="
-		             "@memlock madvise, and for secret memory "
-		             "memfd_secret ftruncate mremap)");
+		             "a system call filter refuses a call that this "
+		             "needs: allow it (in systemd, "
+		             "SystemCallFilter=@memlock madvise, and for "
+		             "secret memory memfd_secret ftruncate mremap)");
 	else if (limit_binds(limits, wanted))
 		smi_text_add(text,
-		             "%s while still root of the machine, or "
-		             "give LimitMEMLOCK=%zu (systemd), memlock %zu "
+		             "%s while still root on the host, or set "
+		             "LimitMEMLOCK=%zu (systemd), memlock %zu "
 		             "(limits.conf) or --ulimit memlock=%zu "
 		             "(container)",
-		             copy ? "fork" : "call it", wanted, kib, wanted);
+		             copy ? "fork" : "make this call", wanted, kib,
+		             wanted);
 	else if (!limits->privileged && limits->soft != SIZE_MAX)
 		smi_text_add(text,
-		             "the limit also counts what the process "
+		             "the limit also counts memory that the process "
 		             "has locked elsewhere: raise it, or free memory "
-		             "or addresses (RLIMIT_AS, RLIMIT_DATA, "
+		             "or address space (RLIMIT_AS, RLIMIT_DATA, "
 		             "vm.max_map_count)");
 	else
 		smi_text_add(text,
-		             "the memory or the addresses are too few: "
-		             "ask for fewer or smaller pools, or look at "
+		             "the memory or the address space is too small: "
+		             "use fewer or smaller pools, or check "
 		             "RLIMIT_AS, RLIMIT_DATA and vm.max_map_count");
 }
 
@@ -96,6 +99,7 @@ void smi_words_say_shortage(struct smi_text *text, size_t wanted, bool copy,
 	smi_posix_say_lock_limits(text);
 	smi_text_add(text, ", CAP_IPC_LOCK is %s: ",
 	             limits.privileged ? "present"
-	                               : "absent or of a user namespace");
+	                               : "absent or limited to a user "
+	                                 "namespace");
 	add_remedy(text, &limits, wanted, copy, code);
 }

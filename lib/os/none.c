@@ -255,7 +255,7 @@ int smi_os_leave_session(bool change_directory, bool close_streams,
                          const char **step)
 {
 	(void)change_directory, (void)close_streams;
-	*step = "a session of its own";
+	*step = "creating a session";
 	return not_here();
 }
 
@@ -308,7 +308,7 @@ void smi_words_say_shortage(struct smi_text *text, size_t wanted, bool copy,
                             int code)
 {
 	(void)wanted, (void)copy, (void)code;
-	smi_text_add(text, "but the library was built for no system that it "
-	                   "knows how to lock memory on (platform none): "
-	                   "doc/PORTING.md says what it takes");
+	smi_text_add(text, "but this library was built without support for "
+	                   "locking memory on this system (platform none): "
+	                   "see doc/PORTING.md");
 }

@@ -170,7 +170,7 @@ int smi_os_leave_session(bool change_directory, bool close_streams,
 		result = change_directory ? chdir("/") : 0;
 	}
 	if (result == 0 && close_streams) {
-		*step = "/dev/null for the standard streams";
+		*step = "replacing the standard streams with /dev/null";
 		result = replace_streams();
 	}
 	pthread_setcancelstate(state, NULL);

@@ -24,7 +24,7 @@ _Thread_local struct smi_thread smi_current_thread SMI_TLS_MODEL = {
 };
 
 static const char dying_words[] =
-	"the arena is damaged and the process about to abort";
+	"the arena is damaged and the process is about to abort";
 
 /* ---- Threads ------------------------------------------------------------ */
 
@@ -114,8 +114,8 @@ int smi_current_init(const struct smi_arena_plan *plan)
 	pthread_mutex_lock(&smi_current.init_lock);
 	if (atomic_load(&smi_current.arena) != NULL)
 		result = smi_last_error_set(EALREADY,
-		                            "%s: there is an arena already, "
-		                            "and it is unchanged",
+		                            "%s: an arena already exists, and "
+		                            "was left unchanged",
 		                            plan->call);
 	else
 		result = smi_current_make(plan, plan->no_dump);
@@ -161,8 +161,8 @@ static const char *why_closed(void)
 	if (smi_current.lost_code != 0)
 		return smi_current.lost_words;
 	if (smi_left_behind_any())
-		return "the arena is the parent's: call secmalloc_init() in "
-		       "the child for one of its own";
+		return "the arena belongs to the parent: call secmalloc_init() "
+		       "in the child to make its own";
 	return "there is no arena: call secmalloc_init() first";
 }
 

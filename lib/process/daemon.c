@@ -34,9 +34,8 @@ static int check_alone(struct smi_arena *arena)
 		return 0;
 	return smi_last_error_set(
 		ENOTSUP,
-		"%s: the process has %zu threads, and "
-		"only this one would be in the child: call it "
-		"before others are begun",
+		"%s: the process has %zu threads, and only this one would "
+		"exist in the child: make this call before starting others",
 		call, threads > caches ? threads : caches);
 }
 
@@ -53,7 +52,7 @@ static int fork_with(struct smi_arena *arena)
 		code = errno;
 		smi_passing_share(arena, false);
 		return smi_last_error_set(code,
-		                          "%s: the kernel does not let the "
+		                          "%s: the kernel refused to let the "
 		                          "child have the pools (errno %d)",
 		                          call, code);
 	}
@@ -110,9 +109,8 @@ static int wait_for(int child, int gate[2])
 		smi_os_reap(child);
 		return smi_last_error_set(
 			ECHILD,
-			"%s: the child died before it had "
-			"locked the pools: a limit of memory may "
-			"have no room for two copies",
+			"%s: the child died before it had locked the pools: a "
+			"memory limit may be too small for two copies",
 			call);
 	}
 	if (report.code == 0) {
@@ -138,7 +136,7 @@ int smi_daemon_become(bool change_directory, bool close_streams)
 	if (smi_os_gate_make(gate) != 0)
 		return smi_last_error_set(errno,
 		                          "%s: no pipe to the child could be "
-		                          "made (errno %d)",
+		                          "created (errno %d)",
 		                          call, errno);
 	child = fork_with(arena);
 	if (child < 0) {

@@ -31,7 +31,8 @@ bool smi_fault_handler_explain(const void *ptr, struct smi_text *text)
 		return true;
 	if (!smi_current_was_left_behind(ptr))
 		return false;
-	smi_text_add(text, "of the parent's arena, which this child has not");
+	smi_text_add(text, "in the parent's arena, which this child does not "
+	                   "have");
 	return true;
 }
 

@@ -39,8 +39,8 @@ void smi_left_behind_add(void *at, size_t bytes, bool zeros)
 		before = last.at;
 		if (smi_os_open(before, smi_os_page_bytes()) != 0)
 			smi_fatal_die(NULL,
-			              "fork: no memory to note where the "
-			              "parent's pools lay (errno %d)",
+			              "fork: no memory to record where the "
+			              "parent's pools were (errno %d)",
 			              errno);
 		*before = last;
 	}

@@ -25,19 +25,18 @@ static int limit_cores(void)
 	if (limits.hard != 0)
 		return smi_last_error_set(
 			EPERM,
-			"%s: setrlimit(RLIMIT_CORE) fails (errno "
-			"%d): allow it in the filter of system "
-			"calls, or leave SECMALLOC_NODUMP out",
+			"%s: setrlimit(RLIMIT_CORE) failed (errno %d): allow "
+			"it in the system call filter, or leave out "
+			"SECMALLOC_NODUMP",
 			call, errno);
 	if (smi_proc_core_sink(&sink) == 0 && sink != SMI_CORE_PIPE)
 		return 0;
 	return smi_last_error_set(
 		EPERM,
-		"%s: the hard limit of RLIMIT_CORE is 0 "
-		"and cannot be raised to 1, which it takes where "
-		"core_pattern is a pipe or cannot be read: give "
-		"LimitCORE=1 (systemd) or --ulimit core=1 "
-		"(container), or leave SECMALLOC_NODUMP out",
+		"%s: the hard limit of RLIMIT_CORE is 0 and cannot be raised "
+		"to 1, which is needed when core_pattern is a pipe or cannot "
+		"be read: set LimitCORE=1 (systemd) or --ulimit core=1 "
+		"(container), or leave out SECMALLOC_NODUMP",
 		call);
 }
 
@@ -46,15 +45,14 @@ static int cannot_undump(int code)
 	if (code == ENOTSUP)
 		return smi_last_error_set(
 			ENOTSUP,
-			"%s: this system has nothing that keeps "
-			"a process from being traced: leave "
-			"SECMALLOC_NODUMP out, and set "
+			"%s: this system cannot keep a process from being "
+			"traced: leave out SECMALLOC_NODUMP, and set "
 			"RLIMIT_CORE to 0",
 			call);
 	return smi_last_error_set(
 		EPERM,
-		"%s: %s fails (errno %d): allow it in the filter "
-		"of system calls, or leave SECMALLOC_NODUMP out",
+		"%s: %s failed (errno %d): allow it in the system call "
+		"filter, or leave out SECMALLOC_NODUMP",
 		call, smi_words.undump, code);
 }
 

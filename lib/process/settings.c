@@ -26,7 +26,8 @@ static int check_form(const struct secmalloc_config *c)
 
 	if (c->version != 0)
 		return smi_last_error_set(
-			EINVAL, "%s: version is %zu, this library knows 0",
+			EINVAL,
+			"%s: version is %zu, but this library knows only 0",
 			call, (size_t)c->version);
 	if ((c->flags & ~FLAGS) != 0)
 		return smi_last_error_set(EINVAL,
@@ -35,20 +36,20 @@ static int check_form(const struct secmalloc_config *c)
 		                          call, (size_t)c->flags);
 	if (c->backing > SECMALLOC_BACKING_AUTO)
 		return smi_last_error_set(EINVAL,
-		                          "%s: backing is %zu, and must be "
-		                          "0 (LOCKED), 1 (SECRET) or 2 (AUTO)",
+		                          "%s: backing is %zu, but must be 0 "
+		                          "(LOCKED), 1 (SECRET) or 2 (AUTO)",
 		                          call, (size_t)c->backing);
 	if (c->fork > SECMALLOC_FORK_WIPE)
 		return smi_last_error_set(EINVAL,
-		                          "%s: fork is %zu, and no policy "
-		                          "that this library knows",
+		                          "%s: fork is %zu, which is not a "
+		                          "policy that this library knows",
 		                          call, (size_t)c->fork);
 	for (size_t i = 0; i < words; i++)
 		if (c->reserved[i] != 0)
-			return smi_last_error_set(EINVAL,
-			                          "%s: reserved[%zu] is %zu "
-			                          "and must be 0",
-			                          call, i, c->reserved[i]);
+			return smi_last_error_set(
+				EINVAL,
+				"%s: reserved[%zu] is %zu, but must be 0", call,
+				i, c->reserved[i]);
 	return 0;
 }
 
@@ -57,8 +58,8 @@ static int check_low(const struct secmalloc_config *c)
 	if ((c->low_bytes == 0) == (c->on_low == NULL))
 		return 0;
 	return smi_last_error_set(EINVAL,
-	                          "%s: low_bytes is %zu and on_low is %s: "
-	                          "set both, or neither",
+	                          "%s: low_bytes is %zu but on_low is %s: set "
+	                          "both or neither",
 	                          call, c->low_bytes,
 	                          c->on_low == NULL ? "NULL" : "set");
 }
@@ -71,21 +72,21 @@ static int check_sizes(const struct smi_arena_plan *plan)
 	switch (smi_geometry_plan(&geometry, page_bytes, plan->pool_bytes, 1)) {
 	case SMI_GEOMETRY_POOL_PAGES:
 		return smi_last_error_set(EINVAL,
-		                          "%s: pool_size is %zu, no "
-		                          "multiple of the page size %zu",
+		                          "%s: pool_size is %zu, which is not "
+		                          "a multiple of the page size, %zu",
 		                          call, plan->pool_bytes, page_bytes);
 	case SMI_GEOMETRY_TOO_LARGE:
 		return smi_last_error_set(EINVAL,
-		                          "%s: pool_size is %zu, more than "
-		                          "this library manages",
+		                          "%s: pool_size is %zu, which is "
+		                          "more than this library supports",
 		                          call, plan->pool_bytes);
 	case SMI_GEOMETRY_FITS:
 		break;
 	}
 	if (plan->initial_pools > plan->max_pools)
 		return smi_last_error_set(EINVAL,
-		                          "%s: initial_pools is %zu, more "
-		                          "than max_pools %zu",
+		                          "%s: initial_pools is %zu, which is "
+		                          "more than max_pools, %zu",
 		                          call, plan->initial_pools,
 		                          plan->max_pools);
 	if (smi_geometry_plan(&geometry, page_bytes, plan->pool_bytes,
@@ -93,8 +94,8 @@ static int check_sizes(const struct smi_arena_plan *plan)
 	    != SMI_GEOMETRY_FITS)
 		return smi_last_error_set(
 			EINVAL,
-			"%s: %s is %zu, which with pool_size %zu "
-			"is more than this library manages",
+			"%s: %s is %zu, which with pool_size %zu is more than "
+			"this library supports",
 			call,
 			plan->max_is_default ? "initial_pools" : "max_pools",
 			plan->max_pools, plan->pool_bytes);
@@ -111,8 +112,8 @@ static int check_guarded(const struct smi_arena_plan *plan,
 	    || smi_geometry_plan(&geometry, page_bytes, plan->cell_bytes, 1)
 	               != SMI_GEOMETRY_FITS)
 		return smi_last_error_set(EINVAL,
-		                          "%s: guarded_size is %zu, more "
-		                          "than this library manages",
+		                          "%s: guarded_size is %zu, which is "
+		                          "more than this library supports",
 		                          call, c->guarded_size);
 	if (smi_add_overflows(plan->guarded_chunks, plan->max_pools, &sum)
 	    || smi_geometry_plan(&geometry, page_bytes, plan->cell_bytes,
@@ -121,9 +122,8 @@ static int check_guarded(const struct smi_arena_plan *plan,
 	               != SMI_GEOMETRY_FITS)
 		return smi_last_error_set(
 			EINVAL,
-			"%s: guarded_chunks is %zu, which "
-			"with guarded_size %zu is more than this "
-			"library manages",
+			"%s: guarded_chunks is %zu, which with guarded_size "
+			"%zu is more than this library supports",
 			call, plan->guarded_chunks, c->guarded_size);
 	return 0;
 }

@@ -18,7 +18,7 @@ void smi_misuse_words(const struct smi_misuse *f, struct smi_text *text)
 	case SMI_SOUND:
 		return;
 	case SMI_FOREIGN:
-		smi_text_add(text, "foreign pointer: not memory of the arena");
+		smi_text_add(text, "foreign pointer: not in the arena");
 		return;
 	case SMI_IN_GUARD:
 		smi_text_add(text, "wild pointer: in a guard of the arena");
@@ -33,13 +33,13 @@ void smi_misuse_words(const struct smi_misuse *f, struct smi_text *text)
 		smi_text_add(text, "double free or wild pointer: no chunk");
 		break;
 	case SMI_DOUBLE_FREE:
-		smi_text_add(text, "double free: the place of %zu bytes",
+		smi_text_add(text, "double free: the block of %zu bytes",
 		             f->size);
 		break;
 	case SMI_IN_FREE_PLACE:
 		smi_text_add(text,
-		             "wild pointer: byte %zu of the free place "
-		             "of %zu bytes",
+		             "wild pointer: byte %zu of the free block of "
+		             "%zu bytes",
 		             f->at, f->size);
 		break;
 	case SMI_INNER:
@@ -56,27 +56,27 @@ void smi_misuse_words(const struct smi_misuse *f, struct smi_text *text)
 		break;
 	case SMI_OVERFLOW:
 		smi_text_add(text,
-		             "overflow: byte %zu past the end was "
-		             "written, of the chunk of %zu bytes",
+		             "overflow: write to byte %zu past the end of the "
+		             "chunk of %zu bytes",
 		             f->at, f->size);
 		break;
 	case SMI_UNDERFLOW:
 		smi_text_add(text,
-		             "underflow, or overflow of the chunk before:"
-		             " byte %zu past the end was written, of the chunk "
-		             "of %zu bytes",
+		             "underflow, or overflow of the chunk before: "
+		             "write to byte %zu past the end of the chunk of "
+		             "%zu bytes",
 		             f->at, f->size);
 		break;
 	case SMI_FREE_WRITTEN:
 		smi_text_add(text,
-		             "write after free: byte %zu was written, of "
-		             "the free place of %zu bytes",
+		             "write after free: write to byte %zu of the free "
+		             "block of %zu bytes",
 		             f->at, f->size);
 		break;
 	case SMI_BEFORE_WRITTEN:
 		smi_text_add(text,
-		             "underflow, or write after free: byte %zu "
-		             "was written, of the free memory of %zu bytes",
+		             "underflow, or write after free: write to byte "
+		             "%zu of the free block of %zu bytes",
 		             f->at, f->size);
 		break;
 	case SMI_BEFORE_CHUNK:
@@ -87,12 +87,12 @@ void smi_misuse_words(const struct smi_misuse *f, struct smi_text *text)
 		break;
 	case SMI_FRONT_WRITTEN:
 		smi_text_add(text,
-		             "underflow: %zu bytes before its start was "
-		             "written, of the chunk of %zu bytes",
+		             "underflow: write %zu bytes before the start of "
+		             "the chunk of %zu bytes",
 		             f->at, f->size);
 		break;
 	}
 	add_place(f, text);
 	if (f->kind == SMI_DOUBLE_FREE)
-		smi_text_add(text, " is free");
+		smi_text_add(text, " is already free");
 }

@@ -18,8 +18,8 @@ void smi_shortage_explain(const struct smi_lock_shortage *s)
 	smi_text_add(text, "%s: ", s->call);
 	if (s->growth)
 		smi_text_add(text,
-		             "no room for %zu bytes in %zu %s, and one "
-		             "more of %zu bytes could not be locked",
+		             "no room for %zu bytes in %zu %s, and another of "
+		             "%zu bytes could not be locked",
 		             s->size, s->pools_locked, s->what, s->pool_bytes);
 	else if (s->copy)
 		smi_text_add(text,

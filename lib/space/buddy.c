@@ -214,17 +214,17 @@ static const char *audit_order(const struct smi_buddy *buddy, unsigned order,
 	const uint32_t *map = buddy->map[order];
 
 	if (smi_bitmap_count(map, blocks) != buddy->count[order])
-		return "B3: the count of an order is off";
+		return "B3: the number of free blocks of an order is wrong";
 	for (uint32_t i = smi_bitmap_next_set(map, blocks, 0); i != SMI_NONE;
 	     i = smi_bitmap_next_set(map, blocks, i + 1)) {
 		uint32_t end = (i + 1) << order;
 
 		if ((i & 1) == 0 && order + 1 < buddy->orders
 		    && has_block(buddy, end, order))
-			return "B2: two buddies are free apart";
+			return "B2: two free buddies are not joined";
 		if (smi_bitmap_next_clear(buddy->free_map, end, i << order)
 		    != SMI_NONE)
-			return "B1: a free block holds a taken unit";
+			return "B1: a free block contains a taken unit";
 		if (is_covered(buddy, i, order))
 			return "B1: a unit is in two free blocks";
 		*covered += 1u << order;
@@ -244,7 +244,7 @@ const char *smi_buddy_audit(const struct smi_buddy *buddy)
 	}
 	if (smi_bitmap_count(buddy->free_map, buddy->units)
 	    != buddy->free_units)
-		return "B3: the count of free units is off";
+		return "B3: the number of free units is wrong";
 	if (covered != buddy->free_units)
 		return "B1: the blocks do not add up to the free units";
 	return NULL;

@@ -323,7 +323,7 @@ const char *smi_pool_audit(const struct smi_pools *pools)
 	size_t bytes = 0, count = 0;
 
 	if (pools->used > g->max_pools)
-		return "P3: more strides are used than there are";
+		return "P3: more strides are used than exist";
 	for (uint32_t i = 0; i < pools->used; i++) {
 		const struct smi_pool *pool = &pools->table[i];
 
@@ -333,9 +333,9 @@ const char *smi_pool_audit(const struct smi_pools *pools)
 			bytes += pool->bytes;
 		}
 		if (pool->first != first)
-			return "P4: a stride names another pool";
+			return "P4: a stride names the wrong pool";
 		if (pool->bytes % g->page_bytes != 0)
-			return "P4: a pool is not whole pages";
+			return "P4: a pool is not a whole number of pages";
 	}
 	if (count != pools->count || count > g->max_pools
 	    || bytes != pools->bytes)

@@ -155,7 +155,7 @@ const char *smi_run_audit(const struct smi_runs *runs, uint32_t pool)
 	if (wrong != NULL)
 		return wrong;
 	if (runs->best[pool] != smi_buddy_largest(buddy) + 1)
-		return "R2: the largest block of a pool is off";
+		return "R2: the order of a pool's largest free block is wrong";
 	for (uint32_t unit = 0; unit < buddy->units; unit++) {
 		uint32_t head = runs->heads[first + unit];
 

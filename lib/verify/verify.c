@@ -34,10 +34,10 @@ static void verify_arena(const struct smi_arena *arena, unsigned checks,
 		smi_verify_pools_check(arena, locks, advice, verdict);
 	if ((checks & SECMALLOC_VERIFY_SECRET) != 0 && !arena->pools.secret)
 		smi_verdict_fail(verdict,
-		                 "the pools are locked memory, which "
-		                 "root can read: with "
-		                 "SECMALLOC_BACKING_SECRET secmalloc_init "
-		                 "makes them secret, or says why not");
+		                 "the pools are locked memory, which root "
+		                 "can read: choose SECMALLOC_BACKING_SECRET, "
+		                 "and secmalloc_init makes them secret or "
+		                 "says why it cannot");
 }
 
 static void verify_process(unsigned checks, bool no_dump,

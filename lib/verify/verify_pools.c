@@ -105,8 +105,9 @@ static const char *judge_locks(const struct smi_mapping *mapping)
 		return "is not locked: munlock or munlockall was called on it: "
 		       "remove that call";
 	if (mapping->resident_bytes < mapping->end - mapping->start)
-		return "is locked but not all in memory: MADV_DONTNEED_LOCKED "
-		       "or the like was called on it: remove that call";
+		return "is locked but not entirely in memory: "
+		       "MADV_DONTNEED_LOCKED or similar was called on it: "
+		       "remove that call";
 	return NULL;
 }
 
@@ -116,15 +117,15 @@ static const char *judge_advice(const struct smi_arena *arena,
 	if (!mapping->not_dumped)
 		return (arena->pools.advice_missing & SECMALLOC_ADVICE_DONTDUMP)
 		                       != 0
-		               ? "goes into core dumps, as this kernel knows "
-		                 "no MADV_DONTDUMP: set SECMALLOC_NODUMP"
+		               ? "goes into core dumps, because this kernel "
+		                 "has no MADV_DONTDUMP: set SECMALLOC_NODUMP"
 		               : "goes into core dumps: MADV_DODUMP was called "
 		                 "on it: remove that call";
 	if (!mapping->not_forked && !arena->pools.in_children)
-		return "goes to children of fork: MADV_DOFORK was called on "
-		       "it: remove that call";
+		return "is passed to children of fork: MADV_DOFORK was called "
+		       "on it: remove that call";
 	if (mapping->mergeable)
-		return "may be merged with equal pages: MADV_MERGEABLE or "
+		return "may be merged with identical pages: MADV_MERGEABLE or "
 		       "PR_SET_MEMORY_MERGE was called: remove that call, or "
 		       "make it before secmalloc_init";
 	return NULL;
@@ -142,8 +143,8 @@ static void check_part(struct walk *walk, const struct smi_mapping *mapping,
 			tell(walk, from, to, wrong);
 		if (wrong != NULL && mapping->swapped_bytes > 0)
 			smi_verdict_fail(walk->verdict,
-			                 "%zu bytes of it are "
-			                 "in swap space: replace its secrets",
+			                 "%zu bytes of it are in swap space: "
+			                 "replace the secrets in it",
 			                 mapping->swapped_bytes);
 	}
 	if (walk->advice && !walk->told_advice) {
@@ -200,16 +201,15 @@ void smi_verify_pools_check(const struct smi_arena *arena, bool locks,
 	if (smi_proc_each_mapping(see, &walk) != 0) {
 		if (errno == ENOTSUP)
 			smi_verdict_unknown(verdict,
-			                    "what of the pools is locked, "
-			                    "this system does not tell "
-			                    "(errno %d)",
+			                    "this system does not report "
+			                    "which memory is locked (errno %d)",
 			                    errno);
 		else
 			smi_verdict_unknown(
 				verdict,
-				"/proc/self/smaps, which tells "
-				"what of the pools is locked, cannot be "
-				"read (errno %d): mount /proc",
+				"/proc/self/smaps, which shows what memory is "
+				"locked, could not be read (errno %d): mount "
+				"/proc",
 				errno);
 		return;
 	}

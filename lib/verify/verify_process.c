@@ -104,15 +104,16 @@ static void tell_ids(const struct walk *walk, const struct tally *tally,
 	bad = bad_id(ids);
 	if (bad == SMI_EFFECTIVE)
 		smi_verdict_fail(verdict,
-		                 "the effective %s is 0%s: it was not "
-		                 "given up: use setres%s",
+		                 "the effective %s is 0%s: use setres%s "
+		                 "to drop it",
 		                 kind,
 		                 where(walk, tally, buffer, sizeof(buffer)),
 		                 kind);
 	else
 		smi_verdict_fail(verdict,
-		                 "the %s %s is still %zu and the effective one "
-		                 "%zu%s: use setres%s, which sets all",
+		                 "the %s %s is still %zu but the effective "
+		                 "one is %zu%s: use setres%s, which sets them "
+		                 "all",
 		                 names[bad], kind, ids[bad], ids[SMI_EFFECTIVE],
 		                 where(walk, tally, buffer, sizeof(buffer)),
 		                 kind);
@@ -153,8 +154,8 @@ static void tell_capabilities(const struct walk *walk,
 	smi_text_start(&text, names, sizeof(names));
 	add_names(&text, set);
 	smi_verdict_fail(verdict,
-	                 "%s %s %s still %s%s: drop %s with capset, "
-	                 "which each thread calls for itself",
+	                 "%s %s %s still %s%s: drop %s with capset, which "
+	                 "each thread must call for itself",
 	                 one ? "capability" : "capabilities", names,
 	                 one ? "is" : "are", how,
 	                 where(walk, tally, buffer, sizeof(buffer)),
@@ -178,8 +179,8 @@ void smi_verify_process_threads(bool ids, bool capabilities,
 	tell_ids(&walk, &walk.gids, "gid", walk.gids.first.gids, verdict);
 	if (walk.groups.threads > 0)
 		smi_verdict_fail(verdict,
-		                 "the supplementary groups hold 0%s: "
-		                 "call setgroups before setresuid",
+		                 "the supplementary groups include 0%s: call "
+		                 "setgroups before setresuid",
 		                 where(&walk, &walk.groups, buffer,
 		                       sizeof(buffer)));
 	tell_capabilities(&walk, &walk.permitted, "permitted",
@@ -192,19 +193,19 @@ void smi_verify_process_threads(bool ids, bool capabilities,
 	                  verdict);
 	if (!whole && errno == ENOTSUP)
 		smi_verdict_unknown(verdict,
-		                    "all ids and capabilities of the threads "
-		                    "this system does not tell (errno %d)",
+		                    "this system does not report all ids and "
+		                    "capabilities of the threads (errno %d)",
 		                    errno);
 	else if (!whole)
 		smi_verdict_unknown(verdict,
-		                    "/proc/self/task, which tells the "
-		                    "ids and capabilities of all threads, "
-		                    "cannot be read (errno %d): mount /proc",
+		                    "/proc/self/task, which shows the ids and "
+		                    "capabilities of all threads, could not "
+		                    "be read (errno %d): mount /proc",
 		                    errno);
 	else if (walk.threads == 0)
 		smi_verdict_unknown(verdict,
-		                    "/proc/self/task lists no thread: "
-		                    "mount the /proc of this namespace");
+		                    "/proc/self/task lists no threads: mount "
+		                    "the /proc of this namespace");
 }
 
 /* ---- Dumps -------------------------------------------------------------- */
@@ -217,13 +218,14 @@ void smi_verify_process_dumpable(bool no_dump, struct smi_verdict *verdict)
 		return;
 	if (dumpable < 0 && errno == ENOTSUP)
 		smi_verdict_unknown(verdict,
-		                    "whether it can be dumped or traced, this "
-		                    "system does not tell (errno %d)",
+		                    "this system does not report whether the "
+		                    "process can be dumped or traced "
+		                    "(errno %d)",
 		                    errno);
 	else if (dumpable < 0)
 		smi_verdict_unknown(verdict,
-		                    "%s fails (errno %d): allow it in the "
-		                    "filter of system calls",
+		                    "%s failed (errno %d): allow it in the "
+		                    "system call filter",
 		                    smi_words.dumpable_call, errno);
 	else if (no_dump)
 		smi_verdict_fail(verdict,
@@ -262,14 +264,14 @@ void smi_verify_process_core_limit(struct smi_verdict *verdict)
 	if (smi_proc_core_sink(&sink) != 0) {
 		if (errno == ENOTSUP)
 			smi_verdict_unknown(verdict,
-			                    "where core dumps go, this system "
-			                    "does not tell (errno %d)",
+			                    "this system does not report "
+			                    "where core dumps go (errno %d)",
 			                    errno);
 		else
 			smi_verdict_unknown(
 				verdict,
 				"/proc/sys/kernel/core_pattern, on which the "
-				"right RLIMIT_CORE depends, cannot be read "
+				"right RLIMIT_CORE depends, could not be read "
 				"(errno %d): mount /proc",
 				errno);
 		return;
@@ -277,22 +279,22 @@ void smi_verify_process_core_limit(struct smi_verdict *verdict)
 	limit_words(limits.soft, words, sizeof(words));
 	if (sink == SMI_CORE_SOCKET && smi_os_dumpable() != 0)
 		smi_verdict_fail(verdict,
-		                 "core_pattern is a socket, to which "
-		                 "dumps go whatever RLIMIT_CORE is: call "
+		                 "core_pattern is a socket, which receives "
+		                 "dumps whatever RLIMIT_CORE is: call "
 		                 "prctl(PR_SET_DUMPABLE, 0)");
 	else if (sink == SMI_CORE_PIPE && limits.soft != 1)
 		smi_verdict_fail(verdict,
-		                 "RLIMIT_CORE is %s but core_pattern "
-		                 "is a pipe: set it to 1",
+		                 "RLIMIT_CORE is %s, but core_pattern is a "
+		                 "pipe: set RLIMIT_CORE to 1",
 		                 words);
 	else if (sink == SMI_CORE_FILE && limits.soft > 1)
 		smi_verdict_fail(verdict, "RLIMIT_CORE is %s: set it to %s",
 		                 words, smi_words.core_remedy);
 	else if (sink != SMI_CORE_SOCKET && limits.hard > 1)
 		smi_verdict_fail(verdict,
-		                 "RLIMIT_CORE is %s, but the hard "
-		                 "limit, to which any process of the same user "
-		                 "may raise it, is %s: lower that too",
+		                 "RLIMIT_CORE is %s, but the hard limit, to "
+		                 "which any process of the same user can "
+		                 "raise it, is %s: lower the hard limit too",
 		                 limits.soft == 0 ? "0" : "1",
 		                 limit_words(limits.hard, words,
 		                             sizeof(words)));

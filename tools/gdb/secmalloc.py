@@ -433,7 +433,7 @@ def explain_guard(pools, address, pool):
         return "in the guard before pool 0"
     if pool != NONE:
         return f"in the guard after pool {pool}"
-    return "in addresses kept for further pools"
+    return "in addresses reserved for further pools"
 
 
 def explain_slot(slab, address):
@@ -442,7 +442,7 @@ def explain_slot(slab, address):
         return "inside free memory", ""
     entry = slab.entries[slot]
     if entry <= ENTRY_CACHED:
-        return (f"inside a free slot of class {slab.slot_bytes}",
+        return (f"inside a free slot of {slab.slot_bytes} bytes",
                 " (a thread's cache has it)" if entry == ENTRY_CACHED else "")
     at = address - slab.start - slot * slab.slot_bytes
     size = slab.slot_bytes - entry
@@ -470,7 +470,7 @@ def explain_by_cell(arena, address, before):
     cell = cells.get(before)
     if cell and cell.is_live:
         return past_chunk(cell, address)
-    return "in a guard of guarded chunks"
+    return "in a guard of the guarded cells"
 
 
 def before_chunk(cell, address):
@@ -507,10 +507,10 @@ def explain(memory, arena, address):
     if arena and address in arena.pools.addresses:
         return explain_in_pool(arena, address)
     if arena and address in arena.metadata:
-        return "in the library's bookkeeping"
+        return "in the library's metadata"
     if any(address in addresses for addresses in left_behind(memory)):
-        return "of the parent's arena, which this child has not"
-    return "not of this library"
+        return "in the parent's arena, which this child does not have"
+    return "not an address of this library"
 
 
 # ---- Commands -------------------------------------------------------------
