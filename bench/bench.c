@@ -1,7 +1,7 @@
 /*
- * bench.c - one question, put to the allocator that this program holds
+ * bench.c - ask one question of the allocator that is linked into this program
  *
- * Usage: bench-PEER QUESTION [CELL]
+ * Usage: bench-PEER QUESTION CELL
  *
  * SPDX-License-Identifier: ISC
  */

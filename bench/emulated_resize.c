@@ -1,6 +1,6 @@
 /*
- * emulated_resize.c - resizing as a careful program does it without help: take,
- * copy, wipe, give back
+ * emulated_resize.c - resizing as a careful program does it without a library
+ * call: allocate, copy, wipe, free
  *
  * SPDX-License-Identifier: ISC
  */

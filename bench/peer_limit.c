@@ -1,8 +1,9 @@
 /*
- * limit: the least that such an allocator can cost. A thread-local free list
- * for each size class in one locked region, a look-up of the class by page, a
- * canary of eight bytes and the wipe. No lock, no checks of pointers, no way
- * back from a class to another or from one thread to another: not for use.
+ * The lowest cost that such an allocator can have: a thread-local free list for
+ * each size class in one locked region, a look-up of the class by page, a
+ * canary of eight bytes, and the wipe. It has no lock and does not check
+ * pointers, and memory never moves to another class or thread. Not for real
+ * use.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -16,7 +17,7 @@
 #include <sys/mman.h>
 
 #define PAGE    4096u
-#define SPAN    (16 * PAGE) /* taken for a class at a time */
+#define SPAN    (16 * PAGE) /* memory that a class takes at a time */
 #define CANARY  8u
 #define CLASSES 96u
 
@@ -32,7 +33,7 @@ static size_t region_bytes;
 static atomic_size_t used;
 static const uint64_t canary = 0x8d5c3a9be1f07200u;
 
-/* 16-byte steps to 512, then 8 steps a doubling. */
+/* Classes are 16 bytes apart up to 512 bytes, then 8 per doubling. */
 static unsigned class_of(size_t bytes)
 {
 	unsigned octave;

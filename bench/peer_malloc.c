@@ -1,6 +1,6 @@
 /*
- * The process's malloc with explicit_bzero() before free: that of libc, or
- * jemalloc where the program is linked with it. Not locked.
+ * The process's malloc(), with explicit_bzero() before free(): libc's, or
+ * jemalloc's if the program is linked with it. The memory is not locked.
  *
  * SPDX-License-Identifier: ISC
  */

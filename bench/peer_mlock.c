@@ -1,5 +1,5 @@
-/* mmap(), mlock() and mprotect() alone: what init, fork and a change of access
- * cost at the least. */
+/* Only mmap(), mlock() and mprotect(): the lowest cost of init, fork and a
+ * change of access. */
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
@@ -20,7 +20,7 @@ bool peer_start(size_t bytes)
 	return start != MAP_FAILED && mlock(start, bytes) == 0;
 }
 
-/* One place, for the question that wants a chunk in use. */
+/* The same memory every time. One question needs a chunk in use. */
 void *peer_take(size_t size)
 {
 	(void)size;
@@ -33,7 +33,7 @@ void peer_give(void *p, size_t size)
 	(void)size;
 }
 
-/* A page that is a mapping of its own. */
+/* A locked page between two inaccessible ones. */
 void *peer_take_guarded(size_t size)
 {
 	unsigned char *at = mmap(NULL, 3 * PAGE, PROT_NONE,

@@ -1,4 +1,4 @@
-/* The OpenSSL secure heap; its size is a power of two. */
+/* The OpenSSL secure heap, whose size is a power of two. */
 /* SPDX-License-Identifier: ISC */
 #include "bench.h"
 
@@ -10,13 +10,14 @@ bool peer_start(size_t bytes)
 {
 	size_t heap = 65536;
 
-	/* Room to spare, as it rounds chunks up to powers of two; but not more
-	 * than a small limit. */
+	/* OpenSSL rounds chunks up to powers of two, so a large heap gets
+	 * additional room. A small heap does not, since it must fit the lock
+	 * limit. */
 	while (heap < bytes)
 		heap *= 2;
 	if (bytes > (8 << 20))
 		heap *= 2;
-	/* 2: the heap is there but was not locked. */
+	/* 2 means that the heap was made but not locked. */
 	return CRYPTO_secure_malloc_init(heap, 16) == 1;
 }
 
@@ -24,7 +25,7 @@ void *peer_take(size_t size)
 {
 	void *p = OPENSSL_secure_malloc(size);
 
-	/* What is not in the secure heap is plain malloc. */
+	/* Memory outside the secure heap is plain malloc(). */
 	return p != NULL && CRYPTO_secure_allocated(p) ? p : NULL;
 }
 

@@ -1,4 +1,4 @@
-/* secmalloc, all hardening on, default configuration. */
+/* secmalloc with all hardening, in its default configuration. */
 /* SPDX-License-Identifier: ISC */
 #include "bench.h"
 
@@ -11,7 +11,8 @@ bool peer_start(size_t bytes)
 {
 	struct secmalloc_config config = {.initial_pools = bytes / 65536};
 
-	/* An ordinary user's limit may have no room for that many. */
+	/* The lock limit of an ordinary user may have no room for that many
+	 * pools. */
 	if (secmalloc_init(&config) == 0 || secmalloc_init(NULL) == 0)
 		return true;
 	fprintf(stderr, "%s\n", secmalloc_error());

@@ -1,4 +1,5 @@
-/* libsodium's sodium_malloc(): pages, guards and a lock for each chunk. */
+/* libsodium's sodium_malloc(): each chunk has pages, guard pages and a lock of
+ * its own. */
 /* SPDX-License-Identifier: ISC */
 #include "bench.h"
 

@@ -1,5 +1,6 @@
-# One drawing of bench/plot: question,cell,peer,value in, SVG out. Its colours
-# follow the reader's theme, on ground of its own. What is never locked is dashed.
+# Make one drawing for bench/plot: read question,cell,peer,value and write SVG. The
+# colours follow the reader's light or dark theme, on a background of their own.
+# Lines of allocators that never lock memory are dashed.
 # SPDX-License-Identifier: ISC
 
 BEGIN {
@@ -19,7 +20,7 @@ $2 ~ only {
 	values[$2, $3, ++count[$2, $3]] = $4
 }
 
-# "" where there is no result.
+# The median of a peer's results for a cell, "" if there are none.
 function median(cell, peer,    n, i, j, t, x) {
 	n = count[cell, peer]
 	if (!n) return ""
@@ -80,7 +81,7 @@ function head() {
 
 function log10(x) { return log(x) / log(10) }
 
-# What the axis spans: whole decades, or from 0 to a round number.
+# Set the range of the vertical axis: whole decades, or from 0 to a round number.
 function scale(    c, p, v, most, least) {
 	least = 1e30
 	for (c = 1; c <= n_cells; c++)
@@ -123,13 +124,13 @@ function x_of(c) {
 	return int(LEFT + (c - 0.5) * (RIGHT - LEFT) / n_cells + 0.5)
 }
 
-# The malloc()s.
+# Whether a peer is one of the two malloc()s, which lock nothing.
 function is_dashed(p) { return p == 6 || p == 7 }
 
 function draw_lines(    c, p, v, path, class) {
 	for (c = 1; c <= n_cells; c++)
 		text("ink", x_of(c), BOTTOM + 22, "middle", grouped(cells[c]))
-	# The first comes last, so that it is on top.
+	# Draw the first peer last, so that it is on top.
 	for (p = n_peers; p >= 1; p--) {
 		if (!has[p]) continue
 		path = ""
@@ -151,7 +152,7 @@ function draw_lines(    c, p, v, path, class) {
 	name_lines()
 }
 
-# Names beside the ends, apart from each other, from the top down.
+# Write the names beside the ends of the lines, so that they do not overlap.
 function name_lines(    p, q, n, order, at, moved) {
 	for (p = 1; p <= n_peers; p++) {
 		if (!has[p]) continue

@@ -1,7 +1,8 @@
 /*
  * question_grow.c - what does it cost to grow a buffer?
  *
- * From 16 bytes to the cell's by doubling, again and again; ns for a doubling.
+ * A buffer grows from 16 bytes to the cell's size by doubling, again and again.
+ * The result is the time of one doubling in ns.
  *
  * SPDX-License-Identifier: ISC
  */

@@ -1,9 +1,9 @@
 /*
- * question_guarded.c - what does a chunk between guards cost?
+ * question_guarded.c - what does a chunk between guard pages cost?
  *
- * Cell "pair": ns to take one of 32 bytes, write to it, and give it back, where
- * some were made ready. "access": ns to make one inaccessible and then writable
- * again. Best of several slices.
+ * Cell "pair": ns to allocate a chunk of 32 bytes, write to it and free it,
+ * after some were prepared. Cell "access": ns to make a chunk inaccessible and
+ * writable again. Each result is the best of several slices.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -16,7 +16,7 @@
 #define TIMES  2000
 #define SLICES 20
 
-/* For allocators that have none. */
+/* For allocators without guarded chunks. */
 __attribute__((weak)) void *peer_take_guarded(size_t size)
 {
 	(void)size;
@@ -34,7 +34,7 @@ static void *take(void)
 	char *p = peer_take_guarded(SIZE);
 
 	if (p == NULL)
-		bench_give_up("has none, or no room");
+		bench_give_up("no guarded chunks, or no room");
 	*p = 1;
 	bench_touch(p);
 	return p;

@@ -1,9 +1,10 @@
 /*
- * question_init.c - what does it cost to begin, and to fork with it?
+ * question_init.c - what does it cost to initialize a heap, and to fork with
+ * it?
  *
- * The cell is MiB of heap. "init": ms to make it ready and touch nothing more.
- * "fork": ms for fork() and the end of the child, with the heap made and a
- * chunk in use.
+ * The cell is the size of the heap in MiB. "init": ms to prepare the heap,
+ * without using it. "fork": ms for fork() and the end of the child, with a heap
+ * and a chunk in use.
  *
  * SPDX-License-Identifier: ISC
  */

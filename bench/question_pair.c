@@ -1,8 +1,8 @@
 /*
  * question_pair.c - what does an allocation and its free cost?
  *
- * Eight chunks of one size are live; the oldest is freed and a new one taken,
- * whose first byte is written. The cell is the size.
+ * Eight chunks of one size are live. The oldest is freed and a new one is
+ * allocated, whose first byte is written to. The cell is the size.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 #define LIVE     8
-#define SLICE_NS 20000000 /* the figure is the best of several slices */
+#define SLICE_NS 20000000 /* the result is the best of several slices */
 #define SLICES   7
 
 static void replace(void **chunks, size_t size, long pairs)
@@ -40,7 +40,7 @@ void question_pair(const char *cell)
 		bench_give_up("cannot be started");
 	for (int i = 0; i < LIVE; i++)
 		chunks[i] = peer_take(size);
-	/* Warm up, and find how many pairs fill a slice. */
+	/* Warm up, and find out how many pairs fill a slice. */
 	do {
 		pairs *= 2;
 		start = bench_now();

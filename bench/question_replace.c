@@ -1,9 +1,9 @@
 /*
- * question_replace.c - what does it cost with many live chunks?
+ * question_replace.c - what does a pair cost with many live chunks?
  *
- * N chunks of the mixed load are live; a random one is freed, and one of a
- * random size of the mixed load takes its place. The cell is N. The tail
- * question times each replacement by itself.
+ * N chunks of the mixed load are live. A random one is freed, and one of a
+ * random size from the mixed load is allocated. The cell is N. The question
+ * "tail" times each replacement separately.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -13,7 +13,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#define MEAN_BYTES 622 /* of the mixed load */
+#define MEAN_BYTES 622 /* of a chunk of the mixed load */
 
 struct chunk {
 	void *at;
@@ -31,7 +31,8 @@ static void take(struct chunk *chunk)
 	*(char *)chunk->at = 1;
 }
 
-/* N chunks, each replaced about twice, so that the heap is not fresh. */
+/* Allocate `count` chunks and replace each about twice, so that the heap is not
+ * fresh. */
 static struct chunk *prepare(size_t count)
 {
 	struct chunk *chunks = calloc(count, sizeof(*chunks));

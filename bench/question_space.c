@@ -1,12 +1,12 @@
 /*
- * question_space.c - how much of a lock limit holds payload?
+ * question_space.c - how much payload fits in a lock limit?
  *
- * As an ordinary user with RLIMIT_MEMLOCK of the cell's KiB. "64-32": how many
- * chunks of 32 bytes fit. "64-mixed": payload of the mixed load, in per cent of
- * the limit, until the first that does not fit. "64-churn": the same after
- * random replacement at the limit, for so long that hardly any is refused any
- * more, and filling up again. A chunk counts only if the mapping that it lies
- * in is locked.
+ * Runs as an ordinary user with an RLIMIT_MEMLOCK of the cell's KiB. "64-32":
+ * how many chunks of 32 bytes fit. "64-mixed": the payload of the mixed load,
+ * in per cent of the limit, until the first chunk that does not fit.
+ * "64-churn": the same after random replacement at the limit, until hardly any
+ * allocation fails, and filling up again. A chunk counts only if the mapping
+ * that it lies in is locked.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -40,8 +40,9 @@ static size_t locked_count;
 static FILE *smaps;
 
 /*
- * The mappings with the flag lo. The file was opened at the start: at the end
- * there may be too many mappings for stdio to get its own.
+ * Read the mappings that have the flag lo. The file was opened at the start,
+ * because at the end there may be too many mappings for stdio to allocate a
+ * buffer.
  */
 static void read_locked(void)
 {
@@ -80,7 +81,8 @@ static bool is_locked(const void *p)
 	return false;
 }
 
-/* A chunk that was refused, or is beyond all limits, ends the filling. */
+/* Add a chunk. False if it was refused or exceeds all limits, which ends the
+ * filling. */
 static bool add(size_t size, size_t limit)
 {
 	char *p = count < MOST && payload < 2 * limit ? peer_take(size) : NULL;
@@ -101,15 +103,15 @@ static void drop(size_t i)
 	chunks[i] = chunks[--count];
 }
 
-/* As many of the mixed load as fit, until the first that does not. */
+/* Add chunks of the mixed load until the first that does not fit. */
 static void fill(size_t limit)
 {
 	while (add(bench_mixed(&state), limit))
 		;
 }
 
-/* Replace at the limit; what is refused is gone, until hardly any is. Then fill
- * up again. */
+/* Replace random chunks at the limit. A chunk that is refused is lost, until
+ * hardly any is refused. Then fill up again. */
 static void churn(size_t limit)
 {
 	size_t rounds = 20 * count;

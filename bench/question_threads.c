@@ -1,9 +1,9 @@
 /*
  * question_threads.c - do two threads do twice as much?
  *
- * "1" and "2": so many threads each take and free 64-byte chunks, eight of them
- * live. "pass": one thread takes 64-byte chunks, the other frees them; at most
- * RING are under way.
+ * "1" and "2": that many threads each allocate and free 64-byte chunks, eight
+ * of which are live. "pass": one thread allocates 64-byte chunks and the other
+ * frees them, with at most RING chunks between them.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -94,7 +94,7 @@ void question_threads(const char *cell)
 	start = bench_now();
 	for (int i = 0; i < number; i++)
 		pthread_create(&threads[i], NULL, work[i], &counts[i]);
-	/* This thread stays out of the others' way. */
+	/* This thread stays idle, so that it does not slow the others down. */
 	nanosleep(&(struct timespec){.tv_nsec = RUN_NS}, NULL);
 	atomic_store(&stop, true);
 	for (int i = 0; i < number; i++)

@@ -6,11 +6,11 @@
 #ifndef BENCH_QUESTIONS_H
 #define BENCH_QUESTIONS_H
 
-/* Cells are sizes, counts of chunks, or limits, as bench/run names them. */
-void question_pair(const char *cell);    /* ns for an alloc and a free */
-void question_replace(const char *cell); /* ns for a free and an alloc */
+/* The cells are sizes, numbers of chunks, or limits; bench/run lists them. */
+void question_pair(const char *cell);    /* ns for an allocation and its free */
+void question_replace(const char *cell); /* ns for a free and an allocation */
 void question_tail(const char *cell);    /* ns: p50, p99, p99.9, max */
-void question_threads(const char *cell); /* M pairs a second */
+void question_threads(const char *cell); /* million pairs a second */
 void question_space(const char *cell);   /* chunks, or per cent of the limit */
 void question_init(const char *cell);    /* ms */
 void question_grow(const char *cell);    /* ns for a doubling */

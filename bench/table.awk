@@ -1,21 +1,22 @@
-# Medians of the results of bench/run, and the best in brackets, a table for each
-# question.
+# Print a table for each question with the medians of the results of bench/run, and
+# the best results in brackets.
 # SPDX-License-Identifier: ISC
 
 BEGIN {
 	FS = ","
-	title["pair"] = "ns for an alloc and a free, 8 live, by size"
+	title["pair"] = "ns for an allocation and a free, 8 chunks live, by size"
 	title["replace"] = "ns to replace one of N live chunks of the mixed load"
-	title["tail"] = "ns to replace one of N, by percentile"
-	title["threads"] = "million pairs a second; pass: alloc here, free there"
-	title["space"] = "in a lock limit of so many KiB: chunks, or % payload"
-	title["init"] = "ms to make so many MiB ready"
-	title["grow"] = "ns for a doubling on the way to so many bytes"
-	title["guarded"] = "ns to take and give one; to close and open one"
-	title["fork"] = "ms for fork() with so many MiB"
+	title["tail"] = "ns to replace one of N live chunks, by percentile"
+	title["threads"] = "million pairs a second; " \
+		"pass: one thread allocates, the other frees"
+	title["space"] = "chunks, or % payload, in a lock limit of N KiB"
+	title["init"] = "ms to prepare a heap of N MiB"
+	title["grow"] = "ns for a doubling while growing to N bytes"
+	title["guarded"] = "ns for an allocation and a free; to close and open one"
+	title["fork"] = "ms for fork() with a heap of N MiB"
 }
 
-# The cell's name is unique within its question, as are questions.
+# A row is a question and a cell.
 {
 	row = $1 SUBSEP $2
 	if (!(row in known)) {
@@ -29,7 +30,7 @@ BEGIN {
 	value[row, $3, ++count[row, $3]] = $4
 }
 
-# The best of the rounds: the least, or the most where more is better.
+# The best of the rounds: the lowest figure, or the highest if more is better.
 function best(row, peer,    i, b, x, more) {
 	more = row ~ /^(threads|space)/
 	b = value[row, peer, 1] + 0

@@ -5,52 +5,51 @@
 #
 # SECMALLOC_CHECK_CONFIG([DEFAULT], [MINIMUM], [IF-FOUND], [IF-NOT])
 #
-#   DEFAULT   yes or no: whether secmalloc is looked for when neither
+#   DEFAULT   yes or no: whether to look for secmalloc if neither
 #             --with-secmalloc nor --without-secmalloc is given. Empty: yes.
-#   MINIMUM   The lowest version that will do, such as 1.0: up to three numbers,
-#             each below 256. Empty: any.
-#   IF-FOUND  What to run if it was found.
-#   IF-NOT    What to run if it was not found, is too old, or was not looked
-#             for. Empty: go on without it, or stop with an error if
+#   MINIMUM   The lowest version that is accepted, such as 1.0: up to three
+#             numbers, each below 256. Empty: any version.
+#   IF-FOUND  Commands to run if secmalloc was found.
+#   IF-NOT    Commands to run if secmalloc was not found, is too old, or was not
+#             looked for. Empty: continue without it, or stop with an error if
 #             --with-secmalloc was given.
 #
-# It gives configure these arguments:
+# The macro adds these arguments to configure:
 #
-#   --with-secmalloc          look for it, and warn if it is not found
-#   --with-secmalloc=PREFIX   look for it below this directory, nowhere else
+#   --with-secmalloc          look for secmalloc, and warn if it is not found
+#   --with-secmalloc=PREFIX   look for it below this directory only
 #   --without-secmalloc       do not look for it
 #   SECMALLOC_CFLAGS, SECMALLOC_LIBS
-#                             flags of the user's. They are taken as they are,
-#                             also if empty; pkg-config is asked for the one
-#                             that is not set, and not at all if both are.
-#   PKG_CONFIG                the pkg-config to ask, with options if need be:
+#                             flags from the user. They are used unchanged,
+#                             even if empty. pkg-config is only asked for the
+#                             variable that is not set.
+#   PKG_CONFIG                the pkg-config to run, with options if necessary:
 #                             "pkg-config --static" for a static link
 #   PKG_CONFIG_PATH, PKG_CONFIG_LIBDIR
-#                             where it looks
+#                             where pkg-config looks
 #
-# and sets:
+# The macro sets:
 #
 #   $HAVE_SECMALLOC           yes or no, in the shell
-#   HAVE_SECMALLOC            defined to 1 if it was found
+#   HAVE_SECMALLOC            defined to 1 if secmalloc was found
 #   @SECMALLOC_CFLAGS@ and @SECMALLOC_LIBS@
-#                             flags to compile and to link with; empty if it
-#                             was not found
+#                             flags to compile and to link with; empty if
+#                             secmalloc was not found
 #
-# So that this is all that a program needs:
+# A program needs no more than this:
 #
 #   configure.ac   SECMALLOC_CHECK_CONFIG([yes], [1.0], [],
 #                    [AC_MSG_ERROR([this program needs secmalloc])])
 #   Makefile.am    AM_CPPFLAGS = $(SECMALLOC_CFLAGS)
 #                  program_LDADD = $(SECMALLOC_LIBS)
 #
-# pkg-config is asked first. Where there is none, or it does not know secmalloc,
-# the header and the library are tried where the compiler and the linker look.
-# Whoever told the flags, they count only if a program that includes the header
-# and calls the library links with them, and if the header is of a version that
-# will do. Nothing is run, so all this holds for a cross compiler too. pkg.m4 is
-# not needed.
+# pkg-config is asked first. If there is no pkg-config, or if it does not know
+# secmalloc, the compiler's and the linker's default directories are tried.
+# Flags from any source are accepted only if a program that includes the header
+# and calls the library links with them, and if the header's version is high
+# enough. No program is run, so cross compilation works. pkg.m4 is not needed.
 #
-# Where aclocal does not look by itself, this file is found with
+# If this file is not in a directory that aclocal searches by default, use
 #
 #   ACLOCAL_PATH=PREFIX/share/aclocal autoreconf -i
 
@@ -84,8 +83,8 @@ AC_DEFUN([SECMALLOC_CHECK_CONFIG], [
   ])
 ])
 
-# _SECMALLOC_GIVEN: which flags are the user's. The first call asks, as what it
-# finds is in the same variables.
+# _SECMALLOC_GIVEN: record which flags the user has set. Only the first call
+# does, because the macro stores its own results in the same variables.
 AC_DEFUN([_SECMALLOC_GIVEN], [
   AC_ARG_VAR([SECMALLOC_CFLAGS],
     [C compiler flags for SECMALLOC, overriding pkg-config])dnl
@@ -108,7 +107,7 @@ AC_DEFUN([_SECMALLOC_GIVEN], [
 AC_DEFUN([_SECMALLOC_FIND], [
   m4_ifval([$1], [AS_CASE([.$1.],
     [*@<:@!0-9.@:>@* | *..*], [AC_MSG_ERROR([$1 is not a version])])])
-  # From the user or pkg.m4 it may have options, or be empty.
+  # A PKG_CONFIG from the user or from pkg.m4 may contain options or be empty.
   AS_IF([test -z "${PKG_CONFIG+set}"],
     [AC_PATH_TOOL([PKG_CONFIG], [pkg-config])])
   secmalloc_prefix=
@@ -135,8 +134,8 @@ $secmalloc_libdirs"],
   AC_MSG_RESULT([$secmalloc_result])
 ])
 
-# _SECMALLOC_FLAGS: the flags to try, of the user or of $secmalloc_by, which
-# becomes "none" if that has none.
+# _SECMALLOC_FLAGS: set the flags to try, from the user or from the source that
+# $secmalloc_by names. $secmalloc_by becomes "none" if that source has no flags.
 AC_DEFUN([_SECMALLOC_FLAGS], [
   secmalloc_cflags=
   secmalloc_libs=-lsecmalloc
@@ -144,11 +143,11 @@ AC_DEFUN([_SECMALLOC_FLAGS], [
   AS_IF([test -n "$secmalloc_prefix"], [
     secmalloc_cflags=-I$secmalloc_prefix/include
     secmalloc_libs="-L$secmalloc_libdir -lsecmalloc"
-    # The one file of this prefix, also if it was moved there.
+    # Use only the .pc file of this prefix, even if it was moved there.
     secmalloc_pkg_config="env PKG_CONFIG_PATH= PKG_CONFIG_SYSROOT_DIR= dnl
 PKG_CONFIG_LIBDIR=$secmalloc_libdir/pkgconfig dnl
 $PKG_CONFIG --define-variable=prefix=$secmalloc_prefix"
-    # Without these the compiler would take those of another prefix.
+    # If these files are missing, the compiler would use another prefix's.
     test -f "$secmalloc_prefix/include/secmalloc.h" &&
       ls "$secmalloc_libdir"/libsecmalloc.* > /dev/null 2>&1 ||
       secmalloc_by=none
@@ -166,8 +165,8 @@ $PKG_CONFIG --define-variable=prefix=$secmalloc_prefix"
   AS_CASE([$secmalloc_given], [*l], [secmalloc_libs=$secmalloc_given_libs])
 ])
 
-# _SECMALLOC_TRY([MINIMUM]): whether a program links with these flags, and the
-# header is new enough. The header of 0.5 has no number.
+# _SECMALLOC_TRY([MINIMUM]): set HAVE_SECMALLOC to yes if a program links with
+# the flags and the header is new enough. The header of 0.5 has no version number.
 AC_DEFUN([_SECMALLOC_TRY], [
   secmalloc_save_CPPFLAGS=$CPPFLAGS
   secmalloc_save_LIBS=$LIBS

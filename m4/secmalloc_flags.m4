@@ -1,8 +1,8 @@
-dnl Probing of one compiler flag, linker flag or library at a time.
+dnl Macros that probe for one compiler flag, linker flag or library each.
 dnl SPDX-License-Identifier: ISC
 
 dnl SECMALLOC_COMPILE_FLAG(FLAG)
-dnl Add FLAG to SECMALLOC_CFLAGS if the compiler takes it without a warning.
+dnl Add FLAG to SECMALLOC_CFLAGS if the compiler accepts it without a warning.
 AC_DEFUN([SECMALLOC_COMPILE_FLAG], [
   AC_SUBST([SECMALLOC_CFLAGS])
   AS_VAR_PUSHDEF([cache], [secmalloc_cv_compile_$1])
@@ -18,7 +18,7 @@ AC_DEFUN([SECMALLOC_COMPILE_FLAG], [
 ])
 
 dnl SECMALLOC_LINK_FLAG(FLAG, VARIABLE)
-dnl Add FLAG to VARIABLE if the linker takes it without a warning.
+dnl Add FLAG to VARIABLE if the linker accepts it without a warning.
 AC_DEFUN([SECMALLOC_LINK_FLAG], [
   AC_SUBST([$2])
   AS_VAR_PUSHDEF([cache], [secmalloc_cv_link_$1])
@@ -34,7 +34,8 @@ AC_DEFUN([SECMALLOC_LINK_FLAG], [
 ])
 
 dnl SECMALLOC_VERSION_SCRIPT
-dnl Whether the linker takes a version script that names the exports.
+dnl Set HAVE_VERSION_SCRIPT if the linker accepts a version script that lists
+dnl the exported symbols.
 AC_DEFUN([SECMALLOC_VERSION_SCRIPT], [
   AC_CACHE_CHECK([whether the linker takes a version script],
     [secmalloc_cv_version_script], [
@@ -51,10 +52,10 @@ AC_DEFUN([SECMALLOC_VERSION_SCRIPT], [
 ])
 
 dnl SECMALLOC_LIBRARY(NAME, MODULE)
-dnl Whether there is MODULE, by pkg-config, for the tests, the examples and the
-dnl benchmark: NAME_CFLAGS, NAME_LIBS, and HAVE_NAME for make. For a cross
-dnl compiler pkg-config may tell of the libraries of the machine that builds, so
-dnl a program has to link with it too.
+dnl Look for a library that the tests, the examples or the benchmark use. Set
+dnl NAME_CFLAGS, NAME_LIBS and, for make, HAVE_NAME if pkg-config knows MODULE.
+dnl In a cross build pkg-config may report the libraries of the build machine,
+dnl so a program must link with the library too.
 AC_DEFUN([SECMALLOC_LIBRARY], [
   AS_VAR_PUSHDEF([have], [have_]m4_tolower([$1]))
   PKG_CHECK_MODULES([$1], [$2], [AS_VAR_SET([have], [yes])],

@@ -1,9 +1,9 @@
 /*
- * coverage_end.c - write gcov's counters also where a process ends at once
+ * coverage_end.c - write gcov's counters even if a process ends without exit()
  *
- * tools/coverage links it to each program. gcov writes them at exit(), which a
- * child that ends with abort() or _exit() never comes to. A process that some
- * other signal kills still loses them.
+ * tools/coverage links this file to each program. gcov writes its counters in
+ * exit(), which a child that ends with abort() or _exit() does not call. A
+ * process that is killed by another signal still loses its counters.
  *
  * SPDX-License-Identifier: ISC
  */

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What check-rpm, check-deb and check-distros have in common. To be sourced;
-# $source_dir is the top of the source.
+# Functions that check-rpm, check-deb and check-distros share. To be sourced with
+# $source_dir set to the top directory of the sources.
 # SPDX-License-Identifier: ISC
 
 srcdir=${source_dir:?}
@@ -8,14 +8,15 @@ srcdir=${source_dir:?}
 
 say() { printf '# %s\n' "$*"; }
 
-# A directory of our own, which an ordinary user may enter.
+# A working directory that ordinary users can enter.
 work=$(mktemp -d "${TMPDIR:-/tmp}/secmalloc-packages.XXXXXX") || exit 1
 chmod 755 "$work"
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 
-# Locales sort differently; a make that runs this has flags for itself. The makes
-# of the package builds read TESTS in theirs, where a $ is doubled.
+# Locales differ in sorting. MAKEFLAGS of a make that runs this script are not
+# meant for the builds here. These get TESTS through MAKEFLAGS, in which each $ is
+# doubled.
 LC_ALL=C
 MAKEFLAGS=${TESTS:+TESTS=$(echo "$TESTS" | sed 's/[$]/$$/g')}
 export LC_ALL MAKEFLAGS
@@ -30,8 +31,8 @@ is_clone() {
 			--error-unmatch debian/control > /dev/null 2>&1
 }
 
-# Run as one who owns the files of a root directory: root, or with a user
-# namespace where that is allowed.
+# Run a command as the owner of the files in the empty root: as root, or in a user
+# namespace, if one is allowed.
 as_owner() {
 	if is_root; then
 		"$@"
@@ -40,8 +41,8 @@ as_owner() {
 	fi
 }
 
-# logged FILE COMMAND...: of its output, which is long, only what tells why it
-# failed.
+# logged FILE COMMAND...: write the output to FILE. If the command fails, print the
+# lines that tell why.
 logged() {
 	logged_file=$1
 	shift
@@ -53,8 +54,8 @@ logged() {
 	}
 }
 
-# The tarball in $work, made in build/ or $BUILD, which is configured if it is
-# not yet.
+# Make the tarball in build/ or $BUILD, which is configured first if necessary, and
+# move it to $work.
 make_tarball() {
 	build=${BUILD:-$source_dir/build}
 	mkdir -p "$build" && cd "$build" || return 1
@@ -64,14 +65,14 @@ make_tarball() {
 	make dist && mv secmalloc-*.tar.gz "$work"
 }
 
-# The tests ran in the build whose log this is, and none failed.
+# tests_ran LOG: whether tests ran in the build with this log, and none failed.
 tests_ran() {
 	sed -n 's/^# \(TOTAL\|FAIL\|ERROR\|XPASS\): */\1 /p' "$1" | awk '
 		{ n[$1] += $2; print }
 		END { exit !(n["TOTAL"] && !n["FAIL"] && !n["ERROR"] \
 			&& !n["XPASS"]) }'
 }
-# How many ran, and what was skipped.
+# tell_tests LOG: print how many tests ran, and which were skipped.
 tell_tests() {
 	say "$(awk '/^# (PASS|SKIP):/ { n[$2] += $3 }
 		END { printf "the tests: %d passed, %d skipped", n["PASS:"],
@@ -79,11 +80,11 @@ tell_tests() {
 	sed -n 's/^SKIP: /# skipped: /p' "$1"
 }
 
-# ---- What is in a package -----------------------------------------------------
+# ---- The files of a package ---------------------------------------------------
 
-# Of a list of paths, those that are not documents or lintian's, without the
-# name of the library directory, also in the path of the gdb script, and of a
-# compression.
+# Normalize a list of paths: replace the library directory by LIB, also in the path
+# of the gdb script, remove the suffix of compression, and drop documents and
+# lintian's files.
 normal_paths() {
 	sed 's,^\./,/,; s,^/usr/lib[^/]*/,LIB/,; s,^/usr/,,; s/\.gz$//
 		s,^\(share/gdb/auto-load/usr/\)lib[^/]*/,\1LIB/,
@@ -102,7 +103,8 @@ devel_files() {
 	echo "share/gdb/auto-load/usr/$(library_files | tail -n 1)-gdb.py"
 }
 static_files() { echo LIB/libsecmalloc.a; }
-# Each page that the source has of a section, and a name for each function.
+# manual_files SECTION: each manual page of the section and, for section 3, a page
+# for each function.
 manual_files() {
 	{
 		for page in "$source_dir"/doc/*."$1"; do
@@ -112,19 +114,19 @@ manual_files() {
 	} | sort -u
 }
 
-# ---- What is in a root --------------------------------------------------------
+# ---- The files in a root ------------------------------------------------------
 
-# All paths in a root, but those of the package manager's database: $2 and what
-# is below it.
+# paths_in ROOT DATABASE: all paths in a root, except the package manager's
+# database, which is the directory DATABASE.
 paths_in() {
 	(cd "$1" && find . -path "./$2" -prune -o -print) | sort
 }
-# Nothing came, nothing went since the list was made.
+# same_paths LIST ROOT DATABASE: whether the paths are still those in LIST.
 same_paths() {
 	paths_in "$2" "$3" | diff "$1" -
 }
 
-# No libtool archive, and no path to libraries in one.
+# Whether there is no libtool archive, and no library with an rpath.
 has_no_la() {
 	! find "$1" -name '*.la' | grep .
 }
@@ -143,7 +145,7 @@ has_soname() {
 }
 fails() { ! "$@"; }
 
-# The checks above can fail.
+# Controls: the checks above can fail.
 control_roots() {
 	control=$work/control
 	mkdir -p "$control/lib" "$control/db"
@@ -152,16 +154,17 @@ control_roots() {
 	${CC:-cc} -shared -fPIC -o "$control/lib/f.so" "$work/f.c" \
 		-Wl,-rpath,/nowhere
 	: > "$control/lib/f.la"
-	tap "control: a stray file is seen" \
+	tap "control: a stray file is found" \
 		fails same_paths "$work/control.list" "$control" db
-	tap "control: a libtool archive is seen" fails has_no_la "$control"
-	tap "control: a path to libraries is seen" \
+	tap "control: a libtool archive is found" fails has_no_la "$control"
+	tap "control: an rpath is found" \
 		fails has_no_rpath "$control"
 }
 
 # ---- The consumers ------------------------------------------------------------
 
-# consumers NAME PREFIX [SYSROOT]: each of their results is one of ours.
+# consumers NAME PREFIX [SYSROOT]: run tests/consumers/run, and report each of its
+# results as a result of this script.
 consumers() {
 	consumers_name=$1
 	shift
@@ -190,8 +193,8 @@ has_whole_plan() {
 
 # ---- The result ---------------------------------------------------------------
 
-# Passes a test's lines on; after them the line of figures that .ci/run adds up.
-# That there was no plan, because the script ended early, is a failure.
+# Copy the lines of a test, and add the line of figures that .ci/run adds up. A
+# missing plan, which means that the script ended early, counts as a failure.
 figures() {
 	awk '{ print; fflush() }
 	/^not ok / { failed++; next }

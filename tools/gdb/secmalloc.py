@@ -15,9 +15,9 @@ import gdb.types
 
 # ---- What the script knows of lib/ ----------------------------------------
 
-# The variable that has the pointer to the arena, of a structure of the same
-# name; and the static one with the list of the addresses that a child's
-# parents had.
+# CURRENT is the variable with the pointer to the arena; its structure has the
+# same name. LEFT_BEHIND is the static variable with the list of the addresses
+# of the parents' arenas.
 CURRENT = "smi_current"
 LEFT_BEHIND = "last"
 
@@ -125,7 +125,7 @@ def core_segments():
 
 
 class Memory:
-    """The memory of the process or of the core, but for the pools."""
+    """The memory of the process or of the core, except the pools."""
 
     def __init__(self):
         self.segments = core_segments()
@@ -142,7 +142,7 @@ class Memory:
         self.closed = range(start, start + size)
 
     def has(self, start, end):
-        """Whether the core has all of a range. gdb would read what is missing
+        """Whether the core has all of a range. gdb would read missing parts
         from files."""
         at = bisect.bisect_right(self.segments, (start, float("inf"))) - 1
         return at >= 0 and end <= self.segments[at][1]
@@ -209,8 +209,9 @@ def has_library():
 
 
 def fail_without_variables(memory):
-    """Say why. In a core without private memory gdb does not find the shared
-    libraries; such a core does not have the stack either."""
+    """Say why there is no variable. In a core without private memory gdb does
+    not find the shared libraries; such a core does not have the stack either.
+    """
     if memory.is_core():
         stack = int(gdb.parse_and_eval("$sp"))
         if not memory.has(stack, stack + 1):
@@ -300,7 +301,7 @@ class Pools:
                    default=NONE)
 
     def counted(self, size):
-        """As how many ordinary pools a pool counts."""
+        """How many ordinary pools a pool counts as."""
         return (size - 1) // int(self.geometry["pool_bytes"]) + 1
 
 
@@ -336,7 +337,7 @@ class Slab:
 
 
 class Cell:
-    """A guarded cell. Its chunk ends at the guard, but for what aligns it."""
+    """A guarded cell. Its chunk ends at the guard, except for alignment."""
 
     def __init__(self, end, value):
         self.is_live = bool(value["live"])
