@@ -78,4 +78,4 @@ START_TEST(an_invariant_is_named)
 }
 END_TEST
 
-UNIT_MAIN("finding", every_kind_has_its_words, an_invariant_is_named)
+UNIT_MAIN("misuse", every_kind_has_its_words, an_invariant_is_named)

@@ -190,6 +190,6 @@ START_TEST(the_audit_sees_damage)
 }
 END_TEST
 
-UNIT_MAIN("cache", grants_double_up_to_the_share, slots_go_and_come_back,
+UNIT_MAIN("tcache", grants_double_up_to_the_share, slots_go_and_come_back,
           a_stopped_cache_is_not_entered, a_written_slot_is_not_used,
           the_audit_sees_damage)
