@@ -1,4 +1,5 @@
-/* The bitmap against an array of bools, for every length to some words. */
+/* The bitmap agrees with an array of bools, for every length up to a few
+ * words. */
 /* SPDX-License-Identifier: ISC */
 #include "base/bitmap.h"
 
@@ -11,7 +12,7 @@
 static uint32_t map[8];
 static bool model[MOST];
 
-/* A pattern with long runs, which differs for each seed. */
+/* Fill the bitmap and the model with long runs, differently for each seed. */
 static void fill(uint32_t bits, unsigned seed)
 {
 	bool on = false;

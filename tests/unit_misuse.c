@@ -1,4 +1,5 @@
-/* The words for what was found: each kind, and never a byte of memory. */
+/* The words for each kind of misuse. They never contain a byte of the caller's
+ * memory. */
 /* SPDX-License-Identifier: ISC */
 #include "report/misuse.h"
 
@@ -62,7 +63,7 @@ START_TEST(every_kind_has_its_words)
 }
 END_TEST
 
-START_TEST(an_invariant_is_named)
+START_TEST(a_broken_invariant_is_named)
 {
 	struct smi_misuse misuse;
 	struct smi_text text;
@@ -78,4 +79,4 @@ START_TEST(an_invariant_is_named)
 }
 END_TEST
 
-UNIT_MAIN("misuse", every_kind_has_its_words, an_invariant_is_named)
+UNIT_MAIN("misuse", every_kind_has_its_words, a_broken_invariant_is_named)
