@@ -213,7 +213,6 @@ else
 		tells 'WARNING: .*secmalloc >= 1.0 was not found' "no|not||" \
 		usual "$with"
 	tap "without actions, an absent library that was requested is an error" \
-		\
 		stops 'secmalloc was not found' bare "$with"
 	tap "a header without its library is not found" \
 		gives "no|not||" usual PKG_CONFIG=false CPPFLAGS="$I"

@@ -152,7 +152,6 @@ if [ "$own" = lp64 ]; then
 		fails is_accepted "$srcdir" "$work/more"
 else
 	tap_skip "abi/accepted lists exactly the fields that were added" \
-		\
 		"its offsets are those of processors with 64 bits"
 fi
 tap "control: a field in the middle is detected" layout_changes middle \

@@ -94,11 +94,9 @@ if ! ls "$BUILD_DIR"/lib/*/*.o > /dev/null 2>&1; then
 		"no static library was built"
 elif grep -q '^CFLAGS = .*-flto' "$BUILD_DIR/Makefile"; then
 	tap_skip "lib/ follows the layer rule in calls, and the naming rule" \
-		\
 		"objects for link-time optimization do not list their symbols"
 else
 	tap "lib/ follows the layer rule in calls, and the naming rule" \
-		\
 		"$srcdir/tools/check-layers" "$srcdir" "$BUILD_DIR"
 	tap "control: a call of a higher layer is detected without an include" \
 		broken_object space/more 'void smi_slab_give(void);
