@@ -26,7 +26,7 @@ plain_gdb() {
 }
 run_gdb() { plain_gdb -x "$script" "$@"; }
 
-# ---- What is needed -----------------------------------------------------------
+# ---- Requirements -------------------------------------------------------------
 
 has_debug_info() {
 	library=$BUILD_DIR/.libs/libsecmalloc.so
@@ -39,7 +39,7 @@ has_debug_info || tap_skip_all "the build has no debugging information"
 plain_gdb -ex run true | grep -q 'exited normally' \
 	|| tap_skip_all "gdb cannot run a program here"
 
-# ---- A process, and cores of it -----------------------------------------------
+# ---- A process and its core files ---------------------------------------------
 
 # write_commands SAID: write the commands whose output is compared with the
 # output of the program in SAID.
@@ -181,7 +181,7 @@ END
 		&& grep -qx 'metadata: 8' "$work/refused"
 }
 
-# ---- Where there is nothing to say --------------------------------------------
+# ---- Cases without an answer --------------------------------------------------
 
 # says TIMES WORDS COMMAND...: exactly so many lines of the command's output
 # contain WORDS.
@@ -193,7 +193,8 @@ says() {
 	test "$(grep -cF "$words" "$work/output")" -eq "$times" \
 		&& ! grep Traceback "$work/output"
 }
-# As says, for each of the three gdb commands.
+# each_says WORDS COMMAND...: run COMMAND with the three gdb commands appended.
+# The output of each of them contains WORDS.
 each_says() {
 	says 3 "$@" -ex 'secmalloc explain $sp' -ex 'secmalloc pools' \
 		-ex 'secmalloc chunks'

@@ -204,7 +204,7 @@ static void daemon_with_failures(const char *where, int least)
 	       refused, where, end);
 }
 
-/* ---- A cache that is caught at the wrong moment ------------------------- */
+/* ---- A cache that is busy during a fork --------------------------------- */
 
 static struct smi_tcache *others;
 static pthread_barrier_t meet;

@@ -173,7 +173,7 @@ static bool reads_are_short(void)
 	       && says("; pool 0 is not locked: ") && !says("uid");
 }
 
-/* ---- What no kernel says here ------------------------------------------- */
+/* ---- Answers that no kernel gives here ---------------------------------- */
 
 static char path[] = "/tmp/secmalloc-inject-XXXXXX";
 

@@ -117,7 +117,7 @@ L=-L$libdir
 by_pc=PKG_CONFIG_PATH=$libdir/pkgconfig
 with=--with-secmalloc
 
-# ---- Found -------------------------------------------------------------------
+# ---- A library that is found -------------------------------------------------
 
 tap "the library is found with pkg-config" \
 	gives "yes|found|$I|$L -lsecmalloc" usual "$by_pc"
@@ -177,7 +177,7 @@ tap "with a prefix given, no other place is searched" gives "no|not||" \
 tap "a prefix that is not an absolute path is refused" \
 	stops 'maybe is no absolute path' usual "$with=maybe"
 
-# ---- Flags of the user's -----------------------------------------------------
+# ---- Flags from the user -----------------------------------------------------
 
 printf '#!/bin/sh\necho "$@" >> %s/asked\nexec pkg-config "$@"\n' "$work" \
 	> "$work/asked-pkg-config"

@@ -1,6 +1,6 @@
 #!/bin/sh
-# What a new user does: install the library, find it with pkg-config, link with
-# it shared and static, and run the README's example.
+# The steps of a new user: install the library, find it with pkg-config, link
+# with it shared and static, and run the README's example.
 #
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
@@ -105,11 +105,12 @@ else
 	tap_skip "man finds the page of each function" "no man"
 fi
 if grep -q "library_names='lib" "$BUILD_DIR/libsecmalloc.la"; then
-	tap "the gdb script has the name of the library" move_gdb_script
+	tap "the gdb script is named after the library" move_gdb_script
 	if gdb -nx -batch -ex 'python print(1)' 2> /dev/null | grep -qx 1; then
-		tap "and gdb loads it with the library" gdb_loads_it
+		tap "gdb loads the script together with the library" \
+			gdb_loads_it
 	else
-		tap_skip "and gdb loads it with the library" \
+		tap_skip "gdb loads the script together with the library" \
 			"no gdb that has Python"
 	fi
 else

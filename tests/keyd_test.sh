@@ -447,7 +447,7 @@ test_unprivileged() {
 	result $? "without the right to lock keyd ends with a message"
 }
 
-# ---- All of them --------------------------------------------------------
+# ---- All cases ----------------------------------------------------------
 
 unprivileged=yes
 if is_root; then

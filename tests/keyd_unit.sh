@@ -34,7 +34,7 @@ options=$(says ExecStart | sed -e 's/^[^ ]* //' \
 	-e "s,/run/keyd/socket,$work/run/socket," \
 	-e 's/--user keyd/--user nobody/')
 
-# ---- What systemd says ----------------------------------------------------
+# ---- The unit and systemd -------------------------------------------------
 
 # Copy the unit with the path of the program in the build, because it is not
 # installed.
@@ -77,7 +77,7 @@ else
 	tap_skip "systemd accepts the unit" "systemd-analyze is not installed"
 fi
 
-# ---- What keyd says -------------------------------------------------------
+# ---- The unit and keyd ----------------------------------------------------
 
 knows_options() {
 	"$keyd" --help > "$work/help" || return 1

@@ -114,7 +114,7 @@ static pid_t start_reclaim(void)
 	return pid;
 }
 
-/* ---- Those that fork ---------------------------------------------------- */
+/* ---- Processes that fork ------------------------------------------------ */
 
 /* A daemon that does not know the problem: it locks, and locks again after
  * daemon(3). */

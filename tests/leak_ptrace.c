@@ -145,7 +145,7 @@ static bool locked_is_read(const struct way *way, pid_t pid)
 	return true;
 }
 
-/* The same way of reading works for the rest of the process, but fails for the
+/* This way of reading works for the rest of the process, but fails for the
  * chunk and the canary key. */
 static void secret_is_not_read(const struct way *way, pid_t pid)
 {

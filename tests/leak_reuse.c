@@ -1,7 +1,6 @@
 /*
- * What the next owner of the memory sees: after a chunk is freed, moved or made
- * smaller, nothing of its contents is left in memory. Plain malloc leaves all
- * of it.
+ * The next owner of the memory sees nothing of a chunk that was freed, moved or
+ * made smaller. With plain malloc it sees all of it.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -152,7 +151,7 @@ int main(void)
 	tap_ok(move_leaves_nothing(),
 	       "a chunk's old place is wiped when it moves");
 	tap_ok(shrink_leaves_nothing(),
-	       "what a chunk loses is wiped when it shrinks");
+	       "the bytes that a chunk loses are wiped when it shrinks");
 	tap_ok(fresh_chunks_are_zero(),
 	       "new chunks are zeroed, whether their memory was used before or "
 	       "not");

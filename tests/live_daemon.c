@@ -30,7 +30,7 @@ static struct secmalloc_config config = {
 };
 static char *chunk;
 
-/* What the daemon reports, in memory that it shares with the test. */
+/* The daemon reports its state in memory that it shares with the test. */
 static struct {
 	volatile bool done;
 	int result;
@@ -219,7 +219,7 @@ static void as_daemon_does(void)
 	       "a process without open streams has them as a daemon");
 }
 
-/* ---- It fails ----------------------------------------------------------- */
+/* ---- Failures ----------------------------------------------------------- */
 
 /* The call fails with this errno and message, and does not leave a child
  * behind. */
@@ -361,7 +361,7 @@ static int child_dies(void)
 	return parent_goes_on();
 }
 
-/* ---- With a fork handler of the program's own ---------------------------- */
+/* ---- A fork handler of the program --------------------------------------- */
 
 static char *for_handler;
 

@@ -62,7 +62,7 @@ static bool chained(void)
 	return action.sa_sigaction == note_info;
 }
 
-/* What the previous handler observes when it is called. */
+/* The previous handler records its environment here when it is called. */
 static volatile bool user_2_waits, fault_waits, on_stack;
 static char stack[65536];
 

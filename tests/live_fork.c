@@ -176,7 +176,7 @@ static void hook_first(void)
 }
 RUN_FIRST(hook_first);
 
-/* ---- Mappings, which are what a fork costs ------------------------------ */
+/* ---- The number of mappings --------------------------------------------- */
 
 static size_t mappings_before;
 

@@ -122,7 +122,8 @@ static int has_plain_copy(void)
 	               : 0;
 }
 
-/* What happens at a fork to memory that was locked with mlock(). */
+/* Control: fork() copies memory that was locked with mlock(), but not the
+ * lock. */
 static void lock_is_not_inherited(void)
 {
 	big = mmap(NULL, 65536, PROT_READ | PROT_WRITE,
@@ -186,7 +187,7 @@ static int within_the_limit(void)
 	return in_child(has_a_copy) == 1 && is_untouched();
 }
 
-/* ---- A child that may not ---------------------------------------------- */
+/* ---- A child that may not lock ----------------------------------------- */
 
 static const char *const *wanted;
 
@@ -282,7 +283,7 @@ static int without_descriptors(void)
 	return result == 1 && is_untouched();
 }
 
-/* ---- Calls of other handlers, and of on_fault --------------------------- */
+/* ---- Calls by other handlers and by on_fault ---------------------------- */
 
 static bool call_in_handlers, refused;
 
@@ -356,7 +357,7 @@ static int on_fault_may_fork(void)
 	return 4;
 }
 
-/* ---- What the copy does differently ------------------------------------- */
+/* ---- Differences of the copy -------------------------------------------- */
 
 /* The addresses of the chunks of a new size class, for the parent to read. */
 static uintptr_t *order;

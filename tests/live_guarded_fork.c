@@ -1,5 +1,6 @@
 /*
- * What happens to guarded chunks in the child of a fork, under each policy.
+ * Depending on the policy, the child of a fork has no guarded chunks, locked
+ * copies of them, or new cells.
  *
  * SPDX-License-Identifier: ISC
  */

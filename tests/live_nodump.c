@@ -195,7 +195,7 @@ static bool undone_is_found(void)
 	       && finds(DUMPABLE, ": the process is dumpable again (1)");
 }
 
-/* What happens to a daemon where fs.suid_dumpable is 2. */
+/* Where fs.suid_dumpable is 2, setresuid() makes a daemon dumpable again. */
 static bool undone_by_setresuid(void)
 {
 	return secmalloc_init(&nodump) == 0 && passes(DUMPABLE)
@@ -321,7 +321,7 @@ static void try_dump(void)
 	rmdir(directory);
 }
 
-/* ---- All ---------------------------------------------------------------- */
+/* ---- All cases ---------------------------------------------------------- */
 
 static void with_patterns(void)
 {

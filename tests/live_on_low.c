@@ -100,7 +100,7 @@ static bool take_nearly_all(size_t low)
 	return true;
 }
 
-/* ---- When --------------------------------------------------------------- */
+/* ---- When it is called -------------------------------------------------- */
 
 static bool once_for_each_fall(void)
 {
@@ -207,7 +207,7 @@ static bool with_small_chunks(void)
 	return good;
 }
 
-/* ---- Inside ------------------------------------------------------------- */
+/* ---- Calls from on_low -------------------------------------------------- */
 
 static bool inside_good;
 
@@ -271,7 +271,7 @@ static bool may_fork(void)
 	       && inside_good && was_called(1) && take(SIZE);
 }
 
-/* ---- What its caller sees ----------------------------------------------- */
+/* ---- Results for the caller --------------------------------------------- */
 
 static void fail_inside(void)
 {

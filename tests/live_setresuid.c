@@ -1,6 +1,6 @@
 /*
- * What a daemon does: lock memory as root, give up the lock limit and root,
- * then fill, empty and refill the arena. All of its memory stays locked.
+ * A daemon locks memory as root, gives up the lock limit and root, then fills,
+ * empties and refills the arena. All of its memory stays locked.
  *
  * SPDX-License-Identifier: ISC
  */

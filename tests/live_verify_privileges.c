@@ -27,7 +27,7 @@
 #define CAPABILITIES    SECMALLOC_VERIFY_CAPABILITIES
 #define BIT(capability) ((uint64_t)1 << (capability))
 
-/* ---- A process that did it all ------------------------------------------ */
+/* ---- A process without privileges --------------------------------------- */
 
 static bool good_daemon(void)
 {
@@ -333,7 +333,7 @@ static bool first_thread_ended(void)
 	pthread_exit(NULL);
 }
 
-/* ---- Where the kernel does not tell ------------------------------------- */
+/* ---- A kernel that does not answer -------------------------------------- */
 
 static char empty[] = "/tmp/secmalloc-empty-XXXXXX";
 

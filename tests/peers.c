@@ -94,9 +94,10 @@ static bool take_key(void)
 }
 
 /*
- * What happens to a process that writes a byte next to a chunk and then frees
- * the chunk. The process creates a heap of its own, because the heap may be
- * absent in a child that is created later, and then any write would be fatal.
+ * Find out what happens to a process that writes a byte next to a chunk and
+ * then frees the chunk. The process creates a heap of its own, because the heap
+ * may be absent in a child that is created later, and then any write would be
+ * fatal.
  */
 static ptrdiff_t write_at;
 static bool write_changes;

@@ -23,7 +23,7 @@ cell() {
 	at && text($2) == row { print text($at); exit }' "$1"
 }
 
-# ---- What it does ---------------------------------------------------------
+# ---- Behaviour ------------------------------------------------------------
 
 as_ordinary=
 test "$(id -u)" -ne 0 \
@@ -130,7 +130,7 @@ ask "wiped when freed" wiped
 ask "a child of fork() has" fork
 tap "control: a wrong cell is detected" sees_a_lie
 
-# ---- What it costs --------------------------------------------------------
+# ---- Costs ----------------------------------------------------------------
 
 # published ROW OF_TABLE: the figures are those of doc/PERFORMANCE.md.
 published() {

@@ -1,8 +1,8 @@
 #!/bin/sh
 # secmalloc_messages(7) and secmalloc_explain(3) quote everything that the
-# library says, and nothing else. The words between the figures are compared.
-# Figures are %zu and the like in the sources. In the pages they are N, S or
-# other words in capitals, digits, or dots.
+# library says, and nothing else. The words between the figures are compared. In
+# the sources, figures are conversions such as %zu. In the pages, they are N, S
+# or other words in capitals, digits, or dots.
 #
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"

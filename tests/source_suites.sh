@@ -1,6 +1,6 @@
 #!/bin/sh
 # A suite can be found by its name, or with the table in doc/TESTING.md that
-# lists suites for each public name. What the table says is true.
+# lists suites for each public name. The statements of that table are true.
 #
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"

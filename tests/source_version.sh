@@ -124,7 +124,7 @@ debian_symbols() {
 	sed -n 's/^ //p' "$tree"/debian/*.symbols | sort | diff "$work/map" -
 }
 
-# ---- Each of them, and that it can fail -----------------------------------
+# ---- Each check and its control -------------------------------------------
 
 copy_tree() {
 	tree=$work/tree

@@ -94,7 +94,7 @@ __attribute__((format(printf, 1, 2))) static inline _Noreturn void tap_skip_all(
 	exit(0);
 }
 
-/* ---- A case in a child that cannot be tried ----------------------------- */
+/* ---- Cases that cannot be tried ----------------------------------------- */
 
 #define TAP_CANNOT 77 /* the exit status of the child */
 
@@ -180,7 +180,7 @@ static inline void tap_skip_told(const char *what)
 	tap_reason[0] = '\0';
 }
 
-/* ---- What a suite needs ------------------------------------------------- */
+/* ---- Requirements of a suite -------------------------------------------- */
 
 /*
  * Sanitizers turn mlock() into a no-op, and bring their own signal handlers and

@@ -83,7 +83,7 @@ static inline _Noreturn void thread_caches_main(void (*all)(void))
 		             secmalloc_error());
 	secmalloc_fini();
 	all();
-	tap_note("the same cases without membarrier()");
+	tap_note("all cases again, without membarrier()");
 	flags = SECMALLOC_NO_MEMBARRIER;
 	all();
 	tap_done();

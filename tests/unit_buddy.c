@@ -72,9 +72,8 @@ END_TEST
 
 START_TEST(any_free_run_can_be_taken)
 {
-	/* Take a run of each length, including the whole pool, which may be
-	 * more than a single block. Then take a run at each offset from the
-	 * end. */
+	/* Take a run of each length, which may need more than one block. Then
+	 * take a run of that length at the end of the pool. */
 	for (uint32_t units = 1; units <= 70; units++)
 		for (uint32_t run = 1; run <= units; run++) {
 			uint32_t at;
@@ -105,8 +104,8 @@ START_TEST(alignment_is_kept)
 			uint32_t at;
 
 			start(256);
-			/* Without its first unit, the start of the pool is no
-			 * answer. */
+			/* The first unit is taken, so the start of the pool
+			 * cannot be the answer. */
 			note(smi_buddy_take(&buddy, 1, 0), 1);
 			at = smi_buddy_take(&buddy, run, order);
 			ck_assert_uint_ne(at, SMI_NONE);

@@ -1,4 +1,4 @@
-/* The words for each kind of misuse. They never contain a byte of the caller's
+/* The message for each kind of misuse never contains a byte of the caller's
  * memory. */
 /* SPDX-License-Identifier: ISC */
 #include "report/misuse.h"
@@ -28,7 +28,7 @@ static const char *words_of(enum smi_misuse_kind kind)
 	return words;
 }
 
-START_TEST(every_kind_has_its_words)
+START_TEST(every_kind_of_misuse_has_its_message)
 {
 	static const struct {
 		enum smi_misuse_kind kind;
@@ -79,4 +79,5 @@ START_TEST(a_broken_invariant_is_named)
 }
 END_TEST
 
-UNIT_MAIN("misuse", every_kind_has_its_words, a_broken_invariant_is_named)
+UNIT_MAIN("misuse", every_kind_of_misuse_has_its_message,
+          a_broken_invariant_is_named)

@@ -30,7 +30,7 @@ typedef struct {
 	static void test##_run(int loop __attribute__((unused)))
 #define END_TEST
 
-/* ---- What is asserted --------------------------------------------------- */
+/* ---- Assertions --------------------------------------------------------- */
 
 __attribute__((format(printf, 3, 4))) static inline _Noreturn void ck_fail(
 	const char *file, int line, const char *format, ...)
@@ -87,7 +87,7 @@ static inline int ck_differ(const char *a, const char *b)
 	ck_assert_msg(!ck_differ(a, b), "not so: %s: \"%s\" and \"%s\"", \
 	              #a " == " #b, a, b)
 
-/* ---- How it is run ------------------------------------------------------ */
+/* ---- Running the tests -------------------------------------------------- */
 
 #define CK_MOST_TESTS 64
 #define CK_SILENT     0
