@@ -1,5 +1,5 @@
 /*
- * api.h - what the suites of the public functions share
+ * api.h - helpers for the suites of the public functions
  *
  * SPDX-License-Identifier: ISC
  */
@@ -29,7 +29,8 @@ static inline void end(void)
 	secmalloc_fini();
 }
 
-/* An expression fails with `result` and `code`, and with these words. */
+/* Assert that an expression returns `result`, sets errno to `code` and leaves a
+ * message that contains `words`. */
 #define FAILS(expression, result, code, words)                                 \
 	do {                                                                   \
 		errno = 0;                                                     \
@@ -39,7 +40,7 @@ static inline void end(void)
 		              "'%s' is not in: %s", words, secmalloc_error()); \
 	} while (0)
 
-/* Each test makes its own arena, and locks 1 MiB at most. */
+/* Each test creates its own arena and locks at most 1 MiB. */
 #define API_MAIN(...) UNIT_MAIN_LOCKING("api", 1024, __VA_ARGS__)
 
 #endif /* TESTS_API_H */

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-static void every_call_is_closed(void)
+static void every_call_fails_with_ENXIO(void)
 {
 	static const char text[] = "x";
 	struct secmalloc_stats stats;
@@ -33,20 +33,20 @@ static void every_call_is_closed(void)
 	ck_assert_int_eq(secmalloc_equal("a", "a", 1), 1);
 }
 
-START_TEST(before_init_every_call_is_closed)
+START_TEST(before_init_every_call_fails_with_ENXIO)
 {
 	ck_assert_str_eq(secmalloc_error(), "");
-	every_call_is_closed();
+	every_call_fails_with_ENXIO();
 }
 END_TEST
 
-START_TEST(after_fini_every_call_is_closed)
+START_TEST(after_fini_every_call_fails_with_ENXIO)
 {
 	start(1);
 	ck_assert_ptr_nonnull(secmalloc(40));
 	secmalloc_fini();
-	every_call_is_closed();
-	/* And it can be made again. */
+	every_call_fails_with_ENXIO();
+	/* A new arena can be created after secmalloc_fini(). */
 	start(1);
 	end();
 }
@@ -119,7 +119,7 @@ START_TEST(a_bad_field_is_named_with_its_value)
 	FAILS(secmalloc_init(&config), -1, EINVAL, "max_pools is ");
 	config = (struct secmalloc_config){.max_pools = SIZE_MAX / 65536};
 	FAILS(secmalloc_init(&config), -1, EINVAL, "max_pools is ");
-	/* One such pool fits the addresses, six do not. */
+	/* One pool of this size fits into the address space. Six do not. */
 	config = (struct secmalloc_config){
 		.max_pools = 6,
 		.pool_size = ((size_t)1 << (sizeof(size_t) > 4 ? 38 : 28))
@@ -130,7 +130,7 @@ START_TEST(a_bad_field_is_named_with_its_value)
 }
 END_TEST
 
-START_TEST(the_configuration_is_kept)
+START_TEST(the_statistics_show_the_configuration)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	struct secmalloc_config config = {
@@ -160,7 +160,7 @@ START_TEST(the_configuration_is_kept)
 }
 END_TEST
 
-START_TEST(a_null_configuration_is_all_defaults)
+START_TEST(a_null_configuration_means_the_defaults)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	struct secmalloc_stats stats;
@@ -169,7 +169,8 @@ START_TEST(a_null_configuration_is_all_defaults)
 	ck_assert_int_eq(secmalloc_stats(&stats), 0);
 	ck_assert_uint_eq(stats.pools, 0);
 	ck_assert_uint_eq(stats.locked_bytes, page);
-	/* Pools are locked as they are needed. */
+	/* Without initial_pools, a pool is locked when the first chunk needs
+	 * it. */
 	secfree(secmalloc(1));
 	ck_assert_int_eq(secmalloc_stats(&stats), 0);
 	ck_assert_uint_eq(stats.pools, 1);
@@ -184,7 +185,9 @@ START_TEST(the_version_is_that_of_the_build)
 }
 END_TEST
 
-API_MAIN(before_init_every_call_is_closed, after_fini_every_call_is_closed,
-         a_second_init_changes_nothing, a_bad_field_is_named_with_its_value,
-         the_configuration_is_kept, a_null_configuration_is_all_defaults,
+API_MAIN(before_init_every_call_fails_with_ENXIO,
+         after_fini_every_call_fails_with_ENXIO, a_second_init_changes_nothing,
+         a_bad_field_is_named_with_its_value,
+         the_statistics_show_the_configuration,
+         a_null_configuration_means_the_defaults,
          the_version_is_that_of_the_build)

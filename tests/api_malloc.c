@@ -1,5 +1,6 @@
 /*
- * The functions that make a chunk or ask about one, input by input.
+ * The functions that allocate a chunk or ask about one: each kind of valid and
+ * invalid argument.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -7,7 +8,7 @@
 
 #include <sys/resource.h>
 
-START_TEST(size_0_is_a_unique_pointer)
+START_TEST(a_chunk_of_size_0_has_a_unique_address)
 {
 	void *a, *b;
 
@@ -30,7 +31,7 @@ START_TEST(size_0_is_a_unique_pointer)
 }
 END_TEST
 
-START_TEST(sizes_are_exact_and_chunks_zero_and_aligned)
+START_TEST(chunks_are_zeroed_aligned_and_of_the_exact_size)
 {
 	start(4);
 	for (int round = 0; round < 2; round++)
@@ -49,7 +50,8 @@ START_TEST(sizes_are_exact_and_chunks_zero_and_aligned)
 }
 END_TEST
 
-/* Where few addresses may be used, fewer pools are planned for. */
+/* The words about pools in the message of ENOMEM. Under a limit on the address
+ * space the library plans fewer pools, so their number is left out. */
 static const char *most_pools(void)
 {
 	struct rlimit limit;
@@ -61,7 +63,7 @@ static const char *most_pools(void)
 	                          : "1022 pools of 65536 bytes";
 }
 
-START_TEST(sizes_that_cannot_be_are_refused)
+START_TEST(impossible_sizes_fail_with_ENOMEM)
 {
 	size_t huge = hide_size(SIZE_MAX), most = hide_size(PTRDIFF_MAX);
 	struct secmalloc_stats stats;
@@ -81,14 +83,15 @@ START_TEST(sizes_that_cannot_be_are_refused)
 	FAILS(secaligned_alloc(4096, most), NULL, ENOMEM, "aligned");
 	FAILS(secmemdup(chunk, huge), NULL, ENOMEM, "secmemdup: ");
 	ck_assert_int_eq(secmalloc_stats(&stats), 0);
-	/* The two that were refused for want of room. */
+	/* Two of the calls above failed for lack of room. The others failed
+	 * because of their arguments, which is not counted. */
 	ck_assert_uint_eq(stats.failures, 2);
 	ck_assert_uint_eq(stats.chunks, 1);
 	end();
 }
 END_TEST
 
-START_TEST(alignments_are_powers_of_two_up_to_half_a_pool)
+START_TEST(alignment_is_a_power_of_two_up_to_half_a_pool)
 {
 	start(2);
 	FAILS(secaligned_alloc(0, 1), NULL, EINVAL,
@@ -113,7 +116,7 @@ START_TEST(alignments_are_powers_of_two_up_to_half_a_pool)
 }
 END_TEST
 
-START_TEST(copies)
+START_TEST(secstrdup_and_secmemdup_copy_every_byte)
 {
 	char *chunk;
 
@@ -135,7 +138,7 @@ START_TEST(copies)
 }
 END_TEST
 
-START_TEST(what_is_owned)
+START_TEST(only_bytes_of_live_chunks_are_owned)
 {
 	char *chunk, *other, on_stack = 0;
 
@@ -151,7 +154,8 @@ START_TEST(what_is_owned)
 	ck_assert_int_eq(secmalloc_owns(&on_stack), 0);
 	ck_assert_int_eq(secmalloc_owns((void *)1), 0);
 	ck_assert_int_eq(secmalloc_owns((void *)UINTPTR_MAX), 0);
-	/* All of the pool and the guards round it. */
+	/* Ask about every eighth address of the pool and of the guard pages
+	 * around it. */
 	for (intptr_t i = -300000; i < 300000; i += 8)
 		secmalloc_owns((void *)((intptr_t)chunk + i));
 	secfree(hide(other));
@@ -168,7 +172,7 @@ START_TEST(what_is_owned)
 }
 END_TEST
 
-START_TEST(success_leaves_errno)
+START_TEST(success_leaves_errno_unchanged)
 {
 	struct secmalloc_stats stats;
 	void *chunk;
@@ -191,8 +195,9 @@ START_TEST(success_leaves_errno)
 }
 END_TEST
 
-API_MAIN(size_0_is_a_unique_pointer,
-         sizes_are_exact_and_chunks_zero_and_aligned,
-         sizes_that_cannot_be_are_refused,
-         alignments_are_powers_of_two_up_to_half_a_pool, copies, what_is_owned,
-         success_leaves_errno)
+API_MAIN(a_chunk_of_size_0_has_a_unique_address,
+         chunks_are_zeroed_aligned_and_of_the_exact_size,
+         impossible_sizes_fail_with_ENOMEM,
+         alignment_is_a_power_of_two_up_to_half_a_pool,
+         secstrdup_and_secmemdup_copy_every_byte,
+         only_bytes_of_live_chunks_are_owned, success_leaves_errno_unchanged)

@@ -1,6 +1,6 @@
 /*
- * secmalloc_mlock(), secmalloc_munlock() and secmalloc_dontdump(): memory of
- * the caller is taken, and memory of the arena is refused.
+ * secmalloc_mlock(), secmalloc_munlock() and secmalloc_dontdump() accept the
+ * caller's memory and refuse memory of the arena.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -9,7 +9,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-START_TEST(memory_of_the_caller)
+START_TEST(only_memory_outside_the_arena_is_accepted)
 {
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
 	char *memory, *chunk;
@@ -24,7 +24,8 @@ START_TEST(memory_of_the_caller)
 #ifndef SECMALLOC_SANITIZED
 	FAILS(secmalloc_mlock(NULL, 1), -1, ENOMEM, "refused");
 #endif
-	/* Some emulators leave all advice alone. */
+	/* Some emulators ignore madvise(), and then report success for any
+	 * address. */
 	if (madvise(NULL, page, MADV_DONTDUMP) != 0)
 		FAILS(secmalloc_dontdump(NULL, 1), -1, ENOMEM, "refused");
 	ck_assert_int_eq(secmalloc_mlock(memory + 10, 2 * page), 0);
@@ -43,4 +44,4 @@ START_TEST(memory_of_the_caller)
 }
 END_TEST
 
-API_MAIN(memory_of_the_caller)
+API_MAIN(only_memory_outside_the_arena_is_accepted)

@@ -1,5 +1,5 @@
 /*
- * secrealloc(), from each size to each other one, and where there is no room.
+ * secrealloc() from every size to every other one, and when there is no room.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -7,7 +7,7 @@
 
 #include <unistd.h>
 
-START_TEST(realloc_of_null_and_to_0)
+START_TEST(realloc_of_null_allocates_and_to_0_keeps_the_chunk)
 {
 	char *chunk;
 
@@ -27,7 +27,7 @@ START_TEST(realloc_of_null_and_to_0)
 }
 END_TEST
 
-START_TEST(realloc_keeps_what_stays_and_clears_what_comes)
+START_TEST(realloc_keeps_old_bytes_and_zeroes_new_ones)
 {
 	static const size_t sizes[] = {
 		0,    1,    8,    24,   32,   200,   500,   520,   2400,
@@ -57,7 +57,7 @@ START_TEST(realloc_keeps_what_stays_and_clears_what_comes)
 				if (chunk[i] != 0)
 					ck_abort_msg("%zu to %zu, byte %zu",
 					             sizes[from], sizes[to], i);
-			/* The audit sees bytes that were not wiped. */
+			/* The audit notices bytes that were not wiped. */
 			ck_assert_msg(secmalloc_audit() == 0, "%s",
 			              secmalloc_error());
 			secfree(chunk);
@@ -66,7 +66,7 @@ START_TEST(realloc_keeps_what_stays_and_clears_what_comes)
 }
 END_TEST
 
-START_TEST(realloc_that_cannot_grow_leaves_the_chunk)
+START_TEST(a_failed_realloc_leaves_the_chunk_unchanged)
 {
 	struct secmalloc_config config = {.initial_pools = 1, .max_pools = 1};
 	struct secmalloc_stats before, after;
@@ -88,13 +88,13 @@ START_TEST(realloc_that_cannot_grow_leaves_the_chunk)
 }
 END_TEST
 
-START_TEST(realloc_to_less_never_fails)
+START_TEST(realloc_to_a_smaller_size_never_fails)
 {
 	struct secmalloc_config config = {.initial_pools = 1, .max_pools = 1};
 	void *large[20], *chunk;
 	int count = 0;
 
-	/* A full pool: there is no smaller place to move to. */
+	/* Fill the pool, so that there is no smaller slot to move to. */
 	ck_assert_int_eq(secmalloc_init(&config), 0);
 	chunk = secmalloc(4000);
 	while ((large[count] = secmalloc(4000)) != NULL)
@@ -114,7 +114,7 @@ START_TEST(realloc_to_less_never_fails)
 }
 END_TEST
 
-START_TEST(realloc_stays_where_there_is_room)
+START_TEST(realloc_within_the_slot_adds_no_pool)
 {
 	struct secmalloc_config config = {.initial_pools = 1, .max_pools = 2};
 	struct secmalloc_stats stats;
@@ -131,14 +131,15 @@ START_TEST(realloc_stays_where_there_is_room)
 	ck_assert_ptr_nonnull(chunk);
 	ck_assert_int_eq(secmalloc_stats(&stats), 0);
 	ck_assert_uint_eq(stats.failures, 0);
-	/* No pool was added for what its own place could hold. */
+	/* No pool was added, because the chunk's own slot could hold it. */
 	if (config.pool_size == 4096)
 		ck_assert_uint_eq(stats.pools, 1);
 	end();
 }
 END_TEST
 
-API_MAIN(realloc_of_null_and_to_0,
-         realloc_keeps_what_stays_and_clears_what_comes,
-         realloc_that_cannot_grow_leaves_the_chunk, realloc_to_less_never_fails,
-         realloc_stays_where_there_is_room)
+API_MAIN(realloc_of_null_allocates_and_to_0_keeps_the_chunk,
+         realloc_keeps_old_bytes_and_zeroes_new_ones,
+         a_failed_realloc_leaves_the_chunk_unchanged,
+         realloc_to_a_smaller_size_never_fails,
+         realloc_within_the_slot_adds_no_pool)

@@ -18,10 +18,12 @@ START_TEST(statistics_add_up)
 	ck_assert_int_eq(secmalloc_stats(&stats), 0);
 	ck_assert_uint_eq(stats.chunks, 2);
 	ck_assert_uint_eq(stats.chunk_bytes, 10100);
-	/* The first was moved. */
+	/* The third allocation and the first free are the move of the first
+	 * chunk. */
 	ck_assert_uint_eq(stats.allocations, 3);
 	ck_assert_uint_eq(stats.frees, 1);
-	/* 100 bytes take 112, and 10,000 take 20 units of 512. */
+	/* A chunk of 100 bytes takes 112. A chunk of 10,000 takes 20 units of
+	 * 512. */
 	ck_assert_uint_eq(stats.free_bytes, stats.pool_bytes - 112 - 10240);
 	secfree(b);
 	a = secrealloc(a, 10);

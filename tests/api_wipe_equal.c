@@ -1,11 +1,11 @@
 /*
- * secmalloc_wipe() and secmalloc_equal(), also of no bytes and of NULL.
+ * secmalloc_wipe() and secmalloc_equal(), including a size of 0 and NULL.
  *
  * SPDX-License-Identifier: ISC
  */
 #include "api.h"
 
-START_TEST(wipe_and_equal)
+START_TEST(wipe_clears_and_equal_compares_exactly_n_bytes)
 {
 	char a[40], b[40];
 
@@ -30,4 +30,4 @@ START_TEST(wipe_and_equal)
 }
 END_TEST
 
-API_MAIN(wipe_and_equal)
+API_MAIN(wipe_clears_and_equal_compares_exactly_n_bytes)

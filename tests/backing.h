@@ -1,10 +1,10 @@
 /*
- * backing.h - the same suite on the other kind of memory
+ * backing.h - runs a suite in the kind of memory that TEST_BACKING names
  *
- * With TEST_BACKING=secret in the environment, as the suites named secret_ set
- * it, an init that asks for nothing else asks for SECMALLOC_BACKING_SECRET. To
- * be included after secmalloc.h. Where the kernel has no such memory, all of
- * the suite is skipped.
+ * The suites named secret_ set TEST_BACKING=secret in the environment. Then
+ * each secmalloc_init() that does not ask for another kind of memory asks for
+ * SECMALLOC_BACKING_SECRET. Include this file after secmalloc.h. If the kernel
+ * does not have secret memory, the whole suite is skipped.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -31,7 +31,7 @@ static inline bool backing_is_secret(void)
 	return name != NULL && strcmp(name, "secret") == 0;
 }
 
-/* Whether the kernel has secret memory, asked without the library. */
+/* Ask the kernel, without the library, whether it has secret memory. */
 static inline bool backing_secret_exists(void)
 {
 	int fd = (int)syscall(SYS_memfd_secret, 0);

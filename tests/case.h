@@ -1,5 +1,5 @@
 /*
- * case.h - tests that each take a process of their own
+ * case.h - test cases that each run in a process of their own
  *
  * SPDX-License-Identifier: ISC
  */
@@ -13,23 +13,24 @@
 #include <string.h>
 #include <sys/wait.h>
 
-/* End a case that cannot be tried here: case_skip(WHY, ...). */
+/* End a case that cannot be tried on this machine: case_skip(WHY, ...). */
 #define case_skip(...) _exit(tap_cannot(__VA_ARGS__))
 
-/* Some containers and root directories do not have all of /proc. */
+/* Skip the case if a file cannot be read. Some containers and root directories
+ * provide only a part of /proc. */
 static inline void case_needs_file(const char *path)
 {
 	if (access(path, R_OK) != 0)
 		case_skip("cannot read %s: %s", path, strerror(errno));
 }
 
-/* End a case that cannot have its arena. */
+/* Skip a case whose arena could not be created. */
 static inline _Noreturn void case_skip_init(void)
 {
 	case_skip("%s", secmalloc_error());
 }
 
-/* Run a case in a child; it says whether all was as it should be. */
+/* Run a case in a child. It passes if `run` returns true. */
 static inline void try_case(const char *what, bool (*run)(void))
 {
 	int status = -1;
@@ -54,7 +55,7 @@ static inline void try_case(const char *what, bool (*run)(void))
 		tap_ok(status == 0, "%s", what);
 }
 
-/* Whether the words of the last failure have `part` in them. */
+/* Whether the message of the last failure contains `part`. */
 static inline bool says(const char *part)
 {
 	return strstr(secmalloc_error(), part) != NULL;

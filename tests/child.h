@@ -1,5 +1,5 @@
 /*
- * child.h - what is done in a child, and as whom
+ * child.h - runs functions in a child process, with fewer rights if asked
  *
  * SPDX-License-Identifier: ISC
  */
@@ -20,7 +20,8 @@
 #define NOBODY 65534
 #define KIB    ((size_t)1024)
 
-/* What waitpid() says of a child: its exit status, or 128 + its signal. */
+/* Wait for a child. Returns its exit status, or 128 plus the number of the
+ * signal that ended it. */
 static inline int child_end(pid_t pid)
 {
 	int status = -1;
@@ -30,7 +31,7 @@ static inline int child_end(pid_t pid)
 	                           : WEXITSTATUS(status);
 }
 
-/* The end of a child that does something. */
+/* Run a function in a child. Returns how the child ended, as child_end(). */
 static inline int in_child(int (*act)(void))
 {
 	pid_t pid;
@@ -52,12 +53,13 @@ static inline bool child_become_nobody(void)
 	        && setresgid(NOBODY, NOBODY, NOBODY) == 0
 	        && setresuid(NOBODY, NOBODY, NOBODY) == 0))
 		return true;
-	tap_cannot("root may not become another user: %s", strerror(errno));
+	tap_cannot("root is not allowed to become another user: %s",
+	           strerror(errno));
 	return false;
 }
 
-/* May the process lock so much from now on, without a privilege? The hard limit
- * of one that is ordinary already may be lower. */
+/* Become an ordinary user that may lock `lock_limit` bytes. This fails if the
+ * process is an ordinary user already and its hard limit is lower. */
 static inline bool child_be_ordinary(size_t lock_limit)
 {
 	struct rlimit limit = {lock_limit, lock_limit};
@@ -69,8 +71,8 @@ static inline bool child_be_ordinary(size_t lock_limit)
 	return false;
 }
 
-/* The result of a case that is 1 in a child if all is well, and tap_cannot() if
- * it cannot be tried. */
+/* Run a case in a child, which returns 1 if everything is as it should be. It
+ * returns tap_cannot() if the case cannot be tried. */
 static inline void child_try(const char *what, int (*act)(void))
 {
 	int end = in_child(act);

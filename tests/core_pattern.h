@@ -1,7 +1,7 @@
 /*
- * core_pattern.h - where the machine's core dumps go, changed for a while
+ * core_pattern.h - changes for a while where the machine's core dumps go
  *
- * It takes root, and the machine's lock.
+ * This needs root, and takes the machine's lock.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -26,7 +26,8 @@ static inline bool core_pattern_set(const char *pattern)
 	return pwrite(core_pattern_fd, pattern, length, 0) == (ssize_t)length;
 }
 
-/* False: it cannot be changed. Otherwise it is to be put back. */
+/* Returns false if the pattern cannot be changed. Otherwise call
+ * core_pattern_put_back() afterwards. */
 static inline bool core_pattern_take(void)
 {
 	machine_lock(LOCK_EX);

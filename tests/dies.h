@@ -1,8 +1,9 @@
 /*
  * dies.h - cases that must end in SIGABRT after exactly one line
  *
- * Each runs in a process of its own, and says which line it expects in memory
- * that it shares with the parent, as only it knows its addresses.
+ * Each case runs in a process of its own. It writes the line that it expects
+ * into memory that it shares with the parent, because only the case knows the
+ * addresses in it.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -41,7 +42,7 @@ __attribute__((format(printf, 1, 2))) static inline void expect(
 	strcat(shared->want, "\n");
 }
 
-/* Before the first case. */
+/* Call this before the first case. */
 static inline void dies_start(void)
 {
 	shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE,
@@ -53,7 +54,7 @@ struct outcome {
 	char line[LINE];
 };
 
-/* Run a case with its standard error in a pipe. */
+/* Run a case with its standard error connected to a pipe. */
 static inline struct outcome run(void (*prepare)(void), void (*misuse)(void))
 {
 	struct outcome outcome = {0};
@@ -86,7 +87,8 @@ static inline struct outcome run(void (*prepare)(void), void (*misuse)(void))
 	return outcome;
 }
 
-/* The process may end with tap_cannot() instead: then it is false. */
+/* Run a case that must die. Returns false if the case was skipped with
+ * tap_cannot(). */
 static inline bool demand(const char *name, void (*prepare)(void),
                           void (*misuse)(void))
 {
@@ -100,7 +102,7 @@ static inline bool demand(const char *name, void (*prepare)(void),
 	}
 	if (!tap_ok(aborted && strcmp(got.line, shared->want) == 0
 	                    && strstr(got.line, "KKK") == NULL,
-	            "%s", name)) {
+	            "%s: SIGABRT after exactly the expected line", name)) {
 		tap_note("status %x, wanted SIGABRT", (unsigned)got.status);
 		tap_note("wanted: %s", shared->want);
 		tap_note("got:    %s", got.line);

@@ -1,7 +1,8 @@
 /*
- * Compares memory that valgrind takes as undefined: it reports each branch and
- * each address that depends on it. With "control" the comparison is one that
- * stops at the first difference, which must be reported. Run by equal_time.sh.
+ * Compares memory that valgrind treats as undefined, so that valgrind reports
+ * each branch and each address that depends on its contents. With the argument
+ * "control", the comparison is one that stops at the first difference, which
+ * valgrind must report. equal_time.sh runs this program.
  *
  * SPDX-License-Identifier: ISC
  */

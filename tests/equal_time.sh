@@ -1,19 +1,24 @@
 #!/bin/sh
-# secmalloc_equal() takes a time that depends on the size alone: no branch and
-# no address in it depends on what it compares.
+# The time that secmalloc_equal() takes depends on the size alone. No branch and
+# no address in it depends on the bytes that it compares.
+#
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
 VALGRIND=${VALGRIND:-valgrind}
 program=$BUILD_DIR/tests/equal_branches
-is_sanitized && tap_skip_all "sanitizers and valgrind do not go together"
-test -x "$program" || tap_skip_all "no valgrind/memcheck.h when it was built"
-"$VALGRIND" --version > /dev/null 2>&1 || tap_skip_all "no valgrind"
+is_sanitized \
+	&& tap_skip_all "valgrind cannot run a program built with sanitizers"
+test -x "$program" \
+	|| tap_skip_all "valgrind/memcheck.h was absent at build time"
+"$VALGRIND" --version > /dev/null 2>&1 \
+	|| tap_skip_all "valgrind is not installed"
 
-# Without its debugging information, which may be newer than valgrind.
+# Strip the debugging information, whose format may be too new for valgrind.
 make_work_to_run
 trap 'rm -rf "$work"' EXIT
-strip -o "$work/program" "$program" || tap_skip_all "no strip"
+strip -o "$work/program" "$program" \
+	|| tap_skip_all "strip does not work on this program"
 
 runs_clean() {
 	"$VALGRIND" -q --error-exitcode=9 "$work/program" "$@"
@@ -23,6 +28,6 @@ is_reported() {
 	test $? -eq 9
 }
 
-tap "control: a comparison that stops early is reported" is_reported
-tap "secmalloc_equal() has no branch on what it compares" runs_clean
+tap "control: valgrind reports a comparison that stops early" is_reported
+tap "secmalloc_equal() has no branch that depends on the bytes" runs_clean
 tap_done

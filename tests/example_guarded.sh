@@ -1,5 +1,6 @@
 #!/bin/sh
-# examples/guarded does what its head says.
+# examples/guarded does what the comment at its top says.
+#
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
@@ -7,11 +8,12 @@ is_sanitized && tap_skip_all "needs a build without sanitizers"
 program=$BUILD_DIR/examples/guarded
 "$program" > /dev/null 2>&1 || {
 	"$program" 2>&1 | grep -q 'LimitMEMLOCK' \
-		&& tap_skip_all "nothing can be locked"
+		&& tap_skip_all "no memory can be locked"
 }
 
 signs() { "$program" | grep -q '^signed with a key'; }
-# dies MISDEED WORDS: by SIGSEGV (139 of a shell), after a line with the words.
+# dies MISDEED WORDS: the example ends by SIGSEGV, which a shell reports as 139,
+# after a line with these words.
 dies() {
 	status=0
 	line=$("$program" "$1" 2>&1) || status=$?
@@ -20,9 +22,9 @@ dies() {
 	echo "$line" | grep -q "^secmalloc: fault: SIGSEGV at 0x[0-9a-f]*: $2\$"
 }
 
-tap "it signs" signs
-tap "an overflow ends it at once, with words" \
+tap "the example signs with its key" signs
+tap "an overflow ends it at once, after a line that explains the fault" \
 	dies overflow "0 bytes past the end of a guarded chunk of 32 bytes"
-tap "so does reading a closed key" \
+tap "reading a closed key ends it at once, after a line that explains it" \
 	dies closed "byte 0 of a guarded chunk of 32 bytes, which is closed"
 tap_done

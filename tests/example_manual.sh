@@ -1,5 +1,6 @@
 #!/bin/sh
-# The programs in the manual pages compile without a warning, as they stand.
+# The programs in the manual pages compile without warnings exactly as printed.
+#
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
@@ -7,7 +8,8 @@ CC=${CC:-cc}
 make_work
 trap 'rm -rf "$work"' EXIT
 
-# The displays of a page that include something: NAME-1.c and so on.
+# Write each example of a page that contains an #include to NAME-1.c, NAME-2.c
+# and so on.
 extract() {
 	sed -e 's/\\e/\\/g' -e 's/\\-/-/g' "$1" | awk -v to="$2" '
 	/^\.Bd -literal/ { inside = 1; text = ""; next }
@@ -34,6 +36,6 @@ for example in "$work"/*.c; do
 	name=${example##*/}
 	tap "${name%.c} compiles" compiles "$example"
 done
-tap "there are seven at least" test "$tap_count" -ge 7
-tap "control: one with an error does not" sees_an_error
+tap "the manual has at least seven programs" test "$tap_count" -ge 7
+tap "control: a program with an error does not compile" sees_an_error
 tap_done

@@ -1,12 +1,13 @@
 #!/bin/sh
-# examples/privdrop: what it has locked and given up, and what it says when it
-# does not start.
+# examples/privdrop: what the daemon has locked and given up, and its messages
+# when it does not start.
+#
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
 is_sanitized && tap_skip_all "needs a build without sanitizers"
 program=$BUILD_DIR/examples/privdrop
-# The program looks at core_pattern.
+# The program reads core_pattern.
 machine_lock -s
 make_work
 pid=''
@@ -15,15 +16,15 @@ trap 'exit 1' HUP INT TERM
 key=$work/key
 (umask 077 && head -c 32 /dev/urandom > "$key")
 
-# The daemon, by the key's name in its command line: it is no child of ours. The
-# name is not in that of grep.
+# Find the daemon by the name of the key in its command line, because it is not
+# our child. The command line of grep does not contain that name.
 find_daemon() {
-	# shellcheck disable=SC2062 # files, not what is looked for
+	# shellcheck disable=SC2062 # these are files, not a pattern
 	echo "$key" | grep -slzxF -f - /proc/[0-9]*/cmdline | tr -dc '0-9\n'
 }
 is_gone() { test -z "$(find_daemon)"; }
-# ends STATUS WORDS COMMAND...: with that exit status and those words, and no
-# daemon is left.
+# ends STATUS WORDS COMMAND...: the command ends with this exit status and
+# message, and leaves no daemon behind.
 ends() {
 	status=0 expected=$1 words=$2
 	shift 2
@@ -36,16 +37,17 @@ field() {
 	awk -v name="$1:" '$1 == name { $1 = ""; print substr($0, 2) }' \
 		"/proc/$pid/status"
 }
-# field_is NAME TEXT, but for spaces at its end.
+# field_is NAME TEXT: compare a field, ignoring spaces at its end.
 field_is() {
 	echo "$1: $(field "$1")"
 	test "$(field "$1" | sed 's/ *$//')" = "$2"
 }
 
-# In groups that are to go, where that can be had.
+# Start in groups that the daemon has to give up, if setpriv is installed.
 with_groups=
 ! command -v setpriv > /dev/null || with_groups="setpriv --groups=0,1"
-# When it serves it no longer has the standard streams that it was given.
+# When the daemon serves, its standard streams are no longer those that it was
+# started with.
 serves() {
 	pid=$(find_daemon)
 	test -n "$pid" || return 1
@@ -76,7 +78,7 @@ has_no_capabilities() {
 	done
 	field_is NoNewPrivs 1
 }
-# The bytes of a pool, which has 16 pages, and of the page of the canary key.
+# The size of a pool, which has 16 pages, and of the page of the canary key.
 pool_and_page() { echo "$(($(getconf PAGESIZE) * 17))"; }
 has_locked() { field_is VmLck "$(($(pool_and_page) / 1024)) kB"; }
 is_not_dumped() {
@@ -89,11 +91,11 @@ is_not_dumped() {
 }
 is_detached() {
 	test "$(readlink "/proc/$pid/cwd")" = / || return 1
-	# The file of the key is closed, and the session its own.
+	# The file of the key is closed, and the daemon has its own session.
 	! find "/proc/$pid/fd" -lname "$key" | grep . \
 		&& test "$(awk '{ print $6 }' "/proc/$pid/stat")" = "$pid"
 }
-# The same 32 bytes as a key that find-key knows how to look for.
+# Write the same 32 bytes as a key in a format that find-key knows.
 key_is_locked_only() {
 	{
 		echo "-----BEGIN PRIVATE KEY-----"
@@ -108,8 +110,8 @@ key_is_locked_only() {
 }
 ends_on_term() { kill -TERM "$pid" && await is_gone; }
 
-# ends_wiped WORDS ARGUMENTS...: it ends with these words, and secmalloc_fini()
-# was called, as a library that comes before tells.
+# ends_wiped WORDS ARGUMENTS...: the program ends with this message after it has
+# called secmalloc_fini(). A library that is loaded first reports that call.
 build_witness() {
 	cat > "$work/witness.c" << 'END'
 #define _GNU_SOURCE
@@ -138,87 +140,95 @@ ends_wiped() {
 
 is_small() { test "$(wc -l < "$srcdir/examples/privdrop.c")" -le 60; }
 try_as_root() {
-	tap "root: it starts, and says nothing" starts
+	tap "the daemon starts as root and prints nothing" starts
 	pid=$(find_daemon)
 	if [ -n "$pid" ]; then
-		tap "it is nobody, in no other group" is_nobody
-		tap "it has no capability, nor gets one by execve" \
+		tap "the daemon runs as nobody, in no other group" is_nobody
+		tap "the daemon has no capability, and gets none from execve" \
 			has_no_capabilities
-		tap "a pool and the canary key's page are locked" has_locked
-		tap "what is locked is not dumped, nor anything" is_not_dumped
-		tap "it is in the background, with the file closed" is_detached
+		tap "the daemon has locked a pool and the page of the canary key" \
+			has_locked
+		tap "locked memory is excluded from dumps, and there are no dumps" \
+			is_not_dumped
+		tap "the daemon is in the background and has closed the key file" \
+			is_detached
 		if [ -x "$BUILD_DIR/examples/find-key" ]; then
-			tap "the key is in locked memory only" \
+			tap "the daemon has the key in locked memory only" \
 				key_is_locked_only
 		else
-			tap_skip "the key is in locked memory only" \
-				"no libsodium, so no find-key"
+			tap_skip "the daemon has the key in locked memory only" \
+				"find-key was not built, because libsodium is absent"
 		fi
-		tap "SIGTERM ends it" ends_on_term
+		tap "SIGTERM ends the daemon" ends_on_term
 		pid=$(find_daemon)
 	fi
 	head -c 31 "$key" > "$work/short"
-	tap "a key that is too short" ends 1 "no key of 32 bytes" \
+	tap "a key that is too short is refused" ends 1 "no key of 32 bytes" \
 		"$program" nobody "$work/short"
-	tap "a key that is not there" ends 1 "No such file" \
+	tap "a key that does not exist is refused" ends 1 "No such file" \
 		"$program" nobody "$work/none"
 	missing=$(why_no_exec)
 	if [ -n "$missing" ]; then
-		tap_skip "what was read is wiped on failure" "$missing"
+		tap_skip "the key is wiped when the start fails" "$missing"
 	elif ldd "$program" 2> /dev/null | grep -q libsecmalloc \
 		|| head -c 2 "$program" | grep -q '#!' && build_witness; then
-		tap "that is wiped when it ends so" \
+		tap "a key that is too short is wiped before the exit" \
 			ends_wiped "no key of 32 bytes" nobody "$work/short"
-		tap "and so is the key when the daemon does" \
+		tap "the key is wiped when the daemon fails to verify itself" \
 			ends_wiped "secmalloc_verify: " root "$key"
 	else
-		tap_skip "what was read is wiped on failure" \
-			"no witness to load before a static library"
+		tap_skip "the key is wiped when the start fails" \
+			"no library can be loaded before a static one"
 	fi
-	tap "root is no user to become" ends 0 "secmalloc_verify: .*uid" \
+	tap "the user root is refused" ends 0 "secmalloc_verify: .*uid" \
 		"$program" root "$key"
 	missing=$(why_not setpriv --securebits=+no_setuid_fixup true)
 	if [ -n "$missing" ]; then
-		tap_skip "limits and privileges that stay" "$missing"
+		tap_skip "capabilities that are kept and a low lock limit are refused" \
+			"$missing"
 		return
 	fi
-	tap "capabilities that stay: a line, and no daemon" \
+	tap "capabilities that are kept cause a message and no daemon" \
 		ends 0 "are still permitted: drop them" \
 		setpriv --securebits=+no_setuid_fixup "$program" nobody "$key"
-	# A pool that is the last may be smaller, but not less than a page.
+	# The last pool may be smaller, but not smaller than a page.
 	page=$(getconf PAGESIZE)
-	tap "too little to lock: what is wanted" ends 1 \
+	tap "with a low lock limit the message names the limit it needs" \
+		ends 1 \
 		"RLIMIT_MEMLOCK is $page .*LimitMEMLOCK=$(pool_and_page)[^0-9]" \
 		setpriv --bounding-set=-ipc_lock prlimit --memlock="$page" \
 		"$program" nobody "$key"
-	tap "control: with that it starts" ends 1 "no key of" \
+	tap "control: with that limit the arena is created" ends 1 "no key of" \
 		setpriv --bounding-set=-ipc_lock prlimit \
 		--memlock="$(pool_and_page)" "$program" nobody "$work/short"
 }
 
-tap "it has no more than 60 lines" is_small
-tap "no arguments: how it is called" ends 2 "usage: privdrop" "$program"
-tap "an unknown user" ends 2 "where USER exists" \
+tap "the example has at most 60 lines" is_small
+tap "without arguments the usage is printed" ends 2 "usage: privdrop" "$program"
+tap "an unknown user is refused" ends 2 "where USER exists" \
 	"$program" no-such-user "$key"
 if [ "$(id -u)" -eq 0 ]; then
 	missing=$(why_no_setuid; why_no_core_pattern)
 	if [ -z "$missing" ]; then
 		try_as_root
 	else
-		tap_skip "what is locked and given up" \
+		tap_skip "the daemon locks its memory and gives up its privileges" \
 			"$(echo "$missing" | head -n 1)"
 	fi
 	missing=$(why_not_other "$program")
 	if [ -z "$missing" ]; then
-		tap "an ordinary user: what is missing" ends 1 \
+		tap "an ordinary user is told to start it as root" ends 1 \
 			"start as root" setpriv --reuid=65534 \
 			--regid=65534 --clear-groups "$program" nobody "$key"
 	else
-		tap_skip "an ordinary user: what is missing" "$missing"
+		tap_skip "an ordinary user is told to start it as root" \
+			"$missing"
 	fi
 else
-	tap_skip "what is locked and given up" "needs root"
-	tap "an ordinary user: what is missing" ends 1 "start as root" \
+	tap_skip "the daemon locks its memory and gives up its privileges" \
+		"needs root"
+	tap "an ordinary user is told to start it as root" \
+		ends 1 "start as root" \
 		"$program" nobody "$key"
 fi
 tap_done

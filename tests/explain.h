@@ -1,6 +1,6 @@
 /*
- * explain.h - an arena with pools and guarded chunks, whose addresses are
- * explained
+ * explain.h - an arena with pools and guarded chunks, for the suites of
+ * secmalloc_explain() and SECMALLOC_EXPLAIN_FAULTS
  *
  * SPDX-License-Identifier: ISC
  */

@@ -1,8 +1,8 @@
 /*
- * fails.h - one call of many that fails
+ * fails.h - makes one of many calls fail
  *
- * For a program whose linker sends calls through wrappers of its own (--wrap),
- * which ask fails_now() first.
+ * For programs whose linker sends calls through wrappers (--wrap). Each wrapper
+ * asks fails_now() first.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -17,9 +17,10 @@
 #include <unistd.h>
 
 /*
- * The call that is to fail, counted from 1; 0: none. If fail_in is not 0, only
- * in that process, or, if it is negative, in any but that; if fail_only is not
- * NULL, only one of that name.
+ * fail_at is the number of the call that fails, counted from 1, or 0 for none.
+ * If fail_in is positive, only calls in that process count. If it is negative,
+ * calls in that process do not count. If fail_only is not NULL, only calls of
+ * that name count.
  */
 static int fail_at, calls, fail_with, fail_in;
 static const char *failed, *fail_only;
@@ -36,7 +37,7 @@ static inline bool fails_now(const char *name)
 	return true;
 }
 
-/* The names that glibc gives these calls where file offsets have 64 bits. */
+/* glibc uses these names for calls with 64-bit file offsets. */
 #ifdef __USE_FILE_OFFSET64
 #pragma redefine_extname __real_ftruncate __real_ftruncate64
 #pragma redefine_extname __wrap_ftruncate __wrap_ftruncate64

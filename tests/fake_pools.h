@@ -1,5 +1,5 @@
 /*
- * fake_pools.h - pools of ordinary memory, for suites that need no lock
+ * fake_pools.h - pools of ordinary memory, for suites that do not need locks
  *
  * SPDX-License-Identifier: ISC
  */
@@ -17,7 +17,7 @@ struct fake {
 	struct smi_runs runs;
 };
 
-/* Room for max_pools strides, no pool yet. */
+/* Reserve room for max_pools strides. There are no pools yet. */
 static inline void fake_start(struct fake *fake, size_t page_bytes,
                               size_t pool_bytes, size_t max_pools)
 {

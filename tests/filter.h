@@ -1,5 +1,5 @@
 /*
- * filter.h - a filter of system calls, as sandboxes install them
+ * filter.h - a system call filter like those that sandboxes install
  *
  * SPDX-License-Identifier: ISC
  */
@@ -13,7 +13,8 @@
 #include <stdint.h>
 #include <sys/prctl.h>
 
-/* From now on one system call has this verdict, and all others have that. */
+/* Install a filter: the system call `number` gets `verdict`, all other calls
+ * get `others`. */
 static inline bool filter_on(uint32_t number, uint32_t verdict, uint32_t others)
 {
 	struct sock_filter code[] = {

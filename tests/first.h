@@ -1,8 +1,8 @@
 /*
- * first.h - what runs before the constructors of libraries
+ * first.h - runs a function before the constructors of libraries
  *
- * So a test has fork handlers that were there before the library's. Not every
- * libc does it (glibc does, musl does not): ran_first tells.
+ * A test uses it to register fork handlers earlier than the library does. glibc
+ * supports this and musl does not: ran_first says whether it worked.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -12,7 +12,8 @@
 #include <stdbool.h>
 
 static bool ran_first;
-#define NOT_RAN_FIRST "this libc runs nothing before libraries' constructors"
+#define NOT_RAN_FIRST \
+	"this libc runs no code before the constructors of libraries"
 
 #define RUN_FIRST(function)                                            \
 	static void run_first(void)                                    \

@@ -1,9 +1,9 @@
 /*
- * Two threads fork again and again, while four others allocate, resize and
- * free. No fork hangs; each child can use what its policy gives it, and finds
- * it sound; and so does the parent at the end.
+ * Two threads fork again and again while four others allocate, resize and free.
+ * No fork hangs. Each child can use what its policy gives it, and finds it
+ * sound. The parent's arena is sound at the end, too.
  *
- * Usage: fork_threads [FORKS], of each of the two threads
+ * Usage: fork_threads [FORKS], the number of forks of each of the two threads
  *
  * SPDX-License-Identifier: ISC
  */
@@ -24,7 +24,7 @@
 #define WORKERS 4
 #define FORKERS 2
 
-/* Of each forker. */
+/* The number of forks of each thread that forks. */
 #ifdef SECMALLOC_SANITIZED
 static int forks = 40;
 #else
@@ -56,8 +56,8 @@ static void *load(void *unused)
 	return unused;
 }
 
-/* Whether what is in an arena that nobody else uses adds up: no thread that is
- * not here holds a place. */
+/* Whether the figures of an arena that only this thread uses add up: threads
+ * that do not exist in this process hold no memory. */
 static bool adds_up(void)
 {
 	struct secmalloc_stats stats;
@@ -109,7 +109,7 @@ static void *fork_often(void *unused)
 
 static pthread_barrier_t meet;
 
-/* Leave a cache full, and be there with it. */
+/* Fill the cache of this thread, and stay until the test has looked at it. */
 static void *fill_a_cache(void *unused)
 {
 	void *some[30];
@@ -138,8 +138,9 @@ static void *use_up(void *unused)
 	return unused;
 }
 
-/* What the threads held that are not here is free, and those that begin here
- * can have it; membarrier() works for them as it did in the parent. */
+/* In the child, memory in the caches of the parent's other threads is free, and
+ * new threads can use it. membarrier() works for them as it did in the
+ * parent. */
 static bool caches_came_back(size_t own)
 {
 	pthread_t threads[2];
@@ -148,7 +149,8 @@ static bool caches_came_back(size_t own)
 	if (cached() != own || secmalloc_audit() != 0)
 		return false;
 #ifdef SECMALLOC_SANITIZED
-	/* They do not let a child of several threads begin one. */
+	/* Sanitizers do not let the child of a process with several threads
+	 * start a thread. */
 	return true;
 #endif
 	for (int i = 0; i < 2; i++)
@@ -168,7 +170,9 @@ static void caches_of_the_parents_threads(void)
 	config.fork = SECMALLOC_FORK_KEEP;
 	config.flags = 0;
 	if (secmalloc_init(&config) != 0) {
-		tap_skip("caches in a child", "4 pools cannot be locked");
+		tap_skip("a child has its own cache, and the memory in the "
+		         "other cache is free",
+		         "4 pools cannot be locked");
 		return;
 	}
 	pthread_barrier_init(&meet, NULL, 2);
@@ -177,16 +181,17 @@ static void caches_of_the_parents_threads(void)
 	thread_begin(&thread, fill_a_cache, NULL);
 	pthread_barrier_wait(&meet);
 	tap_ok(cached() >= own + 64 * 8,
-	       "control: a thread's cache holds %zu "
-	       "bytes, besides %zu of the one that forks",
+	       "control: the cache of another thread holds %zu bytes, and that "
+	       "of the forking thread %zu",
 	       cached() - own, own);
 	pid = fork();
 	if (pid == 0) {
 		watchdog_start(30);
 		_exit(caches_came_back(own) ? 42 : 1);
 	}
-	tap_ok(child_end(pid) == 42, "the child has its own cache, and the "
-	                             "places of the other are free");
+	tap_ok(child_end(pid) == 42,
+	       "a child has its own cache, and the memory in the other cache "
+	       "is free");
 	pthread_barrier_wait(&meet);
 	pthread_join(thread, NULL);
 	secmalloc_fini();
@@ -213,11 +218,10 @@ static void fork_under_load(const char *policy)
 	for (int i = 0; i < WORKERS; i++)
 		pthread_join(workers[i], NULL);
 	tap_ok(good == FORKERS * forks,
-	       "%s: %d of %d children could use what "
-	       "they have, and found it sound",
+	       "%s: %d of %d children could use their arena and found it sound",
 	       policy, good, FORKERS * forks);
 	tap_ok(secmalloc_audit() == 0 && strcmp(kept, "the parent's") == 0,
-	       "and the parent's arena is sound");
+	       "the parent's arena is sound after the forks");
 	secmalloc_fini();
 }
 

@@ -1,13 +1,15 @@
 #!/bin/sh
-# The gdb commands describe the arena of a process, and of its cores, as the
-# process itself does, and print no byte of a chunk.
+# The gdb commands describe the arena of a process, and of its core files, as
+# the process itself does. They print no byte of a chunk.
+#
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
-is_sanitized && tap_skip_all "a build with sanitizers locks nothing"
-test -e "$BUILD_DIR/tests/gdb_program" || tap_skip_all "for Linux only"
-command -v gdb > /dev/null || tap_skip_all "no gdb"
-# gdb must not fetch anything.
+is_sanitized && tap_skip_all "a build with sanitizers does not lock memory"
+test -e "$BUILD_DIR/tests/gdb_program" \
+	|| tap_skip_all "this suite is for Linux only"
+command -v gdb > /dev/null || tap_skip_all "gdb is not installed"
+# gdb must not download anything.
 unset DEBUGINFOD_URLS
 export LC_ALL=C
 
@@ -16,14 +18,15 @@ trap 'rm -rf "$work"' EXIT
 script=$srcdir/tools/gdb/secmalloc.py
 program=$BUILD_DIR/tests/gdb_program
 
-# gdb without anybody's settings. libtool finds the program behind its script.
+# Run gdb without any user's settings. libtool finds the program behind its
+# wrapper.
 plain_gdb() {
 	"$BUILD_DIR/libtool" --mode=execute gdb -nx -batch \
 		-iex 'set style enabled off' -iex 'set confirm off' "$@" 2>&1
 }
 run_gdb() { plain_gdb -x "$script" "$@"; }
 
-# ---- What is needed -----------------------------------------------------------
+# ---- Requirements -------------------------------------------------------------
 
 has_debug_info() {
 	library=$BUILD_DIR/.libs/libsecmalloc.so
@@ -36,10 +39,10 @@ has_debug_info || tap_skip_all "the build has no debugging information"
 plain_gdb -ex run true | grep -q 'exited normally' \
 	|| tap_skip_all "gdb cannot run a program here"
 
-# ---- A process, and cores of it -----------------------------------------------
+# ---- A process and its core files ---------------------------------------------
 
-# write_commands SAID: the commands whose output is compared with SAID, the
-# output of the program.
+# write_commands SAID: write the commands whose output is compared with the
+# output of the program in SAID.
 write_commands() {
 	cat > "$work/commands" << END
 secmalloc pools
@@ -51,7 +54,8 @@ for line in open("$1"):
 end
 END
 }
-# Three cores: an ordinary one, one with the pools, one without the metadata.
+# Write three core files: an ordinary one, one with the pools and one without
+# the metadata.
 write_dumps() {
 	cat > "$work/dumps" << END
 gcore $work/gcore
@@ -84,7 +88,7 @@ look_at_core() {
 
 # ---- Comparisons --------------------------------------------------------------
 
-# secmalloc_explain() does not say which slots a cache has.
+# secmalloc_explain() does not say which slots are in a cache, so ignore that.
 same_words() {
 	grep '^0x.*: ' "$1" | sed 's/ (a thread.s cache has it)$//' \
 		> "$work/explained"
@@ -98,13 +102,14 @@ same_sums() {
 		grep -qFx "$sum" "$1" || { echo "not '$sum' in:"; cat "$1"; return 1; }
 	done < "$work/sums"
 }
-# Only the first table of chunks lists all of them.
+# Only the first table lists all chunks.
 same_chunks() {
 	sed -n '/^guarded:$/q; s/^ *\(0x[0-9a-f]*\)  *\([0-9]*\)  [0-9ag].*/chunk \1 \2/p' \
 		"$1" | sort > "$work/listed"
 	grep '^chunk ' "$2" | sort | diff - "$work/listed"
 }
-# Which pools init locked, which came later, and of what memory they are.
+# Compare which pools are initial and which were added, and their kind of
+# memory.
 same_pools() {
 	backing=$(sed -n 's/^backing //p' "$2")
 	test "$(grep -c "^ .* initial  $backing\$" "$1")" -eq 2 \
@@ -119,11 +124,13 @@ compare() {
 	tap "$1: addresses are explained as secmalloc_explain() does" \
 		same_words "$2" "$3"
 	tap "$1: the sums are those of secmalloc_stats()" same_sums "$2" "$3"
-	tap "$1: the chunks are those that there are" same_chunks "$2" "$3"
-	tap "$1: the pools are of their kinds" same_pools "$2" "$3"
+	tap "$1: the listed chunks are exactly the live ones" \
+		same_chunks "$2" "$3"
+	tap "$1: initial and added pools are marked as such" \
+		same_pools "$2" "$3"
 }
 
-# section NAME: what follows a line of that name, up to the sums.
+# section NAME: print the lines after a line with this name, up to the sums.
 section() { sed -n "/^$1:\$/,/^chunks:/p" "$work/process"; }
 lists_guarded() {
 	section guarded > "$work/section"
@@ -146,8 +153,8 @@ lists_two() {
 
 # ---- Secrets ------------------------------------------------------------------
 
-# has CONTROL SECRET FILE: whether the counts of the two patterns in FILE are
-# as said, each by an operator of test and a number.
+# has CONTROL SECRET FILE: the numbers of both patterns in FILE are as stated.
+# Each is an operator of test and a number.
 has() {
 	"$program" count "$3" > "$work/count" || return 1
 	read -r control secret < "$work/count"
@@ -174,9 +181,10 @@ END
 		&& grep -qx 'metadata: 8' "$work/refused"
 }
 
-# ---- Where there is nothing to say --------------------------------------------
+# ---- Cases without an answer --------------------------------------------------
 
-# says TIMES WORDS COMMAND...: whether so many lines of its output have WORDS.
+# says TIMES WORDS COMMAND...: exactly so many lines of the command's output
+# contain WORDS.
 says() {
 	times=$1 words=$2
 	shift 2
@@ -185,7 +193,8 @@ says() {
 	test "$(grep -cF "$words" "$work/output")" -eq "$times" \
 		&& ! grep Traceback "$work/output"
 }
-# The same for each of the three gdb commands.
+# each_says WORDS COMMAND...: run COMMAND with the three gdb commands appended.
+# The output of each of them contains WORDS.
 each_says() {
 	says 3 "$@" -ex 'secmalloc explain $sp' -ex 'secmalloc pools' \
 		-ex 'secmalloc chunks'
@@ -220,38 +229,45 @@ END
 		&& test "$(grep -c '^0x.*parent' "$work/child")" -eq 2
 }
 
-tap "gdb runs a program that says what its arena holds" look_at_process
+tap "gdb runs a program that describes its arena" look_at_process
 if ! grep -q '^backing' "$work/said"; then
-	tap_skip "what it says" "nothing can be locked"
+	tap_skip "the gdb commands describe the arena" "no memory can be locked"
 	tap_done
 	exit
 fi
 compare "process" "$work/process" "$work/said"
-tap "control: words that differ are seen" sees_a_difference "$work/process" \
-	"$work/said"
-tap "chunks of one class: guarded" lists_guarded
-tap "chunks of one class: alone" lists_alone
-tap "a few chunks, with the sums of all" lists_two
+tap "control: another explanation is detected" \
+	sees_a_difference "$work/process" "$work/said"
+tap "the option --class guarded lists only guarded chunks" lists_guarded
+tap "the option --class alone lists only chunks without a slab" lists_alone
+tap "the option --limit lists a few chunks and the sums of all" lists_two
 tap "a slot in a cache is marked" grep -q "(a thread's cache has it)" \
 	"$work/process"
-tap "no secret is in what gdb wrote" has '-ge 0' '-eq 0' "$work/process"
-tap "the pools, the cells and the key page are not read" refuses_pools
+tap "the output of gdb contains no secret" has '-ge 0' '-eq 0' "$work/process"
+tap "the script refuses to read pools, guarded cells and the key page" \
+	refuses_pools
 
 look_at_core "$work/gcore" "$work/said" "$work/output-gcore"
 compare "core by gcore" "$work/output-gcore" "$work/said"
-tap "the commands say that it has no pools" grep -q 'pools are left out of it' \
+tap "core by gcore: the commands say that it has no pools" \
+	grep -q 'pools are left out of it' \
 	"$work/output-gcore"
-tap "it has no secret; control: it has what malloc held" has '-ge 1' '-eq 0' \
+tap "core by gcore: it has no secret, but has memory from malloc" \
+	has '-ge 1' '-eq 0' \
 	"$work/gcore"
 run_gdb -ex 'secmalloc pools' -ex 'secmalloc chunks' "$program" \
 	"$work/whole" > "$work/output-whole"
-tap "a core that has the pools: a warning" grep -q '^WARNING: this core has' \
+tap "core with the pools: the commands print a warning" \
+	grep -q '^WARNING: this core has' \
 	"$work/output-whole"
-tap "control: there the secret is found" has '-ge 1' '-ge 1' "$work/whole"
-tap "but not in what gdb wrote" has '-ge 0' '-eq 0' "$work/output-whole"
-tap "a core without the metadata" each_says "coredump_filter" run_bare_core
+tap "control: core with the pools: the secret is in it" \
+	has '-ge 1' '-ge 1' "$work/whole"
+tap "core with the pools: the output of gdb contains no secret" \
+	has '-ge 0' '-eq 0' "$work/output-whole"
+tap "core without the metadata: the commands name the remedy" \
+	each_says "coredump_filter" run_bare_core
 
-# Unlike gdb, the kernel writes headers also for the memory that it leaves out.
+# The kernel, unlike gdb, also writes headers for memory that it leaves out.
 "$program" core "$work/core" > "$work/core-said" 2> "$work/reason"
 case $? in
 0)
@@ -259,33 +275,47 @@ case $? in
 	compare "core by the kernel" "$work/output-core" "$work/core-said"
 	tap "core by the kernel: the commands say that it has no pools" \
 		grep -q 'pools are left out of it' "$work/output-core"
-	tap "core by the kernel: no secret; control: what malloc held" \
+	tap "core by the kernel: it has no secret, but has memory from malloc" \
 		has '-ge 1' '-eq 0' "$work/core"
 	rm "$work/bare"
 	(echo 0 > /proc/self/coredump_filter \
 		&& "$program" core "$work/bare") > "$work/unused"
-	tap "core by the kernel, without the metadata" each_says \
+	tap "core by the kernel without metadata: the remedy is named" \
+		each_says \
 		"coredump_filter" run_bare_core
 	;;
-77) tap_skip "core by the kernel" "$(cat "$work/reason")" ;;
-*) tap "core by the kernel" sh -c 'cat "$1"; false' sh "$work/reason" ;;
+77)
+	tap_skip "core by the kernel: the commands describe it" \
+		"$(cat "$work/reason")"
+	;;
+*)
+	tap "core by the kernel: it is written" \
+		sh -c 'cat "$1"; false' sh "$work/reason"
+	;;
 esac
 
-tap "no process" each_says "no process and no core" run_gdb
-tap "no library" each_says "does not use the library" run_true
-tap "no arena" each_says "There is no arena" run_mode none
-tap "arenas that were left behind in parents" explains_left_behind
-tap "another version of the library" each_says "has no field slot_octets" \
-	run_other_version
+tap "without a process the commands say so" \
+	each_says "no process and no core" run_gdb
+tap "without the library the commands say so" \
+	each_says "does not use the library" run_true
+tap "without an arena the commands say so" \
+	each_says "There is no arena" run_mode none
+tap "addresses of the arenas of parent processes are explained" \
+	explains_left_behind
+tap "with another version of the library the commands say so" \
+	each_says "has no field slot_octets" run_other_version
 if [ -e "$BUILD_DIR/.libs/libsecmalloc.so.1" ]; then
 	mkdir "$work/stripped"
 	strip -o "$work/stripped/libsecmalloc.so.1" \
 		"$BUILD_DIR/.libs/libsecmalloc.so.1"
-	tap "no debugging information" each_says "libsecmalloc1-dbgsym" \
-		run_stripped
+	tap "without debugging information the commands name the package" \
+		each_says "libsecmalloc1-dbgsym" run_stripped
 else
-	tap_skip "no debugging information" "no shared library"
+	tap_skip "without debugging information the commands name the package" \
+		"no shared library was built"
 fi
-tap "help" says 1 "secmalloc explain --" run_gdb -ex secmalloc
-tap "an unknown command" says 1 "no command pool_" run_gdb -ex 'secmalloc pool_'
+tap "the command secmalloc lists its subcommands" \
+	says 1 "secmalloc explain --" run_gdb -ex secmalloc
+tap "an unknown subcommand is refused" \
+	says 1 "no command pool_" run_gdb -ex 'secmalloc pool_'
 tap_done

@@ -1,16 +1,16 @@
 /*
- * A process for tests/gdb_commands.sh: it describes its own arena, and aborts.
+ * A program for tests/gdb_commands.sh, which describes its own arena and
+ * aborts.
  *
  *     gdb_program abort       with an arena
- *     gdb_program none        without one
- *     gdb_program child       in a child that has left its parent's behind
+ *     gdb_program none        without an arena
+ *     gdb_program child       in a child that does not have its parent's arena
  *     gdb_program core FILE   as abort, in a child that dumps core to FILE;
  *                             the exit status is 77 if that is impossible
- *     gdb_program count FILE  print how often FILE has the pattern that malloc
- *                             held, and how often the one that the arena held
+ *     gdb_program count FILE  print how many times FILE contains the pattern
+ *                             from malloc and the pattern from the arena
  *
- * The lines about addresses and sums have the form in which the gdb commands
- * print them.
+ * The lines about addresses and sums have the form that the gdb commands print.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -77,7 +77,7 @@ static void say_stats(void)
 	       s.backing == SECMALLOC_BACKING_SECRET ? "secret" : "default");
 }
 
-/* The ends of all mappings, the library's and others. */
+/* Explain both ends of all mappings, of the library and others. */
 static void explain_mappings(void)
 {
 	FILE *maps = fopen("/proc/self/maps", "r");
@@ -104,7 +104,8 @@ static void *with_secret(void *chunk)
 	return hide(chunk);
 }
 
-/* Chunks of all kinds: in slots, alone, in a pool that was added, guarded. */
+/* Allocate chunks of all kinds: in slots, alone, in a pool that was added, and
+ * guarded. */
 static void fill(void)
 {
 	struct secmalloc_config config = {
@@ -125,7 +126,7 @@ static void fill(void)
 		chunks[i] = NULL;
 	}
 	chunks[0] = with_secret(secmalloc(100000));
-	/* This puts slots into the cache of this thread. */
+	/* Put slots into the cache of this thread. */
 	for (int i = 0; i < CHUNKS; i++) {
 		cached = with_secret(secmalloc(70));
 		secfree(hide(cached));
@@ -150,7 +151,7 @@ static void fill(void)
 	explain_all((uintptr_t)guarded[0] - 12000,
 	            (uintptr_t)guarded[0] + 60000, 1021);
 	explain_all((uintptr_t)guarded[0] - 4, (uintptr_t)guarded[0] + 120, 4);
-	/* Where the sixteenth pool would be. */
+	/* The address that the sixteenth pool would have. */
 	explain(first + 15 * (uintptr_t)0x20000);
 	explain_mappings();
 }
@@ -168,7 +169,7 @@ static _Noreturn void run(void)
 	end();
 }
 
-/* Fork twice, so that two arenas are left behind. */
+/* Fork twice, so that two arenas of parents are left behind. */
 static _Noreturn void run_child(void)
 {
 	struct secmalloc_config config = {.initial_pools = 1};

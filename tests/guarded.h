@@ -1,5 +1,6 @@
 /*
- * guarded.h - a process with guarded chunks, and what faults in it
+ * guarded.h - an arena with guarded chunks, and tests of whether an access
+ * faults
  *
  * SPDX-License-Identifier: ISC
  */
@@ -57,7 +58,8 @@ static inline void note_fault(int signal, siginfo_t *info, void *context)
 	siglongjmp(after_fault, 1);
 }
 
-/* Whether reading, or writing what is there, faults, at this very address. */
+/* Whether an access faults at exactly this address: a read, or a write of the
+ * byte that is already there. */
 static inline bool faults(const char *at, bool write)
 {
 	struct sigaction action = {.sa_flags = SA_SIGINFO | SA_NODEFER};
@@ -98,13 +100,13 @@ static inline bool all_refuse(void *ptr, int code)
 	return got[0] == code && got[1] == code && got[2] == code;
 }
 
-/* Before the first case. */
+/* Call this before the first case. */
 static inline void guarded_start(void)
 {
 	tap_needs_plain_build();
 	page = (size_t)sysconf(_SC_PAGESIZE);
 	if (page != 4096)
-		tap_skip_all("the figures are those of pages of 4 KiB");
+		tap_skip_all("the figures are for pages of 4 KiB");
 }
 
 #endif /* TESTS_GUARDED_H */

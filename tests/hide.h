@@ -1,10 +1,11 @@
 /*
- * hide.h - values that the compiler is not to see through
+ * hide.h - hides values from the compiler
  *
- * The tests do on purpose what the compiler warns of: ask for too much, write
- * past the end, use what was freed. It also may assume that none of it happens,
- * and that a new chunk does not lie where another one lies or lay: a comparison
- * of their addresses needs both hidden.
+ * The tests intentionally do what the compiler warns about: they request too
+ * much memory, write past the end and use freed memory. The compiler may assume
+ * that none of this happens. It may also assume that a new chunk does not have
+ * the address of another chunk, past or present, so a comparison of their
+ * addresses needs both hidden.
  *
  * SPDX-License-Identifier: ISC
  */

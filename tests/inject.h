@@ -1,8 +1,8 @@
 /*
- * inject.h - the calls to the kernel that an arena needs, failing once
+ * inject.h - the kernel calls that an arena needs, each of which can fail once
  *
- * For a program that holds the library's objects, and whose linker sends their
- * calls through the wrappers here (--wrap).
+ * For programs that link the library's objects. The linker sends the calls of
+ * these objects through the wrappers in this file (--wrap).
  *
  * SPDX-License-Identifier: ISC
  */
@@ -27,7 +27,8 @@ WRAP(void *, mremap, (void *at, size_t n, size_t to, int flags, void *new),
      (at, n, to, flags, new), MAP_FAILED)
 WRAP(int, ftruncate, (int fd, off_t n), (fd, n), -1)
 
-/* A filter of system calls that came after init. */
+/* Refuse membarrier(), as a system call filter would that was installed after
+ * secmalloc_init(). */
 static bool refuse_barrier;
 
 long __real_syscall(long number, ...);
@@ -50,7 +51,8 @@ long __wrap_syscall(long number, ...)
 	return __real_syscall(number, arg[0], arg[1], arg[2]);
 }
 
-/* Advice that the kernel does not know, or that fails. */
+/* madvise() treats this advice as unknown to the kernel. Other advice can fail
+ * through fails_now(). */
 static int unknown_advice = -1;
 
 int __real_madvise(void *at, size_t n, int advice);

@@ -1,7 +1,8 @@
 /*
  * Each call that the library makes to the kernel for a fork fails once, in
- * turn, in the child or in the parent: the child then has what it should, or
- * nothing and words, or it dies; the parent is untouched.
+ * turn, in the child or in the parent. The child then has what its policy
+ * promises, or has no arena and a message that says why, or dies. The parent is
+ * unchanged.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -37,7 +38,7 @@ static struct secmalloc_config config = {
 };
 static char *chunk;
 
-/* How children ended. */
+/* How a child ended. */
 enum { HAS_ALL = 1, HAS_NOTHING, IS_WRONG };
 
 static void start(void)
@@ -96,7 +97,8 @@ static int judge_none(void)
 
 static int (*const judges[])(void) = {judge_none, judge_keep, judge_wipe};
 
-/* Fork with each call failing, in the children or in the parent. */
+/* Fork again and again, with another call failing each time, in the child or in
+ * the parent. */
 static void fork_with_failures(unsigned policy, const char *name, bool children,
                                int least)
 {
@@ -125,17 +127,18 @@ static void fork_with_failures(unsigned policy, const char *name, bool children,
 		fail_at = 0;
 		end = child_end(pid);
 		ends[end]++;
-		/* One that dies in a handler says nothing. */
+		/* A child that dies in a fork handler cannot report that a call
+		 * failed. */
 		reached = children ? *shared != 0 || end > 127 : failed != NULL;
 		good = good && is_untouched()
 		       && (end == HAS_ALL || end == HAS_NOTHING
 		           || end == 128 + SIGABRT);
 	} while (reached && tries < 100);
 	tap_ok(good && end == HAS_ALL && tries > least,
-	       "%s: of %d children in which a call fails %d have nothing and "
+	       "%s: of %d children in which a call fails, %d have no arena and "
 	       "%d die; %s",
 	       name, tries - 1, ends[HAS_NOTHING], ends[128 + SIGABRT],
-	       "the parent is untouched");
+	       "the parent is unchanged");
 	secmalloc_fini();
 	munmap(shared, 4096);
 }
@@ -145,7 +148,8 @@ static void fork_with_failures(unsigned policy, const char *name, bool children,
 static int attempt;
 static bool fail_children;
 
-/* When the parent of a daemon ends, it has wiped and unmapped its copy. */
+/* By the time the parent of a daemon exits, it has wiped and unmapped its
+ * copy. */
 static pid_t launcher;
 _Noreturn void __real__exit(int status);
 _Noreturn void __wrap__exit(int status);
@@ -159,7 +163,7 @@ _Noreturn void __wrap__exit(int status)
 	__real__exit(status);
 }
 
-/* 0 to the test, from its parent, if there is a daemon. */
+/* If secmalloc_daemon() succeeds, the process that called it exits with 0. */
 static int go_into_the_background(void)
 {
 	start();
@@ -172,11 +176,12 @@ static int go_into_the_background(void)
 	if (secmalloc_daemon(0, 0) == 0)
 		_exit(is_untouched() ? 0 : 5);
 	fail_at = 0;
-	/* ENOSYS: there were no random bytes. */
+	/* ENOSYS means that there were no random bytes. */
 	if ((errno != ENOMEM && errno != ENOSYS) || secmalloc_error()[0] == '\0'
 	    || waitpid(-1, NULL, 0) != -1 || errno != ECHILD)
 		return IS_WRONG;
-	/* Nothing is left of it: children have nothing, and it works. */
+	/* The failed call left nothing behind: the arena works, and children
+	 * still have none. */
 	return is_untouched() && in_child(judge_none) == HAS_ALL ? HAS_NOTHING
 	                                                         : IS_WRONG;
 }
@@ -194,17 +199,19 @@ static void daemon_with_failures(const char *where, int least)
 	}
 	waitpid(-1, &orphan, 0);
 	tap_ok(end == 0 && orphan == 0 && refused >= least,
-	       "secmalloc_daemon fails whole if any of %d calls %s does (%d)",
+	       "secmalloc_daemon fails completely if any of %d calls %s fails "
+	       "(%d)",
 	       refused, where, end);
 }
 
-/* ---- A cache that is caught at the wrong moment ------------------------- */
+/* ---- A cache that is busy during a fork --------------------------------- */
 
 static struct smi_tcache *others;
 static pthread_barrier_t meet;
 
-/* A thread that finds its cache stopped has said before that it is busy. These
- * are called while the arena is at rest. */
+/* A thread that is about to find its cache stopped has already announced that
+ * it is busy. These two functions stand in for it. They are called while no
+ * thread uses the arena. */
 static void say_busy(void)
 {
 	if (others != NULL)
@@ -232,7 +239,7 @@ static void *have_a_cache(void *unused)
 	return unused;
 }
 
-/* An audit stops all caches, and would wait for one that is busy. */
+/* An audit stops all caches, and would wait for a busy one. */
 static int can_stop_caches(void)
 {
 	return atomic_load(&others->busy) == 0
@@ -261,15 +268,17 @@ static void caught_busy(void)
 	pthread_barrier_wait(&meet);
 	refuse_barrier = true;
 	tap_ok(in_child(is_refused) == HAS_NOTHING && is_untouched(),
-	       "caches of other threads that cannot be stopped: nothing");
+	       "a child has no arena if other threads' caches cannot be "
+	       "stopped");
 	refuse_barrier = false;
 	if (ran_first)
 		tap_ok(others != NULL && in_child(can_stop_caches) == 1
 		               && secmalloc_audit() == 0,
-		       "a thread that was about to find its cache stopped is "
-		       "not waited for in the child");
+		       "a child does not wait for a thread that was about to "
+		       "find its cache stopped");
 	else
-		tap_skip("a thread that finds its cache stopped",
+		tap_skip("a child does not wait for a thread that was about to "
+		         "find its cache stopped",
 		         NOT_RAN_FIRST);
 	pthread_barrier_wait(&meet);
 	pthread_join(thread, NULL);
@@ -277,7 +286,8 @@ static void caught_busy(void)
 	secmalloc_fini();
 }
 
-/* What a child has of its own in two pools when they are unmapped. */
+/* The pages that a child has written to in the two pools, in kB, when the pools
+ * are unmapped. */
 static char *places[2];
 static long own_kb = -1;
 
@@ -302,7 +312,7 @@ static int loses_copy(void)
 	               : 255;
 }
 
-/* Of a system whose fork() copies locked pages. */
+/* Pretend to be a system whose fork() copies locked pages. */
 static bool copies;
 bool __wrap_smi_os_fork_copies(void);
 bool __wrap_smi_os_fork_copies(void)
@@ -310,8 +320,9 @@ bool __wrap_smi_os_fork_copies(void)
 	return copies;
 }
 
-/* What was not locked is not written to, so that there is no unlocked copy; but
- * where there is one from the start, all is. */
+/* A child does not write to pools that it could not lock, because that would
+ * create an unlocked copy. On a system whose fork() has already created one,
+ * the child wipes all of it. */
 static void writes_what_is_its_own(void)
 {
 	int kb[3];
@@ -338,10 +349,13 @@ static void writes_what_is_its_own(void)
 	copies = false;
 	fail_at = 0;
 	tap_ok(kb[0] == 0 && kb[1] == 32,
-	       "of a copy that is lost %d kB are written to if the first of 2 "
-	       "pools cannot be locked, %d kB if the second cannot",
+	       "a child that loses its copy has written %d kB if it cannot "
+	       "lock the first of 2 pools, and %d kB if it cannot lock the "
+	       "second",
 	       kb[0], kb[1]);
-	tap_ok(kb[2] == 64, "where fork() has copied them, %d kB", kb[2]);
+	tap_ok(kb[2] == 64,
+	       "where fork() has copied the pools, the child has written %d kB",
+	       kb[2]);
 	secmalloc_fini();
 }
 
@@ -349,7 +363,7 @@ int main(void)
 {
 	tap_needs_plain_build();
 	if (sysconf(_SC_PAGESIZE) != 4096)
-		tap_skip_all("the figures are those of pages of 4 KiB");
+		tap_skip_all("the figures are for pages of 4 KiB");
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	tap_note("fatal lines are expected here");
 	fork_with_failures(SECMALLOC_FORK_NONE, "NONE", true, 1);

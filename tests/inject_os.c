@@ -1,10 +1,10 @@
 /*
- * Each call that the library makes to the kernel fails once, in turn: an init
- * then fails as a whole and leaves nothing, growth fails and leaves the arena
- * as it was, and what is unmapped has been wiped.
+ * Each call that the library makes to the kernel fails once, in turn.
+ * secmalloc_init() then fails completely and leaves nothing behind. Growth
+ * fails and leaves the arena as it was. Memory is wiped before it is unmapped.
  *
- * The program holds the library's objects, and the linker sends their calls
- * through the wrappers here (--wrap).
+ * The program links the library's objects. The linker sends their calls through
+ * the wrappers in this file and in inject.h (--wrap).
  *
  * SPDX-License-Identifier: ISC
  */
@@ -20,7 +20,7 @@
 #include <secmalloc.h>
 #include <sys/mman.h>
 
-/* What is left in locked memory when it is unmapped. */
+/* The sums of the bytes of locked memory at the moment it is unmapped. */
 static uintptr_t watched, watched_key, watched_cell;
 static int watched_sum = -1, key_sum = -1, cell_sum = -1;
 
@@ -69,7 +69,7 @@ static bool is_documented(int code)
 		return code == ENOTSUP;
 	if (strcmp(failed, "memfd_secret") == 0 && fail_with == EMFILE)
 		return code == EMFILE;
-	/* Which of the calls they come from does not matter to the library. */
+	/* For these, it does not matter to the library which call failed. */
 	if (backing_is_secret() && (code == ENOTSUP || code == EMFILE))
 		return fail_with == ENOSYS || fail_with == EMFILE;
 	return code == EPERM || code == ENOMEM;
@@ -111,12 +111,13 @@ static void init_fails_whole(int code)
 	fail_at = 0;
 	secmalloc_fini();
 	tap_ok(good && tries >= 18,
-	       "an init of which any of %d calls fails "
-	       "with errno %d fails whole",
+	       "secmalloc_init() fails completely if any of %d calls fails "
+	       "with errno %d",
 	       tries, code);
 }
 
-/* AUTO: whatever fails once of what SECRET takes, all is as with LOCKED. */
+/* With AUTO, if any call that SECRET needs fails once, the result is the same
+ * as with LOCKED. */
 static void auto_falls_back_whole(void)
 {
 	struct secmalloc_config config = {
@@ -151,10 +152,10 @@ static void auto_falls_back_whole(void)
 	fail_at = 0;
 	secmalloc_fini();
 	tap_ok(good && tries >= 20,
-	       "AUTO makes LOCKED pools when any of %d calls fails", tries);
+	       "AUTO uses LOCKED pools if any of %d calls fails", tries);
 }
 
-/* One chunk more than there is room for. */
+/* Allocate one chunk more than there is room for. */
 static char *take_pool(void)
 {
 	return secmalloc(50000);
@@ -164,8 +165,9 @@ static char *take_cell(void)
 	return secmalloc_guarded(5000);
 }
 
-/* Growth in a fresh arena, as it opens metadata only the first time; the call
- * that is to fail does, or all go well. */
+/* Let an arena grow while one call fails. The arena is new, because it opens
+ * its metadata only the first time. If no call is left to fail, growth must
+ * succeed. */
 static bool growth_is_clean(char *(*take)(void))
 {
 	struct secmalloc_config config = {
@@ -212,12 +214,13 @@ static void growth_fails_clean(char *(*take)(void), int least)
 	}
 	fail_at = 0;
 	tap_ok(good && tries >= least,
-	       "growth of which any of %d calls fails "
-	       "changes nothing, and then succeeds",
+	       "growth changes nothing if any of %d calls fails, and succeeds "
+	       "afterwards",
 	       tries);
 }
 
-/* An access that the kernel does not change stays, and so does the count. */
+/* If the kernel does not change the access, the access and the count of opens
+ * stay the same. */
 static void access_fails_clean(void)
 {
 	struct secmalloc_config config = {.guarded_chunks = 1};
@@ -268,7 +271,7 @@ static void unknown_advice_is_reported(void)
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
 		struct secmalloc_stats stats = {0}, without = {0};
 
-		/* Secret memory that a child shares is refused. */
+		/* Secret memory is refused if children would share it. */
 		if (backing_is_secret() && table[i].advice == MADV_DONTFORK)
 			continue;
 		secmalloc_init(NULL);
@@ -283,8 +286,8 @@ static void unknown_advice_is_reported(void)
 		       && stats.advice_missing
 		                  == (without.advice_missing | table[i].bit);
 	}
-	tap_ok(good, "advice that the kernel does not know shows in the "
-	             "statistics");
+	tap_ok(good,
+	       "the statistics show advice that the kernel does not know");
 }
 
 static void fini_wipes(void)
@@ -305,22 +308,28 @@ static void fini_wipes(void)
 	chunk = secmalloc(60000);
 	memset(hide(chunk), 'K', 60000);
 	watched = (uintptr_t)chunk;
-	/* The key page is the second of the stride before the pool. */
+	/* The key page is the second page of the stride before the pool. */
 	watched_key = (watched & ~(uintptr_t)(128 * 1024 - 1)) - 124 * 1024;
 	tap_ok(sum(watched_key, 56) > 500, "control: the key page holds a key");
 	secmalloc_fini();
-	tap_ok(watched_sum == 0, "what fini unmaps has been wiped");
-	tap_ok(key_sum == 0, "so has the key page");
-	tap_ok(cell_sum == 0, "so has a guarded chunk that was closed");
+	tap_ok(watched_sum == 0,
+	       "a pool is wiped before secmalloc_fini() unmaps it");
+	tap_ok(key_sum == 0,
+	       "the key page is wiped before secmalloc_fini() unmaps it");
+	tap_ok(cell_sum == 0,
+	       "a closed guarded chunk is wiped before secmalloc_fini() unmaps "
+	       "it");
 	watched_cell = 0;
 
-	/* The same look at memory that nobody wiped. */
+	/* Control: look in the same way at memory that was not wiped. */
 	chunk = mmap(NULL, 65536, PROT_READ | PROT_WRITE,
 	             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	memset(hide(chunk), 'K', 60000);
 	watched = watched_key = (uintptr_t)chunk;
 	munmap(chunk, 65536);
-	tap_ok(watched_sum == 'K' * 60000, "control: other memory has not");
+	tap_ok(watched_sum == 'K' * 60000,
+	       "control: memory that is not wiped has its contents when it is "
+	       "unmapped");
 	watched = 0;
 }
 
@@ -328,14 +337,15 @@ int main(void)
 {
 	tap_needs_plain_build();
 	if (sysconf(_SC_PAGESIZE) != 4096)
-		tap_skip_all("the offsets are those of pages of 4 KiB");
+		tap_skip_all("the offsets are for pages of 4 KiB");
 	tap_needs_lock(1024);
 	proc_settle();
 	proc_status_kb("VmLck");
 	descriptors = proc_descriptors();
 	init_fails_whole(ENOMEM);
 	init_fails_whole(EPERM);
-	/* What no kernel says of itself, but a filter of system calls may. */
+	/* The kernel itself never returns these, but a system call filter
+	 * may. */
 	init_fails_whole(EACCES);
 	init_fails_whole(EAGAIN);
 	if (backing_is_secret()) {
@@ -345,7 +355,8 @@ int main(void)
 	if (backing_secret_exists())
 		auto_falls_back_whole();
 	else
-		tap_skip("AUTO makes LOCKED pools", "no memfd_secret");
+		tap_skip("AUTO uses LOCKED pools if any call fails",
+		         "the kernel has no memfd_secret");
 	growth_fails_clean(take_pool, 5);
 	growth_fails_clean(take_cell, 2);
 	access_fails_clean();

@@ -1,10 +1,10 @@
 /*
- * secmalloc_verify() when the kernel does not answer, or answers in pieces, or
- * what no kernel here does: a check that cannot be made never passes. And
- * SECMALLOC_NODUMP when it cannot be had: all stays as it was.
+ * secmalloc_verify() when the kernel does not answer, answers in pieces, or
+ * gives answers that no kernel gives on this machine. A check that cannot be
+ * made never passes. If SECMALLOC_NODUMP fails, everything stays as it was.
  *
- * The program holds the library's objects, and the linker sends their calls
- * through the wrappers here (--wrap).
+ * The program links the library's objects. The linker sends their calls through
+ * the wrappers in this file (--wrap).
  *
  * SPDX-License-Identifier: ISC
  */
@@ -22,7 +22,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 
-/* A file that is to be read in the place of another. */
+/* open() of the path instead_of opens the file instead. */
 static const char *instead_of, *instead;
 
 int __real_open(const char *path, int flags, ...);
@@ -34,7 +34,7 @@ int __wrap_open(const char *path, int flags, ...)
 	return fails_now("open") ? -1 : __real_open(path, flags);
 }
 
-/* So many bytes at most are read at a time. */
+/* read() returns at most this many bytes at a time. */
 static size_t read_most = SIZE_MAX;
 
 ssize_t __real_read(int fd, void *to, size_t bytes);
@@ -87,7 +87,7 @@ static bool drop(void)
 	};
 
 	if (geteuid() == 0 && !become_nobody())
-		case_skip("root may not become another user: %s",
+		case_skip("root is not allowed to become another user: %s",
 		          strerror(errno));
 	if (secmalloc_init(&config) != 0)
 		case_skip_init();
@@ -102,7 +102,7 @@ static int next_descriptor(void)
 	return fd;
 }
 
-/* Any call of those that verify makes fails once. */
+/* Each call that secmalloc_verify() makes fails once, in turn. */
 static bool each_call_fails(int code)
 {
 	int tries = 0, descriptor = next_descriptor();
@@ -137,7 +137,8 @@ static bool calls_are_refused(void)
 	return each_call_fails(EACCES);
 }
 
-/* As if the thread had ended: but there must be one. */
+/* Each file is missing once, as if the thread had ended. There must be at least
+ * one thread. */
 static bool files_are_missing(void)
 {
 	return each_call_fails(ENOENT);
@@ -172,7 +173,7 @@ static bool reads_are_short(void)
 	       && says("; pool 0 is not locked: ") && !says("uid");
 }
 
-/* ---- What no kernel says here ------------------------------------------- */
+/* ---- Answers that no kernel gives here ---------------------------------- */
 
 static char path[] = "/tmp/secmalloc-inject-XXXXXX";
 
@@ -191,7 +192,7 @@ static bool verify_with(const char *file, const char *text, unsigned checks,
 	return good;
 }
 
-/* All of smaps, with one piece of each mapping changed. */
+/* The contents of smaps, with `from` replaced by `to` in each mapping. */
 static char *smaps_with(const char *from, const char *to)
 {
 	static char text[1 << 20], changed[1 << 20];
@@ -296,7 +297,7 @@ static bool nodump_fails(void)
 	if (setrlimit(RLIMIT_CORE, &core) != 0)
 		case_skip("RLIMIT_CORE cannot be set to 4096: %s",
 		          strerror(errno));
-	/* The first prctl() asks what it was. */
+	/* The first call of prctl() queries the old value. */
 	return nodump_fails_at("setrlimit", 1) && nodump_fails_at("prctl", 2);
 }
 
@@ -313,16 +314,20 @@ int main(void)
 	fd = mkstemp(path);
 	if (fd < 0 || fchmod(fd, 0666) != 0)
 		tap_skip_all("cannot write in /tmp: %s", strerror(errno));
-	try_case("each call fails once: no check passes", calls_fail);
-	try_case("each is refused once", calls_are_refused);
-	try_case("each file is missing once", files_are_missing);
-	try_case("a signal at each is no failure", signals_are_no_failure);
-	try_case("files are read in small pieces", reads_are_short);
-	try_case("smaps: without flags, empty, in swap", smaps_differ);
-	try_case("status: without capabilities, and with a new one",
+	try_case("no check passes if a call fails", calls_fail);
+	try_case("no check passes if a call is refused", calls_are_refused);
+	try_case("no check passes if a file is missing", files_are_missing);
+	try_case("a signal during a call is no failure",
+	         signals_are_no_failure);
+	try_case("files can be read in small pieces", reads_are_short);
+	try_case("smaps without flags, an empty smaps and pages in swap are "
+	         "handled",
+	         smaps_differ);
+	try_case("a status without capabilities or with a new capability is "
+	         "handled",
 	         status_differs);
-	try_case("core_pattern: pipe, socket, none", patterns_differ);
-	try_case("a flag that cannot be had changes nothing", nodump_fails);
+	try_case("each kind of core_pattern is handled", patterns_differ);
+	try_case("SECMALLOC_NODUMP changes nothing if it fails", nodump_fails);
 	unlink(path);
 	tap_done();
 }

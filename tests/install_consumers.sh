@@ -1,6 +1,7 @@
 #!/bin/sh
-# The projects of consumers/ find, build with and run with what is installed, in
-# a DESTDIR and in a prefix.
+# The projects in consumers/ find an installed copy, build with it and run with
+# it, in a DESTDIR and in a prefix.
+#
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 . "$srcdir/tests/installed.sh"
@@ -10,7 +11,8 @@ CONSUMERS_WORK=$work/consumers
 export CONSUMERS_WORK
 mkdir "$CONSUMERS_WORK"
 
-# fails_at PATTERN ARGUMENT...: run fails, and with this line.
+# fails_at PATTERN ARGUMENT...: the script `run` fails with a line that matches
+# the pattern.
 fails_at() {
 	pattern=$1
 	shift
@@ -25,13 +27,13 @@ finds_another_version() {
 	fails_at 'make: it runs' "$work/other"
 }
 
-tap "make install" install_to_stage
+tap "make install succeeds" install_to_stage
 tap_adopt "DESTDIR" "$run" "$configured" "$stage"
-tap "in a prefix" move_to_prefix
-# Of what takes its flags from pkg-config, one for each kind of build.
+tap "the installed tree moves to a prefix" move_to_prefix
+# Of the projects that use pkg-config, one for each kind of build is enough.
 tap_adopt "prefix" env CONSUMERS="make autoconf-macro cmake meson" \
 	"$run" "$prefix"
-tap "control: nothing is found where nothing is" \
+tap "control: an empty directory is detected" \
 	fails_at 'secmalloc.pc is installed' "$prefix" "$stage"
-tap "control: another version is told" finds_another_version
+tap "control: another version is detected" finds_another_version
 tap_done

@@ -1,5 +1,7 @@
 #!/bin/sh
-# SECMALLOC_CHECK_CONFIG, as installed: what it finds, and what it tells.
+# SECMALLOC_CHECK_CONFIG as installed: which libraries it finds, and what it
+# prints.
+#
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 . "$srcdir/tests/installed.sh"
@@ -12,18 +14,18 @@ CXX=${CXX:-c++}
 export CC CXX
 unset PKG_CONFIG PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR SECMALLOC_CFLAGS \
 	SECMALLOC_LIBS CFLAGS CPPFLAGS CXXFLAGS LDFLAGS LIBS
-# A secmalloc of this machine is not for pkg-config to find.
+# pkg-config must not find a secmalloc that this machine has installed.
 PKG_CONFIG_LIBDIR=$work/none
 export PKG_CONFIG_LIBDIR
-# What configure would find out of the compiler each time.
+# Answers that configure would otherwise ask the compiler for each time.
 ac_cv_c_compiler_gnu=yes ac_cv_prog_cc_g=yes ac_cv_prog_cc_c11=
 export ac_cv_c_compiler_gnu ac_cv_prog_cc_g ac_cv_prog_cc_c11
 
 # ---- Configure scripts -------------------------------------------------------
 
-# script NAME CALL [PROLOGUE]: one with this call of the macro. Nothing but what
-# is installed with the library is there for aclocal: no pkg.m4. Macros that are
-# not known, autoconf leaves as they are, unless they are forbidden.
+# script NAME CALL [PROLOGUE]: create a configure script with this call of the
+# macro. For aclocal there is only what is installed with the library, so pkg.m4
+# is absent. autoconf copies unknown macros unchanged unless they are forbidden.
 script() {
 	mkdir "$work/$1" && cd "$work/$1" || return 1
 	cat > configure.ac << END
@@ -39,7 +41,8 @@ END
 	aclocal --system-acdir="$prefix/share/aclocal" \
 		&& autoconf --warnings=all,error
 }
-# configure NAME ARGUMENT...: as far as its log, where all results are.
+# configure NAME ARGUMENT...: run the script until it has written its log, which
+# contains all results.
 configure() {
 	cd "$work/$1" || return 1
 	shift
@@ -48,12 +51,12 @@ configure() {
 	cat log
 	return $status
 }
-# value NAME: of what configure substitutes, without spaces to spare.
+# value NAME: print the value that configure substitutes, without extra spaces.
 value() {
 	sed -n "s/  */ /g; s/^$1=' *\(.*[^ ]\) *'\$/\1/p" config.log
 }
-# gives RESULT NAME ARGUMENT...: the result is HAVE|RAN|CFLAGS|LIBS, and whether
-# HAVE_SECMALLOC is defined goes with the first.
+# gives RESULT NAME ARGUMENT...: the result is HAVE|RAN|CFLAGS|LIBS, and
+# HAVE_SECMALLOC is defined exactly if HAVE is yes.
 gives() {
 	wanted=$1
 	shift
@@ -67,7 +70,8 @@ gives() {
 	*) ! grep '^#define HAVE_SECMALLOC' config.log ;;
 	esac
 }
-# tells PATTERN RESULT NAME ARGUMENT...: configure says so, too.
+# tells PATTERN RESULT NAME ARGUMENT...: as gives, and configure prints a line
+# with this pattern.
 tells() {
 	pattern=$1
 	shift
@@ -79,7 +83,8 @@ stops() {
 	shift
 	! configure "$@" && grep "error: .*$pattern" log
 }
-# is_silent NAME ARGUMENT...: it is not looked for, and nothing is said.
+# is_silent NAME ARGUMENT...: configure does not look for the library, and
+# prints nothing about it.
 is_silent() {
 	gives "no|not||" "$@" && ! grep 'secmalloc' log
 }
@@ -92,18 +97,19 @@ is_wrong_call() {
 	grep -q "$2" "$work/output"
 }
 
-tap "make install" install_to_stage
-tap "in a prefix" move_to_prefix
+tap "make install succeeds" install_to_stage
+tap "the installed tree moves to a prefix" move_to_prefix
 libdir=$(dirname "$(dirname "$(find "$prefix" -name secmalloc.pc)")")
-tap "a script" script usual \
+tap "a script with all arguments is created" script usual \
 	'SECMALLOC_CHECK_CONFIG([yes], [1.0], [ran=found], [ran=not])'
-tap "one that does not look by itself" script no \
+tap "a script with the default no is created" script no \
 	'SECMALLOC_CHECK_CONFIG([no], [99.0], [ran=found], [ran=not])'
-tap "one that leaves all to the macro" script bare 'SECMALLOC_CHECK_CONFIG'
-tap "one that asks for several versions" script asks 'for least in $leasts; do
+tap "a script without arguments is created" script bare 'SECMALLOC_CHECK_CONFIG'
+tap "a script that asks for several versions is created" \
+	script asks 'for least in $leasts; do
 	SECMALLOC_CHECK_CONFIG([], [$least], [ran="$ran$least "])
 done'
-tap "a default that is none is refused" is_wrong_call \
+tap "a default other than yes or no is refused" is_wrong_call \
 	'SECMALLOC_CHECK_CONFIG([maybe])' 'the default is yes or no'
 
 I=-I$prefix/include
@@ -111,10 +117,11 @@ L=-L$libdir
 by_pc=PKG_CONFIG_PATH=$libdir/pkgconfig
 with=--with-secmalloc
 
-# ---- Found -------------------------------------------------------------------
+# ---- A library that is found -------------------------------------------------
 
-tap "pkg-config finds it" gives "yes|found|$I|$L -lsecmalloc" usual "$by_pc"
-# make runs configure again, in an environment without the path.
+tap "the library is found with pkg-config" \
+	gives "yes|found|$I|$L -lsecmalloc" usual "$by_pc"
+# make may run configure again, in an environment without the path.
 finds_again() {
 	(
 		cd "$work/usual" && env "$by_pc" ./configure > log 2>&1 \
@@ -124,11 +131,11 @@ finds_again() {
 	grep -q 'for secmalloc >= .*yes' "$work/usual/log" \
 		&& grep -q 'for secmalloc >= .*yes' "$work/usual/again"
 }
-tap "and again when configure is run again" finds_again
-tap "without pkg-config the header and the library are found" \
+tap "the library is found again when configure runs again" finds_again
+tap "the library is found without a working pkg-config" \
 	gives "yes|found||-lsecmalloc" \
 	usual PKG_CONFIG=false CPPFLAGS="$I" LDFLAGS="$L"
-# Everything that is in PATH, but no pkg-config.
+# Link everything in PATH except pkg-config.
 mkdir "$work/path"
 (
 	IFS=:
@@ -140,10 +147,10 @@ rm "$work"/path/*pkg*conf*
 without_pkg_config() {
 	PATH=$work/path tells 'checking for pkg-config... no' "$@"
 }
-tap "and where none is installed" without_pkg_config \
+tap "the library is found where pkg-config is absent" without_pkg_config \
 	"yes|found||-lsecmalloc" usual CPPFLAGS="$I" LDFLAGS="$L"
 tap "the minimum may be empty" gives "yes||$I|$L -lsecmalloc" bare "$by_pc"
-# The versions next to the one that is installed; 08 must not be read as octal.
+# Versions around the installed one. 08 must not be read as octal.
 version=$(sed -n 's/^Version: //p' "$BUILD_DIR/secmalloc.pc")
 major=${version%%.*} release=${version%.*} patch=${version##*.}
 less="$major $release 0.99.999 $version"
@@ -154,21 +161,23 @@ tap "$version is at least each of $less, but not $more" \
 
 # ---- In a prefix -------------------------------------------------------------
 
-tap "in a prefix, by its .pc" gives "yes|found|$I|$L -lsecmalloc" \
+tap "a prefix is searched for its .pc file" \
+	gives "yes|found|$I|$L -lsecmalloc" \
 	usual "$with=$prefix"
-tap "and without pkg-config" gives "yes|found|$I|$L -lsecmalloc" \
+tap "a prefix is searched without pkg-config" \
+	gives "yes|found|$I|$L -lsecmalloc" \
 	usual "$with=$prefix" PKG_CONFIG=false
 cp -R "$prefix" "$work/moved"
 moved=-I$work/moved/include
-tap "in one that was moved" \
+tap "a prefix that was moved is found" \
 	gives "yes|found|$moved|-L$work/moved/${libdir#"$prefix/"} -lsecmalloc" \
 	usual "$with=$work/moved"
-tap "only there" gives "no|not||" \
+tap "with a prefix given, no other place is searched" gives "no|not||" \
 	usual "$with=$work/none" "$by_pc" CPPFLAGS="$I" LDFLAGS="$L"
-tap "a prefix is an absolute path" \
+tap "a prefix that is not an absolute path is refused" \
 	stops 'maybe is no absolute path' usual "$with=maybe"
 
-# ---- Flags of the user's -----------------------------------------------------
+# ---- Flags from the user -----------------------------------------------------
 
 printf '#!/bin/sh\necho "$@" >> %s/asked\nexec pkg-config "$@"\n' "$work" \
 	> "$work/asked-pkg-config"
@@ -177,63 +186,66 @@ asks_nobody() {
 	rm -f "$work/asked"
 	gives "$@" PKG_CONFIG="$work/asked-pkg-config" && ! cat "$work/asked"
 }
-tap "flags of the user's are taken, and pkg-config is not asked" asks_nobody \
+tap "the user's flags are used without asking pkg-config" asks_nobody \
 	"yes|found|-DMINE $I|$libdir/libsecmalloc.so" \
 	usual "$by_pc" SECMALLOC_CFLAGS="-DMINE $I" \
 	SECMALLOC_LIBS="$libdir/libsecmalloc.so"
-tap "control: otherwise it is" \
+tap "control: without the user's flags pkg-config is asked" \
 	fails asks_nobody "yes|found|$I|$L -lsecmalloc" usual "$by_pc"
-tap "one of them, and the other of pkg-config" \
+tap "one flag from the user is combined with one from pkg-config" \
 	gives "yes|found|-DMINE $I|$L -lsecmalloc" \
 	usual "$by_pc" SECMALLOC_CFLAGS="-DMINE $I"
-tap "if they do not do, there is no other" \
+tap "if the user's flags do not work, no others are tried" \
 	gives "no|not||" usual "$by_pc" SECMALLOC_LIBS=-lnone
 
 # ---- Not wanted, absent, too old ---------------------------------------------
 
-tap "without" is_silent usual --without-secmalloc "$by_pc"
-tap "it does not look by itself if the default is no" \
+tap "--without-secmalloc disables the search" \
+	is_silent usual --without-secmalloc "$by_pc"
+tap "with the default no, there is no search" \
 	is_silent no "$by_pc"
 if echo '#include <secmalloc.h>' | $CC -E - > /dev/null 2>&1; then
-	tap_skip "absent" "there is a secmalloc on this machine"
+	tap_skip "an absent library" "this machine has secmalloc installed"
 else
-	tap "absent" gives "no|not||" usual
-	tap "absent, and no more is said of it" gives "no|||" bare
-	tap "absent, but asked for: a warning" \
+	tap "an absent library is not found" gives "no|not||" usual
+	tap "without actions, an absent library is no error" gives "no|||" bare
+	tap "an absent library that was requested causes a warning" \
 		tells 'WARNING: .*secmalloc >= 1.0 was not found' "no|not||" \
 		usual "$with"
-	tap "or, where nothing else was to be done, an error" \
+	tap "without actions, an absent library that was requested is an error" \
 		stops 'secmalloc was not found' bare "$with"
-	tap "so is a library of which only the header is there" \
+	tap "a header without its library is not found" \
 		gives "no|not||" usual PKG_CONFIG=false CPPFLAGS="$I"
 fi
 
-tap "too old" tells '99.0... no, too old' "no|not||" \
+tap "a library that is too old is refused" \
+	tells '99.0... no, too old' "no|not||" \
 	no "$with" "$by_pc" CPPFLAGS="$I" LDFLAGS="$L"
 old=$work/moved
 sed '/define SECMALLOC_VERSION_NUMBER/d' "$prefix/include/secmalloc.h" \
 	> "$old/include/secmalloc.h"
-tap "the header is judged, whatever the .pc says" \
+tap "the header decides about the version, not the .pc file" \
 	tells '1.0... no, too old' "no|not||" usual "$with=$old"
-tap "what is no version is refused" \
+tap "a malformed version is refused" \
 	stops '1.x is not a version' asks leasts=1.x
 
 # ---- In C++ ------------------------------------------------------------------
 
 if command -v "${CXX%% *}" > /dev/null; then
-	tap "a script in C++" script cxx \
+	tap "a script for C++ is created" script cxx \
 		'SECMALLOC_CHECK_CONFIG([yes], [1.0], [ran=found])' \
 		'AC_PROG_CXX AC_LANG([C++])'
-	tap "it is found in C++" \
+	tap "the library is found from C++" \
 		gives "yes|found|$I|$L -lsecmalloc" cxx "$by_pc"
 else
-	tap_skip "it is found in C++" "no C++ compiler"
+	tap_skip "the library is found from C++" "no C++ compiler"
 fi
 
 # ---- Cross-compiling ---------------------------------------------------------
 
-# A compiler whose programs tell that they were run; there is no other way to
-# know. Its target is another machine, if there is a compiler for one.
+# A compiler whose programs leave a trace when they are run, because there is no
+# other way to notice that. If a compiler for another machine is installed, it
+# is used.
 host=i686-linux-gnu
 compiler=$(command -v $host-gcc) || compiler=$CC
 cross=$work/cross
@@ -268,7 +280,7 @@ runs_nothing() {
 	tells 'cross compiling... yes' "$@" --build=this-linux-gnu --host=$host \
 		CC=$host-gcc && ! cat "$work/was-run"
 }
-# Without --host configure tries whether a program runs.
+# Without --host, configure tries to run a program.
 tells_that_it_runs() {
 	rm -f "$work/was-run"
 	configure "$@" CC=$host-gcc && test -f "$work/was-run"
@@ -278,22 +290,26 @@ by_its_own_pkg_config() {
 	runs_nothing "$@" && test -f "$work/was-asked"
 }
 
-tap "a library for another machine" cross_library
-tap "it is found, by the pkg-config for that machine, and nothing is run" \
+tap "a library for another machine is built" cross_library
+tap "cross-compiling uses that machine's pkg-config and runs nothing" \
 	by_its_own_pkg_config "yes|found|-I$cross/include|-L$cross/lib -lsecmalloc" \
 	usual PKG_CONFIG_LIBDIR="$cross/lib/pkgconfig"
-tap "and by the header and the library" \
+tap "cross-compiling without pkg-config finds the library" \
 	runs_nothing "yes|found||-lsecmalloc" usual PKG_CONFIG=false \
 	CPPFLAGS="-I$cross/include" LDFLAGS="-L$cross/lib"
-tap "and in a prefix" \
+tap "cross-compiling finds the library in a prefix" \
 	runs_nothing "yes|found|-I$cross/include|-L$cross/lib -lsecmalloc" \
 	usual "$with=$cross"
-tap "too old" runs_nothing "no|not||" no "$with=$cross"
-tap "control: what is run tells" tells_that_it_runs usual --without-secmalloc
+tap "cross-compiling refuses a library that is too old" \
+	runs_nothing "no|not||" no "$with=$cross"
+tap "control: a program that is run leaves a trace" \
+	tells_that_it_runs usual --without-secmalloc
 if [ "$compiler" != "$CC" ]; then
-	tap "the library of this machine is not for that" runs_nothing \
+	tap "a library for this machine is not used when cross-compiling" \
+		runs_nothing \
 		"no|not||" usual "$by_pc" CPPFLAGS="$I" LDFLAGS="$L"
 else
-	tap_skip "the library of this machine is not for that" "no $host-gcc"
+	tap_skip "a library for this machine is not used when cross-compiling" \
+		"no $host-gcc"
 fi
 tap_done

@@ -1,6 +1,7 @@
 #!/bin/sh
-# make uninstall takes away all that make install brought, and nothing else.
-# Here below DESTDIR; make distcheck does the like with a prefix of its own.
+# make uninstall removes all that make install created, and nothing else. This
+# script installs below DESTDIR. make distcheck does the same with a prefix.
+#
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
@@ -8,14 +9,14 @@ make_work
 trap 'rm -rf "$work"' EXIT
 root=$work/root
 
-# MAKEFLAGS of the make that runs the tests are not for this one.
+# The MAKEFLAGS of the make that runs the tests are not meant for this make.
 run_make() { MAKEFLAGS='' make -C "$BUILD_DIR" "$1" DESTDIR="$root"; }
 files() { (cd "$root" && find . ! -type d | sort); }
 
 install_it() {
 	run_make install && files | grep -q '/secmalloc\.h$'
 }
-# A file of somebody else's, in each directory but those of the library.
+# Put a file that is not ours into each directory except those of the library.
 others_move_in() {
 	find "$root" -type d ! -path '*/doc/secmalloc*' \
 		-exec sh -c 'for d; do : > "$d/other"; done' sh {} +
@@ -35,10 +36,10 @@ sees_what_is_left() {
 	! only_others_are_left
 }
 
-tap "make install" install_it
-tap "others install too" others_move_in
-tap "make uninstall" run_make uninstall
-tap "nothing but what others installed is left" only_others_are_left
-tap "and no directory of the library's own" own_directories_are_gone
-tap "control: a file that is left is seen" sees_what_is_left
+tap "make install succeeds" install_it
+tap "other packages install files into the same directories" others_move_in
+tap "make uninstall succeeds" run_make uninstall
+tap "only the files of other packages are left" only_others_are_left
+tap "none of the library's own directories is left" own_directories_are_gone
+tap "control: a file that is left behind is detected" sees_what_is_left
 tap_done

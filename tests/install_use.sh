@@ -1,6 +1,7 @@
 #!/bin/sh
-# Installed, found by pkg-config, linked both ways, and the README's example
-# run: what a new user does.
+# The steps of a new user: install the library, find it with pkg-config, link
+# with it shared and static, and run the README's example.
+#
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 . "$srcdir/tests/installed.sh"
@@ -21,7 +22,7 @@ link_static() {
 	$CC -Wall -Wextra -Werror -static -o "$work/static" "$work/example.c" \
 		$(flags --static --cflags --libs)
 }
-# The example in the README: the first block of C.
+# The example in the README is its first block of C.
 extract_example() {
 	sed -n '/^```c$/,/^```$/{/^```/d;p;}' "$srcdir/README.md" \
 		> "$work/example.c"
@@ -37,7 +38,8 @@ manual_is_there() {
 		find "$prefix" -name "${page##*/}*" | grep -q . || return 1
 	done
 }
-# The page of a name, or what it refers to, has the name in its NAME section.
+# is_found_as NAME: there is a page with this name, and that page, or the page
+# that it refers to with .so, has the name in its NAME section.
 is_found_as() {
 	page=$manual/man3/$1.3
 	test -s "$page" || return 1
@@ -88,26 +90,27 @@ uninstall_leaves_nothing() {
 	test ! -s "$work/left"
 }
 
-tap "make install" install_to_stage
-tap "in a prefix" move_to_prefix
+tap "make install succeeds" install_to_stage
+tap "the installed tree moves to a prefix" move_to_prefix
 tap "the README has an example" extract_example
-tap "of at most 25 lines" is_25_lines
-tap "it links with the shared library by pkg-config" link_shared
-tap "and with the static one" link_static
+tap "the README's example has at most 25 lines" is_25_lines
+tap "the example links with the shared library through pkg-config" link_shared
+tap "the example links with the static library through pkg-config" link_static
 tap "the manual pages are installed" manual_is_there
-functions_are_found > /dev/null # for $manual, of this shell
-tap "a page for each function, too" functions_are_found
+functions_are_found > /dev/null # sets $manual in this shell
+tap "each function has an installed manual page" functions_are_found
 if man --version > /dev/null 2>&1; then
-	tap "and man finds it" man_finds_them
+	tap "man finds the page of each function" man_finds_them
 else
-	tap_skip "and man finds it" "no man"
+	tap_skip "man finds the page of each function" "no man"
 fi
 if grep -q "library_names='lib" "$BUILD_DIR/libsecmalloc.la"; then
-	tap "the gdb script has the name of the library" move_gdb_script
+	tap "the gdb script is named after the library" move_gdb_script
 	if gdb -nx -batch -ex 'python print(1)' 2> /dev/null | grep -qx 1; then
-		tap "and gdb loads it with the library" gdb_loads_it
+		tap "gdb loads the script together with the library" \
+			gdb_loads_it
 	else
-		tap_skip "and gdb loads it with the library" \
+		tap_skip "gdb loads the script together with the library" \
 			"no gdb that has Python"
 	fi
 else
@@ -115,9 +118,9 @@ else
 fi
 tap "make uninstall leaves nothing" uninstall_leaves_nothing
 if [ "$(id -u)" -eq 0 ]; then
-	tap "it runs, shared" "$work/shared"
-	tap "it runs, static" "$work/static"
+	tap "the example runs with the shared library" "$work/shared"
+	tap "the example runs with the static library" "$work/static"
 else
-	tap_skip "it runs" "needs root"
+	tap_skip "the example runs" "needs root"
 fi
 tap_done

@@ -1,6 +1,8 @@
 #!/bin/sh
-# examples/Containerfile: what its stages copy and run is there, and the entry
-# point works in a root directory of its own with the limits of the head.
+# examples/Containerfile: the files that its stages copy and the programs that
+# they run exist. The entry point works in a root directory of its own, with the
+# limits in the comment at its top.
+#
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
@@ -8,7 +10,7 @@ recipe=$srcdir/examples/Containerfile
 is_sanitized && tap_skip_all "needs a build without sanitizers"
 test -x "$BUILD_DIR/examples/keyd" \
 	|| tap_skip_all "libsodium was not found by configure"
-# keyd looks at core_pattern.
+# keyd reads core_pattern.
 machine_lock -s
 make_work
 root=$work/root
@@ -17,9 +19,10 @@ trap 'test -z "$pid" || kill -KILL "$pid" 2> /dev/null; rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT TERM
 chmod 711 "$work"
 
-# The recipe with continued lines joined, without comments.
+# The recipe, with continued lines joined and without comments.
 sed -e '/^#/d' -e :a -e '/\\$/{N;s/\\\n//;ba' -e '}' "$recipe" > "$work/lines"
-# What an option of the run line in the head is, such as memlock.
+# run_option NAME: print the value of an option in the run line at the top, such
+# as memlock.
 run_option() {
 	sed -n "s/^#.*--ulimit $1=\([0-9]*\):\([0-9]*\).*/\1/p" "$recipe"
 }
@@ -35,14 +38,14 @@ run_lines_are_shell() {
 	sed -n 's/^RUN //p' "$work/lines" > "$work/run"
 	test "$(wc -l < "$work/run")" -ge 5 && sh -n "$work/run"
 }
-# What the first stage installs.
+# Install what the first stage installs.
 install_stage() {
 	MAKEFLAGS='' make -C "$BUILD_DIR" install DESTDIR="$work/built" \
 		&& mkdir -p "$work/built/usr/local/sbin" \
 		&& (cd "$BUILD_DIR" && ./libtool --mode=install install \
 			examples/keyd "$work/built/usr/local/sbin/keyd")
 }
-# Patterns of files.
+# Print the patterns of the files that the second stage copies.
 copied() { sed -n 's/^COPY --from=build \([^ ]*\) .*/\1/p' "$work/lines"; }
 copies_exist() {
 	test "$(copied | wc -l)" -eq 2 || return 1
@@ -53,7 +56,8 @@ copies_exist() {
 		done
 	done
 }
-# add PROGRAM...: with the libraries that the loader finds for them here.
+# add PROGRAM...: copy programs and the libraries that the loader finds for them
+# here.
 add() {
 	for file in "$@" $(LD_LIBRARY_PATH="$work/built/usr/local/lib" \
 		ldd "$@" | sed -n 's,.*[[:space:]]\(/[^ ]*\) (0x.*,\1,p'); do
@@ -61,7 +65,7 @@ add() {
 		mkdir -p "${to%/*}" && cp -L "$file" "$to" || return 1
 	done
 }
-# What the second stage has, and setpriv to start it with.
+# Create the root directory of the second stage, with setpriv to start it.
 make_root() {
 	mkdir -p "$root/dev" "$root/proc" "$root/etc/keyd" "$root/run/keyd" \
 		|| return 1
@@ -83,8 +87,8 @@ make_root() {
 # ---- The entry point ------------------------------------------------------
 
 is_up() { has_ended "$pid" || grep -q '^keyd: ready: ' "$work/log"; }
-# start MEMLOCK: as the run line says, but for what an engine does with
-# control groups, and with the loader told what ldconfig would tell it.
+# start MEMLOCK: start as the run line says, except for control groups.
+# LD_LIBRARY_PATH tells the loader what ldconfig would.
 start() {
 	entry=$(sed -n 's/^ENTRYPOINT \[\(.*\)\]/\1/p' "$work/lines" \
 		| tr -d '",')
@@ -105,13 +109,13 @@ start() {
 	cat "$work/log"
 	grep -q '^keyd: ready: ' "$work/log"
 }
-# From those of the run line.
+# Print the capabilities in the run line, in the form that setpriv takes.
 capabilities() {
 	grep -q '^#.*--cap-drop=ALL' "$recipe" || return 1
 	sed -n 's/^#.*--cap-add=\([A-Z,]*\).*/-all,\1/p' "$recipe" \
 		| tr '[:upper:]' '[:lower:]' | sed 's/,\([a-z]\)/,+\1/g'
 }
-# The first process of the container, seen from outside.
+# Print the pid of the container's first process, as seen from outside.
 first() { tr -d ' ' < "/proc/$pid/task/$pid/children"; }
 works() {
 	start "$(run_option memlock)" || return 1
@@ -135,9 +139,9 @@ agrees_with_unit() {
 		"$srcdir/examples/keyd.service")"
 }
 
-tap "the recipe has two stages, of lines that are known" is_known
-tap "what it runs is shell" run_lines_are_shell
-tap "its lock limit is that of the unit" agrees_with_unit
+tap "the recipe has two stages with known instructions" is_known
+tap "the recipe's RUN lines are valid shell" run_lines_are_shell
+tap "the recipe's lock limit is that of the unit" agrees_with_unit
 may=yes
 if ! grep -q '^libdir=${exec_prefix}/lib$' "$BUILD_DIR/secmalloc.pc" \
 	|| ! grep -q '^prefix=/usr/local$' "$BUILD_DIR/secmalloc.pc" \
@@ -151,15 +155,16 @@ elif missing=$(why_not setpriv --bounding-set=-all true
 	why_few_addresses) && [ -n "$missing" ]; then
 	may=$(echo "$missing" | head -n 1)
 elif [ "$(getconf PAGESIZE)" -ne 4096 ]; then
-	may="its figures are for pages of 4 KiB"
+	may="the figures are for pages of 4 KiB"
 fi
 if [ "$may" = yes ]; then
-	tap "the first stage's install" install_stage
-	tap "it makes what the second stage copies" copies_exist
-	tap "a root directory with these" make_root
-	tap "the entry point signs there, with the limits of the head" works
-	tap "with a pool less it names the limit to give" needs_limit
+	tap "the first stage installs the library and keyd" install_stage
+	tap "the first stage creates the files that the second copies" \
+		copies_exist
+	tap "the root directory of the second stage is created" make_root
+	tap "the entry point signs there, with the documented limits" works
+	tap "with one pool less the message names the limit to set" needs_limit
 else
-	tap_skip "the entry point in a root directory" "$may"
+	tap_skip "the entry point signs in the root directory" "$may"
 fi
 tap_done

@@ -1,20 +1,20 @@
 #!/bin/sh
-# keyd_test - what examples/keyd promises, seen from outside
-#
-# SPDX-License-Identifier: ISC
+# keyd_test - what examples/keyd promises, as seen from outside
 #
 # Environment: BUILD_DIR (.), where examples/keyd was built. Output: TAP.
+#
+# SPDX-License-Identifier: ISC
 set -u
 . "${srcdir:-.}/tests/tap.sh"
 
 bin=${BUILD_DIR:-.}/examples
 [ -x "$bin/keyd" ] || tap_skip_all "libsodium was not found by configure"
-# keyd looks at core_pattern.
+# keyd reads core_pattern.
 machine_lock -s
 
 make_work
 dir=$work
-# The unprivileged user passes through $dir, and may write in run/ only.
+# The unprivileged user can enter $dir, but can write only in run/.
 chmod 711 "$dir"
 mkdir "$dir/run"
 chmod 1777 "$dir/run"
@@ -33,13 +33,13 @@ trap 'exit 1' HUP INT TERM
 
 # ---- Results ------------------------------------------------------------
 
-# result STATUS DESCRIPTION: the log explains a failure.
+# result STATUS DESCRIPTION: if the result is a failure, the log is shown.
 result() {
 	tap "$2" test "$1" -eq 0
 	[ "$1" -eq 0 ] || sed 's/^/# log: /' "$log"
 }
 is_root() { [ "$(id -u)" -eq 0 ]; }
-# 1 MiB, which is more than any keyd here asks for.
+# Whether 1 MiB can be locked, which is more than any keyd here needs.
 may_lock() {
 	# shellcheck disable=SC3045 # dash, bash and busybox have it
 	is_root || (ulimit -l 1024) 2> /dev/null
@@ -57,8 +57,8 @@ unprivileged() {
 	exec "$@"
 }
 
-# start HOW LIMIT OPTION...: HOW is "privileged", "unprivileged" or "groups",
-# as root with groups to be dropped; LIMIT is kB that may be locked, or "".
+# start HOW LIMIT OPTION...: HOW is "privileged", "unprivileged", or "groups"
+# for root with groups to give up. LIMIT is the lock limit in kB, or "".
 start() {
 	how=$1 limit=$2
 	shift 2
@@ -77,7 +77,7 @@ start() {
 	await is_up && has_line "keyd: ready: "
 }
 
-# SIGTERM and the exit status.
+# Send SIGTERM, and return the exit status.
 stop() {
 	kill -TERM "$pid" && await has_ended "$pid" || return 1
 	wait "$pid"
@@ -95,28 +95,28 @@ openssl_verify() {
 		-in "$1" -sigfile "$2" > "$dir/verify" 2>&1
 }
 
-# is_discreet KEY LOG: no 15 characters of the key's base64 are in the log, for
-# those would have one of these pieces in them.
+# is_discreet KEY LOG: the log contains no 15 characters of the key's base64,
+# because those would include one of these pieces.
 is_discreet() {
 	tr -d '\000' < "$1" | grep -v '^-' | fold -w 8 |
 		grep '^........$' > "$dir/pieces"
 	! grep -qFf "$dir/pieces" "$2"
 }
 
-# refused DESCRIPTION PHRASE OPTION...: keyd ends, with 1 and the phrase.
+# refused DESCRIPTION PHRASE OPTION...: keyd ends with status 1 and the phrase.
 refused() {
 	what=$1 phrase=$2
 	shift 2
 	bounded 10 "$bin/keyd" "$@" 2> "$log"
 	[ $? -eq 1 ] && has_line "$phrase" && [ "$(wc -l < "$log")" -eq 1 ]
-	result $? "$what"
+	result $? "$what is refused"
 	cat "$log" >> "$dir/logs"
 }
 refused_key() {
 	refused "$1" "$2" --key "$3" --socket "$sock"
 	if [ -f "$3" ]; then
 		is_discreet "$3" "$log"
-		result $? "... and none of it in the message"
+		result $? "the message about $1 has nothing of the key"
 	fi
 }
 
@@ -126,7 +126,7 @@ openssl genpkey -algorithm ed25519 -out "$key"
 chmod 600 "$key"
 openssl pkey -in "$key" -pubout -out "$pub"
 
-# A file of mode 600 with standard input in it.
+# Create a file of mode 600 with the contents of standard input.
 make() { (umask 077 && cat > "$1"); }
 
 test_options() {
@@ -135,10 +135,10 @@ test_options() {
 		[ "$(grep -cE '^  --(key|socket|user|pools|timeout) ' \
 			"$dir/help")" -eq 5 ]
 	result $? "--help names every option"
-	refused "an option that is not known" "bad option '--kye'" --kye x
-	refused "no --key" "--key and --socket are needed" --socket "$sock"
-	refused "no --socket" "--key and --socket are needed" --key "$key"
-	refused "a word too many" "unexpected argument 'more'" \
+	refused "an unknown option" "bad option '--kye'" --kye x
+	refused "a missing --key" "--key and --socket are needed" --socket "$sock"
+	refused "a missing --socket" "--key and --socket are needed" --key "$key"
+	refused "an extra argument" "unexpected argument 'more'" \
 		--key "$key" --socket "$sock" more
 	for n in 0 -1 4x 0x10 '' 100001 99999999999999999999; do
 		refused "--pools '$n'" "--pools: '$n' is not a number from 1" \
@@ -152,8 +152,8 @@ test_options() {
 		refused "--user root" "user 'root' is root" \
 			--key "$key" --socket "$sock" --user root
 	else
-		tap_skip "an unknown user" "needs root"
-		tap_skip "--user root" "needs root"
+		tap_skip "an unknown user is refused" "needs root"
+		tap_skip "--user root is refused" "needs root"
 	fi
 }
 
@@ -178,20 +178,21 @@ test_key_files() {
 	else
 		missing="needs root"
 		! is_root || missing="root may not give a file away here"
-		tap_skip "another user's key" "$missing"
-		tap_skip "... and none of it in the message" "$missing"
+		tap_skip "another user's key is refused" "$missing"
+		tap_skip "the message about another user's key has nothing of the key" \
+			"$missing"
 	fi
 }
 
 test_unreadable_key() {
 	if [ "$unprivileged" != yes ]; then
-		tap_skip "a key that cannot be read" "$unprivileged"
+		tap_skip "a key that cannot be read is refused" "$unprivileged"
 		return
 	fi
 	is_root || chmod 0 "$key"
 	! start unprivileged "" --key "$key" --socket "$sock" &&
 		has_line "cannot read the key: Permission denied"
-	result $? "a key that cannot be read"
+	result $? "a key that cannot be read is refused"
 	chmod 600 "$key"
 }
 
@@ -236,23 +237,23 @@ test_signing() {
 	[ "$(stat -c %a "$sock")" = 666 ]
 	result $? "the socket's mode is 0666"
 	good_client --count 300 --clients 4 --sample "$dir/sample"
-	result $? "300 messages are signed, and libsodium verifies all"
+	result $? "keyd signs 300 messages, and libsodium verifies all of them"
 	good=0
 	for msg in "$dir"/sample/msg.*; do
 		openssl_verify "$msg" "$dir/sample/sig.${msg##*.}" &&
 			good=$((good + 1))
 	done
 	[ "$good" -eq 10 ]
-	result $? "openssl verifies the samples"
+	result $? "openssl verifies the signatures of the samples"
 	printf x >> "$dir/sample/msg.3"
 	! openssl_verify "$dir/sample/msg.3" "$dir/sample/sig.3" &&
 		grep -q 'Signature Verification Failure' "$dir/verify"
-	result $? "openssl refuses a message that was changed"
+	result $? "openssl rejects a message that was changed"
 	good_client --count 100 --clients 30
-	result $? "30 clients are served where 12 are at a time"
+	result $? "30 clients are served, 12 at a time"
 	kill -USR1 "$pid"
 	await has_line "keyd: stats: " && has_line " 1 chunks of 64 bytes;"
-	result $? "SIGUSR1: the line of counters, and only the key is live"
+	result $? "on SIGUSR1 keyd prints counters: only the key is live"
 }
 
 test_socket() {
@@ -260,33 +261,34 @@ test_socket() {
 		--key "$key" --socket "$sock"
 	: > "$log"
 	good_client
-	result $? "... and whoever has it goes on"
+	result $? "the keyd that uses the socket keeps serving"
 	stop
-	result $? "SIGTERM: exit status 0"
+	result $? "on SIGTERM keyd ends with status 0"
 	! good_client 2> /dev/null
-	result $? "... and the socket no longer accepts"
+	result $? "after keyd has ended the socket accepts no client"
 
 	start privileged "" --key "$key" --socket "$dir/run/stale" &&
 		kill -KILL "$pid" && await has_ended "$pid"
 	wait "$pid" 2> /dev/null
 	[ -S "$dir/run/stale" ] &&
 		start privileged "" --key "$key" --socket "$dir/run/stale"
-	result $? "a stale socket is replaced"
+	result $? "keyd replaces a stale socket"
 	stop
-	result $? "... and keyd ends as it should"
+	result $? "after replacing a stale socket keyd ends with status 0"
 
 	echo text > "$dir/file"
-	refused "a file in the socket's place" "not a socket" \
+	refused "a file in place of the socket" "not a socket" \
 		--key "$key" --socket "$dir/file"
 	[ "$(cat "$dir/file")" = text ]
-	result $? "... is left alone"
+	result $? "a file in place of the socket is left unchanged"
 	long=$(printf '%0108d' 0)
 	refused "a socket path that is too long" \
 		"path too long" \
 		--key "$key" --socket "$long"
 }
 
-# All of them at once, for each takes the time that a client has.
+# Run all bad clients at once, because each one takes as long as keyd allows a
+# client.
 test_bad_clients() {
 	start privileged "" --key "$key" --socket "$sock" --timeout 2
 	for how in idle half stall drip deaf; do
@@ -295,41 +297,43 @@ test_bad_clients() {
 		pids="$pids $!"
 	done
 	client --misbehave long
-	result $? "keyd hangs up on a client whose message is too long"
+	result $? "keyd disconnects a client whose message is too long"
 	client --misbehave hangup
 	good_client --count 50 --clients 4 &&
 		[ "$(grep -c closed "$log")" -eq 2 ]
 	result $? "others are served while five clients stall"
 	for p in $pids; do
 		wait "$p"
-		result $? "keyd hangs up on a client that stalls"
+		result $? "keyd disconnects a client that stalls"
 	done
 	pids=''
 	has_line "no request in time: closed"
-	result $? "a line for a client that sends nothing"
+	result $? "there is a line about a client that sends nothing"
 	has_line "disconnected or stalled in a length: closed"
-	result $? "a line for a client that sends half of a length"
+	result $? "there is a line about a client that sends half of a length"
 	[ "$(grep -c 'disconnected or stalled in a message of .* bytes: closed' \
 		"$log")" -eq 3 ]
-	result $? "a line for each of two that stall in a message, and one gone"
+	result $? "there is a line about each of 3 clients that stop in a message"
 	has_line "does not receive its signature: closed"
-	result $? "a line for a client that does not read"
+	result $? "there is a line about a client that does not read"
 	has_line "message too long (16001 bytes): closed"
-	result $? "a line for a message that is too long"
+	result $? "there is a line about a message that is too long"
 	good_client --count 20
-	result $? "keyd goes on"
+	result $? "keyd keeps serving after bad clients"
 	stop
-	result $? "... and ends as it should"
+	result $? "after bad clients keyd ends with status 0"
 }
 
-# With the lock limit used up there are no more pools than at the start.
+# With the lock limit used up, there are no more pools than at the start.
 test_exhaustion() {
 	# shellcheck disable=SC3045
 	if [ "$(getconf PAGESIZE)" -ne 4096 ]; then
-		tap_skip "a full arena" "the figures are for pages of 4 KiB"
+		tap_skip "a full arena is reported and survived" \
+			"the figures are for pages of 4 KiB"
 		return
 	elif ! (ulimit -l 260) 2> /dev/null; then
-		tap_skip "a full arena" "the lock limit is too low"
+		tap_skip "a full arena is reported and survived" \
+			"the lock limit is too low"
 		return
 	fi
 	start privileged 260 --key "$key" --socket "$sock" --timeout 1
@@ -341,14 +345,14 @@ test_exhaustion() {
 	start privileged 68 --key "$key" --socket "$sock" --pools 1 --timeout 1
 	client --misbehave stall --clients 12
 	has_line "no room for a message: secmalloc: no room for 16000 bytes"
-	result $? "1 pool does not: a line with the library's words"
-	# The lines of two threads may come in either order.
+	result $? "1 pool does not hold them: the library's message is logged"
+	# The lines of two threads may come in any order.
 	has_line "locked memory is running low"
-	result $? "... and one that warned of it"
+	result $? "a warning was printed that locked memory is running low"
 	good_client --count 20
-	result $? "... and keyd goes on"
+	result $? "keyd keeps serving after its arena was full"
 	stop
-	result $? "... and ends as it should"
+	result $? "after its arena was full keyd ends with status 0"
 }
 
 # ---- Privileges ---------------------------------------------------------
@@ -360,7 +364,8 @@ status() {
 
 find_key() { bounded 30 "$bin/find-key" "$1" "$key" > "$dir/found" 2>&1; }
 
-# keyd after its drop, and what find-key says of processes of both kinds.
+# keyd after it has dropped its privileges, and what find-key reports about
+# processes with and without a key in ordinary memory.
 test_drop() {
 	groups=privileged
 	! command -v setpriv > /dev/null || groups=groups
@@ -369,19 +374,19 @@ test_drop() {
 	[ "$(status Uid)" = "$uid $uid $uid $uid" ] &&
 		[ "$(status Gid)" = "$gid $gid $gid $gid" ] &&
 		[ -z "$(status Groups | tr -d ' ')" ]
-	result $? "after the drop Uid, Gid and Groups are the user's"
+	result $? "after the drop Uid, Gid and Groups are those of the user"
 	[ -z "$(status CapEff | tr -d 0)" ] && [ -z "$(status CapPrm |
 		tr -d 0)" ]
 	result $? "after the drop there are no capabilities"
 	has_line "keyd: verified: "
-	result $? "... as it has had verified before it serves"
+	result $? "keyd verifies the drop before it serves"
 	limits=$(awk '/^Max core file size/ { print $5, $6 }' \
 		"/proc/$pid/limits")
 	[ "$limits" = "1 1" ] || [ "$limits" = "0 0" ]
-	result $? "the core limit is 1, or as low"
+	result $? "the core limit is at most 1"
 	good_client --count 100 --clients 4
 	find_key "$pid"
-	result $? "the key is found, and in locked memory only"
+	result $? "find-key finds the key in locked memory only"
 	stop
 
 	missing=$(why_not setpriv --securebits=+no_setuid_fixup true)
@@ -392,14 +397,15 @@ test_drop() {
 		[ $? -eq 1 ] && has_line "keyd: secmalloc_verify: " &&
 			has_line " are still permitted: drop them" &&
 			! has_line "keyd: ready"
-		result $? "capabilities that stay: its line, and the end"
+		result $? "capabilities that are kept end keyd with a message"
 		rm -f "$sock"
 	else
-		tap_skip "capabilities that stay" "$missing"
+		tap_skip "capabilities that are kept end keyd with a message" \
+			"$missing"
 	fi
 
 	mkfifo "$dir/wait"
-	# shellcheck disable=SC2016 # the inner shell's arguments
+	# shellcheck disable=SC2016 # these are the inner shell's arguments
 	sh -c 'text=$(cat "$1"); : > "$3"; read -r line < "$2"
 		echo "$line$text"' sh "$key" "$dir/wait" "$dir/has-key" \
 		> /dev/null 2>&1 &
@@ -414,7 +420,7 @@ test_drop() {
 	pids=''
 	find_key $$
 	[ $? -eq 2 ] && grep -q 'found nowhere' "$dir/found"
-	result $? "find-key says so if there is no key"
+	result $? "find-key reports that a process has no key"
 }
 
 test_unprivileged() {
@@ -422,14 +428,14 @@ test_unprivileged() {
 	! is_root || chown 65534 "$dir/theirs"
 	start unprivileged "" --key "$dir/theirs" --socket "$dir/run/user" &&
 		has_line "keyd: not root: running as UID "
-	result $? "not root: it runs, and says so"
+	result $? "without root keyd runs, and says so"
 	has_line "keyd: verified: "
-	result $? "... and is verified"
+	result $? "without root keyd is verified"
 	bounded 20 "$bin/keyd-client" --socket "$dir/run/user" \
 		--pubkey "$pub" --count 20 > /dev/null
-	result $? "... and signs"
+	result $? "without root keyd signs"
 	stop && [ ! -e "$dir/run/user" ]
-	result $? "... and removes its socket"
+	result $? "without root keyd removes its socket"
 	if start unprivileged 0 --key "$dir/theirs" --socket "$dir/run/user"
 	then
 		stop
@@ -438,10 +444,10 @@ test_unprivileged() {
 		wait "$pid"
 		[ $? -eq 1 ] && has_line "RLIMIT_MEMLOCK is 0"
 	fi
-	result $? "not root, no right to lock: the library's words, and the end"
+	result $? "without the right to lock keyd ends with a message"
 }
 
-# ---- All of them --------------------------------------------------------
+# ---- All cases ----------------------------------------------------------
 
 unprivileged=yes
 if is_root; then
@@ -451,13 +457,15 @@ fi
 
 test_options
 if ! may_lock; then
-	tap_skip "all that keyd does" "1 MiB cannot be locked"
+	tap_skip "keyd reads its key, serves and drops its privileges" \
+		"1 MiB cannot be locked"
 	tap_done
 	exit 0
 fi
 missing=$(why_no_core_pattern; why_few_addresses; why_no_setuid)
 if [ -n "$missing" ]; then
-	tap_skip "all that keyd does" "$(echo "$missing" | head -n 1)"
+	tap_skip "keyd reads its key, serves and drops its privileges" \
+		"$(echo "$missing" | head -n 1)"
 	tap_done
 	exit 0
 fi
@@ -467,8 +475,9 @@ test_key_contents
 if is_sanitized; then
 	! start privileged "" --key "$key" --socket "$sock" &&
 		has_line "secmalloc_verify: the key page is not locked"
-	result $? "nothing is locked with sanitizers: its line, and the end"
-	tap_skip "all that keyd does" "it does not serve when nothing is locked"
+	result $? "with sanitizers keyd cannot lock, and ends with a message"
+	tap_skip "keyd reads its key, serves and drops its privileges" \
+		"it does not serve when nothing is locked"
 	tap_done
 	exit 0
 fi
@@ -479,23 +488,23 @@ test_exhaustion
 if is_root; then
 	test_drop
 else
-	for what in "after the drop Uid, Gid and Groups are the user's" \
+	for what in "after the drop Uid, Gid and Groups are those of the user" \
 		"after the drop there are no capabilities" \
-		"... as it has had verified before it serves" \
-		"the core limit is 1, or as low" \
-		"capabilities that stay: its line, and the end" \
-		"the key is found, and in locked memory only" \
+		"keyd verifies the drop before it serves" \
+		"the core limit is at most 1" \
+		"capabilities that are kept end keyd with a message" \
+		"find-key finds the key in locked memory only" \
 		"find-key finds a key in ordinary memory" \
-		"find-key says so if there is no key"; do
+		"find-key reports that a process has no key"; do
 		tap_skip "$what" "needs root"
 	done
 fi
 if [ "$unprivileged" = yes ]; then
 	test_unprivileged
 else
-	tap_skip "not root" "$unprivileged"
+	tap_skip "without root keyd runs" "$unprivileged"
 fi
 is_discreet "$key" "$dir/logs" && [ -s "$dir/pieces" ]
-result $? "no log has any of the key"
-# The exit status is 0 whatever failed: the lines tell that.
+result $? "no log contains anything of the key"
+# The exit status is 0 even if tests failed, because the lines report that.
 tap_done

@@ -1,16 +1,19 @@
 #!/bin/sh
-# examples/keyd.service: systemd understands it, keyd its options, and with the
-# limits, the capabilities and the system calls that it leaves, keyd works.
+# examples/keyd.service: systemd accepts the unit, and keyd knows its options.
+# keyd works with the limits, capabilities and system calls that the unit leaves
+# it.
+#
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
-# Not what libtool wraps it in, which is a shell that makes calls of its own.
+# The program itself, not libtool's wrapper, which is a shell that makes system
+# calls of its own.
 in_build() { "$BUILD_DIR/libtool" --mode=execute "$@"; }
 keyd=$BUILD_DIR/examples/keyd
 unit=$srcdir/examples/keyd.service
 is_sanitized && tap_skip_all "needs a build without sanitizers"
 test -x "$keyd" || tap_skip_all "libsodium was not found by configure"
-# keyd looks at core_pattern.
+# keyd reads core_pattern.
 machine_lock -s
 LD_LIBRARY_PATH=$(in_build sh -c 'echo "$LD_LIBRARY_PATH"' "$keyd")
 export LD_LIBRARY_PATH
@@ -22,18 +25,19 @@ trap 'exit 1' HUP INT TERM
 chmod 711 "$work"
 mkdir "$work/run"
 
-# What the unit says of a name.
+# says NAME: print the value of a setting in the unit.
 says() { sed -n "s/^$1=//p" "$unit"; }
 limit=$(says LimitMEMLOCK)
-# ExecStart with the places and the user of this test.
+# The options of ExecStart, with the paths and the user of this test.
 options=$(says ExecStart | sed -e 's/^[^ ]* //' \
 	-e "s,/etc/keyd/key.pem,$work/key.pem," \
 	-e "s,/run/keyd/socket,$work/run/socket," \
 	-e 's/--user keyd/--user nobody/')
 
-# ---- What systemd says ----------------------------------------------------
+# ---- The unit and systemd -------------------------------------------------
 
-# The program of the unit is not installed here.
+# Copy the unit with the path of the program in the build, because it is not
+# installed.
 copy_unit() {
 	mkdir -p "$work/unit"
 	sed -e "s,^ExecStart=[^ ]*,ExecStart=$keyd," "$@" "$unit" \
@@ -59,19 +63,21 @@ sees_an_open_one() {
 }
 
 if command -v systemd-analyze > /dev/null; then
-	tap "systemd understands the unit" is_understood_as_it_is
+	tap "systemd accepts the unit" is_understood_as_it_is
 	if systemd-analyze --help | grep -q -e --threshold; then
-		tap "it leaves little open" is_closed
-		tap "control: more would be found" sees_an_open_one
+		tap "systemd rates the unit as well confined" is_closed
+		tap "control: a unit that is less confined is detected" \
+			sees_an_open_one
 	else
-		tap_skip "it leaves little open" "systemd-analyze is too old"
+		tap_skip "systemd rates the unit as well confined" \
+			"systemd-analyze is too old"
 	fi
-	tap "control: a name that is wrong is found" sees_a_mistake
+	tap "control: a misspelt setting is detected" sees_a_mistake
 else
-	tap_skip "systemd understands the unit" "no systemd-analyze"
+	tap_skip "systemd accepts the unit" "systemd-analyze is not installed"
 fi
 
-# ---- What keyd says -------------------------------------------------------
+# ---- The unit and keyd ----------------------------------------------------
 
 knows_options() {
 	"$keyd" --help > "$work/help" || return 1
@@ -82,8 +88,8 @@ knows_options() {
 	done
 }
 is_up() { has_ended "$pid" || grep -q '^keyd: ready: ' "$work/log"; }
-# start LIMIT COMMAND...: with the unit's limits and capabilities, in which that
-# command runs keyd; all that in the namespaces of $around, if any.
+# start LIMIT COMMAND...: run keyd with the unit's limits and capabilities,
+# through that command, in the namespaces of $around, if any.
 around=
 capabilities=-all,$(says CapabilityBoundingSet | tr 'A-Z ' 'a-z,' \
 	| sed 's/cap_/+/g')
@@ -101,7 +107,8 @@ start() {
 	cat "$work/log"
 	grep -q '^keyd: ready: ' "$work/log"
 }
-# keyd itself may be the child of the one that made its namespaces.
+# Print the pid of keyd, which may be a child of the process that created its
+# namespaces.
 daemon() {
 	child=$(cat "/proc/$pid/task/$pid/children")
 	echo "${child:-$pid}" | tr -d ' '
@@ -125,14 +132,14 @@ works() {
 	result=$?
 	stop && test "$result" -eq 0
 }
-# The library names the figure that the unit has.
+# The message of the library names the limit that the unit has.
 needs_limit() {
 	! start "$((limit - 64 * 1024))" && wait "$pid"
 	test $? -eq 1 || return 1
 	grep -q "LimitMEMLOCK=$limit " "$work/log"
 }
-# The file system read-only but for the socket's directory, other processes out
-# of sight, and no network.
+# Write a program that makes the file system read-only except for the socket's
+# directory, hides other processes and removes the network.
 make_namespaces() {
 	cat > "$work/shut_in" <<-END
 	#!/bin/sh
@@ -151,7 +158,8 @@ works_shut_in() {
 
 # ---- The filter of system calls -------------------------------------------
 
-# The names that the unit allows, sets replaced by what they hold.
+# Print the system calls that the unit allows, with sets replaced by their
+# members.
 allowed_names() {
 	says SystemCallFilter | tr ' ' '\n' > "$work/sets"
 	while grep -q '^@' "$work/sets"; do
@@ -166,7 +174,7 @@ allowed_names() {
 	done
 	sort -u "$work/sets"
 }
-# make_filter NAME: without that call.
+# make_filter NAME: build only_calls with every allowed call except NAME.
 make_filter() {
 	allowed_names | grep -vx "$1" | sed 's/.*/#ifdef __NR_&\
 __NR_&,\
@@ -191,37 +199,39 @@ openssl genpkey -algorithm ed25519 -out "$work/key.pem"
 chmod 600 "$work/key.pem"
 openssl pkey -in "$work/key.pem" -pubout -out "$work/pub.pem"
 if [ "$(id -u)" -ne 0 ]; then
-	tap_skip "it works within what the unit leaves" "needs root"
+	tap_skip "keyd works within the limits of the unit" "needs root"
 elif missing=$(why_not setpriv --bounding-set="$capabilities" true
 	case $work in *" "*) echo "there is a space in $work" ;; esac
 	why_no_setuid
 	why_no_exec
 	why_no_core_pattern
 	why_few_addresses) && [ -n "$missing" ]; then
-	tap_skip "it works within what the unit leaves" \
+	tap_skip "keyd works within the limits of the unit" \
 		"$(echo "$missing" | head -n 1)"
 elif [ "$(getconf PAGESIZE)" -ne 4096 ]; then
-	tap_skip "it works within what the unit leaves" \
+	tap_skip "keyd works within the limits of the unit" \
 		"LimitMEMLOCK is for pages of 4 KiB"
 else
-	tap "it signs with the unit's limits and capabilities" works
-	tap "with a pool less it names the unit's LimitMEMLOCK" needs_limit
+	tap "keyd signs with the unit's limits and capabilities" works
+	tap "with one pool less keyd's message names the unit's LimitMEMLOCK" \
+		needs_limit
 	make_namespaces
 	missing=$(why_not unshare --mount --net --pid --fork true)
 	if [ -z "$missing" ]; then
-		tap "it signs in namespaces as the unit's" works_shut_in
+		tap "keyd signs in namespaces like the unit's" works_shut_in
 	else
-		tap_skip "it signs in namespaces as the unit's" "$missing"
+		tap_skip "keyd signs in namespaces like the unit's" "$missing"
 	fi
 	if command -v systemd-analyze > /dev/null; then
-		tap "it signs with the unit's system calls" works_filtered
+		tap "keyd signs with only the unit's system calls" \
+			works_filtered
 		for call in mlock setresuid membarrier umask; do
-			tap "control: $call is one that it needs" \
+			tap "control: without $call keyd is killed" \
 				needs_call "$call"
 		done
 	else
-		tap_skip "it signs with the unit's system calls" \
-			"no systemd-analyze to say which they are"
+		tap_skip "keyd signs with only the unit's system calls" \
+			"systemd-analyze, which lists them, is not installed"
 	fi
 fi
 tap_done

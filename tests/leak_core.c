@@ -1,5 +1,5 @@
 /*
- * A core dump holds what malloc held, and nothing of the arena.
+ * A core dump contains memory from malloc, and nothing of the arena.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -38,14 +38,14 @@ static void redirect_cores(void)
 		             strerror(errno));
 }
 
-/* Die with the pattern in the arena and another in ordinary memory. */
+/* Abort with one pattern in the arena and another in ordinary memory. */
 static _Noreturn void crash(uint64_t secret, uint64_t control)
 {
 	struct secmalloc_config config = {.initial_pools = 4};
 	struct rlimit core = {RLIM_INFINITY, RLIM_INFINITY};
 
-	/* If the hard limit is low (sudo sets it to 0), it takes a capability
-	 * to raise it. */
+	/* If the hard limit is low, as sudo sets it to 0, raising it needs a
+	 * capability. */
 	if (setrlimit(RLIMIT_CORE, &core) != 0) {
 		getrlimit(RLIMIT_CORE, &core);
 		core.rlim_cur = core.rlim_max;
@@ -62,7 +62,8 @@ static _Noreturn void crash(uint64_t secret, uint64_t control)
 	abort();
 }
 
-/* The size of the core file, mapped at *data; 0 if there is none. */
+/* Map the core file of a process at *data. Returns its size, or 0 if there is
+ * none. */
 static size_t map_core(pid_t pid, unsigned char **data)
 {
 	char path[400];
@@ -82,7 +83,7 @@ static size_t map_core(pid_t pid, unsigned char **data)
 	return size;
 }
 
-/* Other processes may have left a core there meanwhile. */
+/* Other processes may have left core files in the directory meanwhile. */
 static void remove_cores(void)
 {
 	DIR *cores = opendir(directory);
@@ -120,8 +121,9 @@ int main(void)
 		                           : "no core file was written here");
 	}
 	tap_ok(pattern_count(data, size, control) >= COPIES,
-	       "control: the core of %zu bytes holds what malloc held", size);
+	       "control: the core of %zu bytes contains the memory from malloc",
+	       size);
 	tap_ok(pattern_count(data, size, secret) == 0,
-	       "it holds nothing of the arena");
+	       "the core contains nothing of the arena");
 	tap_done();
 }

@@ -1,12 +1,12 @@
 /*
- * What goes to swap when a process with secrets goes into the background: with
- * daemon(3) all that was locked, with secmalloc_daemon() nothing, neither
- * between the fork and the new lock, nor later. Nor does a child of fork() that
- * keeps a copy lose a page.
+ * When a process with secrets becomes a daemon, nothing of the arena goes to
+ * swap with secmalloc_daemon(), neither between the fork and the new lock nor
+ * later. With daemon(3), memory that was locked goes to swap. After fork(), a
+ * child that keeps a copy loses no page to swap either.
  *
- * The kernel is asked for the pages all the time by another process: it
- * reclaims whatever is not locked of the control group that this is done in.
- * The child idles for a while before it comes to its locks.
+ * Another process keeps asking the kernel for memory from the control group
+ * that the test runs in, so the kernel reclaims every page that is not locked.
+ * The child waits for a while before it locks its memory.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -33,7 +33,7 @@ static struct secmalloc_config config = {
 	.pool_size = (SWAP_PAGES + 1) * SWAP_PAGE,
 };
 static uint64_t seed;
-static volatile int *done; /* shared: the daemon has come to its end */
+static volatile int *done; /* shared: the daemon has finished */
 
 static void idle(long ms)
 {
@@ -42,7 +42,7 @@ static void idle(long ms)
 	nanosleep(&time, NULL);
 }
 
-/* In each child, before the library's own handler. */
+/* Runs in each child before the library's own handler. */
 static bool lingers;
 static void linger(void)
 {
@@ -70,7 +70,7 @@ static bool write_to(const char *path, const char *text)
 	return ok;
 }
 
-/* A control group of memory, of version 1 or 2. */
+/* Create a control group for memory, of version 1 or 2. */
 static bool make_group(void)
 {
 	static const char *const roots[] = {"/sys/fs/cgroup/memory",
@@ -114,9 +114,10 @@ static pid_t start_reclaim(void)
 	return pid;
 }
 
-/* ---- Those that fork ---------------------------------------------------- */
+/* ---- Processes that fork ------------------------------------------------ */
 
-/* As a daemon does that does not know: it locks, and locks again. */
+/* A daemon that does not know the problem: it locks, and locks again after
+ * daemon(3). */
 static int with_daemon_3(void)
 {
 	unsigned char *pages = mmap(NULL, SWAP_PAGES * SWAP_PAGE,
@@ -147,8 +148,9 @@ static unsigned char *start_arena(void)
 	return chunk;
 }
 
-/* The parent is gone now, or has gone on; there is time to be swapped out. No
- * copy of the pattern may be on the stack, which is swapped out too. */
+/* By now the parent has ended, or continues. Leave time for pages to be swapped
+ * out. The stack must not contain a copy of the pattern, because the stack is
+ * swapped out too. */
 static int stay(unsigned char *chunk)
 {
 	size_t whole = 0;
@@ -178,13 +180,13 @@ static int with_fork(void)
 
 	if (pid == 0)
 		_exit(stay(chunk));
-	/* Each page is written to as soon as may be. */
+	/* Write to each page as soon as possible. */
 	for (size_t i = 0; i < SWAP_PAGES; i++)
 		chunk[i * SWAP_PAGE + 2000] = 1;
 	return child_end(pid);
 }
 
-/* The pages that are in swap after that, or SIZE_MAX. */
+/* The number of pages in swap after `act`, or SIZE_MAX if that is unknown. */
 static size_t found_after(int (*act)(void))
 {
 	int end;
@@ -197,8 +199,8 @@ static size_t found_after(int (*act)(void))
 		idle(10);
 	}
 	if (end != 0 || *done == 0)
-		tap_note("it ended with %d, and the daemon %s", end,
-		         *done ? "well" : "did not come to its end");
+		tap_note("the process ended with %d, and the daemon %s", end,
+		         *done ? "finished" : "did not finish");
 	return end == 0 && *done ? swap_count(seed) : SIZE_MAX;
 }
 
@@ -214,7 +216,8 @@ int main(void)
 		tap_skip_all(NOT_RAN_FIRST);
 	watchdog_start(100);
 	if (!make_group())
-		tap_skip_all("no control group whose memory can be reclaimed");
+		tap_skip_all("there is no control group whose memory can be "
+		             "reclaimed");
 	seed = (uint64_t)getpid() << 32 | (uint64_t)time(NULL);
 	done = mmap(NULL, SWAP_PAGE, PROT_READ | PROT_WRITE,
 	            MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -235,17 +238,20 @@ int main(void)
 	rmdir(group);
 
 	if (control == SIZE_MAX)
-		tap_skip_all("the control group cannot be used, or the swap "
-		             "file not be read directly");
+		tap_skip_all(
+			"the control group cannot be used, or the swap file "
+			"cannot be read directly");
 	tap_ok(control >= SWAP_PAGES / 2,
-	       "control: %zu of %d locked pages are "
-	       "in swap after daemon(3), which locks them again",
+	       "control: %zu of %d pages are in swap after daemon(3), although "
+	       "locked again",
 	       control, SWAP_PAGES);
 	for (unsigned i = 0; i < 3; i++)
 		tap_ok(found[i] == 0,
-		       "%zu are with %s after secmalloc_daemon()", found[i],
-		       names[i]);
-	tap_ok(copied == 0, "%zu are with KEEP after fork(), and both write",
+		       "%zu pages are in swap with %s after secmalloc_daemon()",
+		       found[i], names[i]);
+	tap_ok(copied == 0,
+	       "%zu pages are in swap with KEEP after fork(), when both "
+	       "processes write",
 	       copied);
 	tap_done();
 }

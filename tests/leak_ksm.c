@@ -1,6 +1,7 @@
 /*
- * Pages are not merged with equal ones (KSM), even in a process that asked for
- * that: merging tells by its timing what is in a page.
+ * The kernel does not merge pages of the arena with equal ones (KSM), even in a
+ * process that asked for it. The timing of a write to a merged page would
+ * reveal the page's contents.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -25,7 +26,7 @@ int main(void)
 
 	tap_needs_plain_build();
 	if (prctl(PR_SET_MEMORY_MERGE, 1, 0, 0, 0) != 0)
-		tap_skip_all("this kernel cannot merge all of a process");
+		tap_skip_all("this kernel cannot merge all pages of a process");
 	plain = mmap(NULL, 65536, PROT_READ | PROT_WRITE,
 	             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	memset(hide(plain), 1, 65536);
@@ -33,7 +34,8 @@ int main(void)
 		tap_skip_all("no pool can be locked: %s", secmalloc_error());
 	chunk = hide(secmalloc(100));
 	tap_ok(proc_has_flag(plain, "mg"),
-	       "control: ordinary memory may be merged");
-	tap_ok(!proc_has_flag(chunk, "mg"), "the arena may not");
+	       "control: pages of ordinary memory may be merged");
+	tap_ok(!proc_has_flag(chunk, "mg"),
+	       "pages of the arena may not be merged");
 	tap_done();
 }

@@ -1,6 +1,6 @@
 /*
- * Another process that may read this one's memory, as root may: it reads locked
- * pools like any other memory, and nothing of secret ones.
+ * A process that may read this one's memory, as root may, reads locked pools
+ * like any other memory, but cannot read secret pools.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -20,13 +20,14 @@
 
 static uint64_t seed;
 
-/* Where the victim has them; NULL if it has no arena. */
+/* Addresses in the victim: a chunk and the canary key. Both are NULL if it has
+ * no arena. */
 static struct {
 	char *chunk, *key;
 } place;
 
-/* The canary key's page is the second of the stride before the first pool: with
- * pools of 15 pages a stride has 16. */
+/* Run as the victim. The page of the canary key is the second of the stride
+ * before the first pool. With pools of 15 pages, a stride has 16. */
 static _Noreturn void be_victim(unsigned backing, int to)
 {
 	uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), stride = 16 * page;
@@ -102,7 +103,8 @@ static const struct way {
 };
 #define WAYS (sizeof(ways) / sizeof(ways[0]))
 
-/* A victim with its arena; a NULL in place if it could not make one. */
+/* Start a victim with an arena. place.chunk is NULL if the victim could not
+ * create one. */
 static pid_t start_victim(unsigned backing)
 {
 	int ends[2];
@@ -125,8 +127,8 @@ static void end_victim(pid_t pid)
 	waitpid(pid, NULL, 0);
 }
 
-/* Control: whoever may read the process reads the chunk and the canary key.
- * False: this process may not. */
+/* Control: a process that may read the victim reads the chunk and the canary
+ * key. Returns false if this process may not. */
 static bool locked_is_read(const struct way *way, pid_t pid)
 {
 	char bytes[PATTERN_BYTES], none[PATTERN_BYTES] = {0};
@@ -138,12 +140,13 @@ static bool locked_is_read(const struct way *way, pid_t pid)
 	tap_ok(pattern_count((unsigned char *)bytes, PATTERN_BYTES, seed) == 1
 	               && way->read(pid, place.key, bytes)
 	               && memcmp(bytes, none, PATTERN_BYTES) != 0,
-	       "control: %s reads a chunk and the canary key of locked pools",
+	       "control: %s reads a chunk and the canary key from locked pools",
 	       way->name);
 	return true;
 }
 
-/* It reads the rest of the same process, and neither chunk nor key. */
+/* This way of reading works for the rest of the process, but fails for the
+ * chunk and the canary key. */
 static void secret_is_not_read(const struct way *way, pid_t pid)
 {
 	char bytes[PATTERN_BYTES] = {0};
@@ -153,7 +156,7 @@ static void secret_is_not_read(const struct way *way, pid_t pid)
 	got = way->read(pid, place.key, bytes) || got;
 	tap_ok(way->read(pid, (char *)&place, bytes) && !got
 	               && (code == EIO || code == EFAULT),
-	       "%s reads the process, but nothing of secret pools (errno %d)",
+	       "%s reads the process, but cannot read secret pools (errno %d)",
 	       way->name, code);
 }
 
@@ -164,7 +167,7 @@ int main(void)
 
 	tap_needs_plain_build();
 	seed = (uint64_t)getpid() << 32 | 7;
-	tap_note("as user %d", (int)geteuid());
+	tap_note("running as user %d", (int)geteuid());
 	pid = start_victim(SECMALLOC_BACKING_LOCKED);
 	if (pid < 0 || place.chunk == NULL)
 		tap_skip_all("15 pages cannot be locked");
@@ -176,7 +179,7 @@ int main(void)
 		tap_done();
 	}
 	pid = start_victim(SECMALLOC_BACKING_SECRET);
-	tap_ok(place.chunk != NULL, "the same in secret memory");
+	tap_ok(place.chunk != NULL, "a victim has an arena in secret memory");
 	for (size_t i = 0; i < WAYS && place.chunk != NULL; i++)
 		if (allowed[i])
 			secret_is_not_read(&ways[i], pid);

@@ -1,6 +1,6 @@
 /*
- * The next caller: nothing of a chunk is left in memory when it is freed,
- * moved or made smaller. Plain malloc leaves all of it.
+ * The next owner of the memory sees nothing of a chunk that was freed, moved or
+ * made smaller. With plain malloc it sees all of it.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -39,7 +39,8 @@ static char *marked(void *(*allocate)(size_t), size_t size)
 
 static bool malloc_leaves_it(void)
 {
-	/* The neighbour keeps the allocator from giving the memory back. */
+	/* The neighbour keeps malloc from returning the memory to the
+	 * kernel. */
 	char *p = marked(malloc, 1200), *neighbour = malloc(1200);
 	size_t left;
 
@@ -57,7 +58,8 @@ static bool free_leaves_nothing(void)
 		char *p = marked(secmalloc, sizes[i]);
 
 		secfree(hide(p));
-		/* Still mapped, as the arena never gives a page back. */
+		/* The memory can still be read, because the arena never unmaps
+		 * a page. */
 		if (count_marks(p, sizes[i]) != 0)
 			return false;
 	}
@@ -90,7 +92,7 @@ static bool shrink_leaves_nothing(void)
 		shrunk = hide(secrealloc(hide(p), size));
 		if (count_marks(shrunk, size) != size)
 			return false;
-		/* The canary is not all K. */
+		/* The canary may contain some K, but not only K. */
 		if (shrunk == p
 		    && count_marks(p + size, sizes[i] - size)
 		               > (sizes[i] - size) / 4)
@@ -134,17 +136,24 @@ int main(void)
 		tap_skip_all("12 pools cannot be locked: %s",
 		             secmalloc_error());
 #ifdef __GLIBC__
-	/* MALLOC_PERTURB_ in the environment would overwrite it. */
+	/* MALLOC_PERTURB_ in the environment would make malloc overwrite it. */
 	mallopt(M_PERTURB, 0);
-	tap_ok(malloc_leaves_it(), "control: plain malloc hands it on");
+	tap_ok(malloc_leaves_it(),
+	       "control: plain malloc hands out memory with its old contents");
 #else
-	tap_skip("control: plain malloc hands it on",
-	         malloc_leaves_it() ? "seen, and not asked of this libc"
-	                            : "this libc's does not at once");
+	tap_skip("control: plain malloc hands out memory with its old contents",
+	         malloc_leaves_it()
+	                 ? "it does so here, but other versions of this libc "
+	                   "may not"
+	                 : "the malloc of this libc does not do so at once");
 #endif
 	tap_ok(free_leaves_nothing(), "a chunk is wiped when it is freed");
-	tap_ok(move_leaves_nothing(), "and when it moves");
-	tap_ok(shrink_leaves_nothing(), "and what is cut off when it shrinks");
-	tap_ok(fresh_chunks_are_zero(), "fresh chunks are zero, reused or not");
+	tap_ok(move_leaves_nothing(),
+	       "a chunk's old place is wiped when it moves");
+	tap_ok(shrink_leaves_nothing(),
+	       "the bytes that a chunk loses are wiped when it shrinks");
+	tap_ok(fresh_chunks_are_zero(),
+	       "new chunks are zeroed, whether their memory was used before or "
+	       "not");
 	tap_done();
 }

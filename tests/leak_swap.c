@@ -1,6 +1,6 @@
 /*
- * Pages that the kernel is asked to write to swap: those of malloc get there,
- * those of the arena do not.
+ * When the kernel is asked to write pages to swap, pages of ordinary memory get
+ * there, and pages of the arena do not.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -35,12 +35,12 @@ int main(void)
 	             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	chunk = secaligned_alloc(SWAP_PAGE, SWAP_PAGES * SWAP_PAGE);
 	if (chunk == NULL)
-		tap_skip_all("no chunk of 1 MiB");
+		tap_skip_all("a chunk of 1 MiB cannot be allocated");
 	swap_start();
 	swap_put_pages(hide(plain), control);
 	swap_put_pages(hide(chunk), secret);
 	swap_out(plain);
-	tap_note("the kernel refuses for locked pages:");
+	tap_note("the kernel refuses MADV_PAGEOUT for locked pages:");
 	swap_out(chunk);
 	proc_mapping_of(chunk, &mapping);
 	found_control = swap_count(control);
@@ -52,7 +52,9 @@ int main(void)
 	tap_ok(found_control >= SWAP_PAGES / 2,
 	       "control: %zu of %d pages of ordinary memory are in swap",
 	       found_control, SWAP_PAGES);
-	tap_ok(found_secret == 0, "%zu pages of the arena are", found_secret);
-	tap_ok(mapping.swap_kb == 0, "nor does the kernel count any");
+	tap_ok(found_secret == 0, "%zu pages of the arena are in swap",
+	       found_secret);
+	tap_ok(mapping.swap_kb == 0,
+	       "the kernel counts no page of the arena in swap");
 	tap_done();
 }

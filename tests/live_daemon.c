@@ -1,6 +1,6 @@
 /*
- * secmalloc_daemon(): the chunks are in the child, locked, whatever the policy;
- * or the call fails in the parent, which is untouched.
+ * secmalloc_daemon() moves the chunks into the child, locked, under every
+ * policy. If the call fails, it fails in the parent, which is unchanged.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -30,7 +30,7 @@ static struct secmalloc_config config = {
 };
 static char *chunk;
 
-/* What a daemon found out, in memory that it shares with the test. */
+/* The daemon reports its state in memory that it shares with the test. */
 static struct {
 	volatile bool done;
 	int result;
@@ -38,7 +38,7 @@ static struct {
 	long locked_kb;
 	bool is_whole, has_flags, is_sound, streams_stay;
 	char directory[300], streams[3][100];
-	int descriptors, end_of_child; /* that reads the chunk */
+	int descriptors, end_of_child; /* of a child that reads the chunk */
 } * found;
 
 static bool start(void)
@@ -66,7 +66,7 @@ static int read_stale(void)
 	return is_whole() ? 42 : 1;
 }
 
-/* The descriptors that are open. */
+/* The number of open descriptors. */
 static int count_descriptors(void)
 {
 	int count = 0;
@@ -95,7 +95,8 @@ static void look(int result)
 	found->end_of_child = in_child(read_stale);
 	if (getcwd(found->directory, sizeof(found->directory)) == NULL)
 		found->directory[0] = '\0';
-	/* They are open in what the daemon starts, too. */
+	/* The standard streams are also open in programs that the daemon
+	 * starts. */
 	found->streams_stay = fcntl(0, F_GETFD) == 0 && fcntl(1, F_GETFD) == 0
 	                      && fcntl(2, F_GETFD) == 0;
 	for (int i = 0; i < 3; i++)
@@ -125,7 +126,8 @@ static int launch(void)
 	_exit(9);
 }
 
-/* The launcher's end. Its daemon comes to the test, which waits for it. */
+/* Run a launcher and return how it ended. The test is the parent of the
+ * launcher's daemon, and waits for the daemon too. */
 static int launched(int (*act)(void))
 {
 	int end;
@@ -172,7 +174,7 @@ static void every_policy(void)
 
 	launched(launch_plainly);
 	tap_ok(found->done && found->locked_kb == 0 && !found->is_whole,
-	       "control: after daemon(3) with NONE there is nothing");
+	       "control: after daemon(3) with NONE the chunks are gone");
 	for (unsigned i = 0; i < 3; i++) {
 		int end;
 
@@ -180,8 +182,8 @@ static void every_policy(void)
 		end = launched(launch);
 		tap_ok(end == 0 && is_at_home()
 		               && found->end_of_child == ends[i],
-		       "%s: the chunks are in the daemon, locked, and its own "
-		       "children are treated as before (%d, VmLck %ld)",
+		       "%s: the daemon has the chunks, locked, and the policy "
+		       "holds for its own children (%d, VmLck %ld)",
 		       names[i], end, found->locked_kb);
 	}
 	config.fork = SECMALLOC_FORK_NONE;
@@ -203,22 +205,24 @@ static void as_daemon_does(void)
 	launched(launch);
 	tap_ok(is_at_home() && strcmp(found->directory, "/") == 0 && all_null()
 	               && found->descriptors == before,
-	       "a session of its own, /, /dev/null, no descriptor too many");
+	       "a daemon has its own session, /, /dev/null and no extra "
+	       "descriptor");
 	no_directory = no_streams = 1;
 	launched(launch);
 	same = getcwd(here, sizeof(here)) != NULL
 	       && strcmp(here, found->directory) == 0;
 	tap_ok(is_at_home() && same && !all_null(),
-	       "nochdir and noclose leave directory and streams");
+	       "nochdir and noclose keep the directory and the streams");
 	no_directory = no_streams = 0;
 	launched(without_streams);
 	tap_ok(is_at_home() && all_null() && found->descriptors == 3,
-	       "a process without open streams has them after it");
+	       "a process without open streams has them as a daemon");
 }
 
-/* ---- It fails ----------------------------------------------------------- */
+/* ---- Failures ----------------------------------------------------------- */
 
-/* The call fails with an errno and words, and nothing has changed. */
+/* The call fails with this errno and message, and does not leave a child
+ * behind. */
 static bool fails(int code, const char *words)
 {
 	int result;
@@ -338,7 +342,7 @@ static int without_processes(void)
 	return fails(EAGAIN, "fork() failed") && is_untouched();
 }
 
-/* The child is killed while the parent waits for it. */
+/* Kill the child while the parent waits for it. */
 static bool die_in_child;
 static void die(void)
 {
@@ -357,11 +361,12 @@ static int child_dies(void)
 	return parent_goes_on();
 }
 
-/* ---- With a fork handler of the program's own ---------------------------- */
+/* ---- A fork handler of the program --------------------------------------- */
 
 static char *for_handler;
 
-/* In the parent the child may have its copy by then, and must. */
+/* Fork handler of the parent. The child may already have its own copy of the
+ * chunk by then, and must not depend on the parent's. */
 static void free_in_parent(void)
 {
 	secfree(for_handler);
@@ -380,7 +385,7 @@ static int launch_with_handler(void)
 	for (int i = 0; i < 100000; i++)
 		if (for_handler[i] != 'h')
 			_exit(9);
-	free_in_parent(); /* and not again when it forks */
+	free_in_parent(); /* so that the next fork does not free it again */
 	look(0);
 	_exit(9);
 }
@@ -390,14 +395,15 @@ static void a_handler_frees(void)
 	bool good = true;
 	int end = 0;
 
-	/* Which of both is quicker is chance. */
+	/* Chance decides which of the two processes is faster, so try several
+	 * times. */
 	for (int i = 0; i < 10 && good; i++) {
 		end = launched(launch_with_handler);
 		good = end == 0 && found->done && found->is_whole
 		       && found->is_sound;
 	}
 	tap_ok(good,
-	       "a handler of the parent's that frees does not reach the "
+	       "a fork handler that frees in the parent does not affect the "
 	       "daemon (%d)",
 	       end);
 }
@@ -408,7 +414,7 @@ int main(void)
 
 	tap_needs_plain_build();
 	if (sysconf(_SC_PAGESIZE) != 4096)
-		tap_skip_all("the figures are those of pages of 4 KiB");
+		tap_skip_all("the figures are for pages of 4 KiB");
 	tap_needs_lock(1024);
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	pthread_atfork(NULL, NULL, die);
@@ -419,25 +425,39 @@ int main(void)
 	a_handler_frees();
 	end = launched(within_the_limit);
 	if (end == TAP_CANNOT)
-		tap_skip_told("an ordinary user");
+		tap_skip_told(
+			"an ordinary user becomes a daemon under a limit that "
+			"is just enough");
 	else
-		tap_ok(end == 0 && is_at_home(), "an ordinary user, with a "
-		                                 "limit that is just enough");
+		tap_ok(end == 0 && is_at_home(),
+		       "an ordinary user becomes a daemon under a limit that "
+		       "is just enough");
 	if (geteuid() == 0) {
-		child_try("beyond the limit it fails, and the parent is "
-		          "untouched",
+		child_try("beyond the limit the call fails, and the parent is "
+		          "unchanged",
 		          beyond_the_limit);
-		child_try("the same with WIPE", wipe_beyond_the_limit);
-		child_try("with no right to lock, twice", without_a_right);
+		child_try("with WIPE and beyond the limit the call fails, and "
+		          "the parent is unchanged",
+		          wipe_beyond_the_limit);
+		child_try("without the right to lock the call fails twice, and "
+		          "the parent is unchanged",
+		          without_a_right);
 	} else {
-		tap_skip("beyond the limit", "needs root, to lock more first");
+		tap_skip(
+			"beyond the limit the call fails, and the parent is "
+			"unchanged",
+			"needs root, to lock more before the limit is lowered");
 	}
 	config.fork = SECMALLOC_FORK_NONE;
-	child_try("without an arena", without_an_arena);
-	child_try("in a child that has none", in_a_forked_child);
-	child_try("with another thread", with_another_thread);
-	child_try("without a descriptor", without_descriptors);
-	child_try("without a process", without_processes);
-	child_try("when the child is killed", child_dies);
+	child_try("without an arena the call fails", without_an_arena);
+	child_try("in a forked child without an arena the call fails",
+	          in_a_forked_child);
+	child_try("with a second thread the call fails", with_another_thread);
+	child_try("without a free descriptor the call fails",
+	          without_descriptors);
+	child_try("without a free process the call fails", without_processes);
+	child_try("when the child is killed the call fails, and the parent is "
+	          "unchanged",
+	          child_dies);
 	tap_done();
 }

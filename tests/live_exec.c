@@ -1,7 +1,7 @@
 /*
- * A program that a process with an arena starts, by fork and exec, by vfork or
- * by posix_spawn, gets no lock and no descriptor; nothing is left of it in the
- * parent.
+ * A program that is started by a process with an arena, with fork and exec,
+ * with vfork or with posix_spawn, inherits neither locks nor descriptors. The
+ * parent is unchanged afterwards.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -16,7 +16,8 @@
 #include <secmalloc.h>
 #include <spawn.h>
 
-/* The new program: nothing is locked, no descriptor came along. */
+/* Run as the new program: it has no locked memory and no inherited
+ * descriptor. */
 static int look(void)
 {
 	int count = 0;
@@ -82,8 +83,8 @@ static void exec_leaves_no_trace(unsigned policy, const char *name)
 	               && proc_mappings() == mappings && locked == 2 * 64 + 4
 	               && proc_status_kb("VmLck") == locked
 	               && secmalloc_audit() == 0,
-	       "%s: fork and exec (%d), vfork (%d) and posix_spawn (%d) leave "
-	       "no trace",
+	       "%s: fork and exec (%d), vfork (%d) and posix_spawn (%d) pass "
+	       "on nothing and change nothing",
 	       name, ends[0], ends[1], ends[2]);
 	secmalloc_fini();
 }
@@ -94,7 +95,7 @@ int main(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], "look") == 0)
 		return look();
 	if (sysconf(_SC_PAGESIZE) != 4096)
-		tap_skip_all("the figures are those of pages of 4 KiB");
+		tap_skip_all("the figures are for pages of 4 KiB");
 	tap_needs_lock(256);
 	exec_leaves_no_trace(SECMALLOC_FORK_NONE, "NONE");
 	exec_leaves_no_trace(SECMALLOC_FORK_KEEP, "KEEP");

@@ -1,6 +1,6 @@
 /*
- * secmalloc_explain(): what any address is, in words, also where the lock of
- * the arena is held.
+ * secmalloc_explain() says in words what any address is, even while the arena's
+ * lock is held.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -124,7 +124,8 @@ static bool in_a_child(void)
 	return status == 0;
 }
 
-/* Every address is something, and asking is always safe. */
+/* There is an explanation for every address, and asking for it is always
+ * safe. */
 static bool anywhere(void)
 {
 	char *chunk;
@@ -170,12 +171,17 @@ int main(void)
 	tap_needs_plain_build();
 	page = (size_t)sysconf(_SC_PAGESIZE);
 	if (page != 4096)
-		tap_skip_all("the figures are those of pages of 4 KiB");
-	try_case("addresses of pools", in_pools);
-	try_case("addresses of guarded chunks", in_guarded_chunks);
-	try_case("addresses of others, and bad room", elsewhere);
-	try_case("in a child", in_a_child);
-	try_case("any address at all", anywhere);
-	try_case("in on_fault, where the lock is held", with_the_lock_held);
+		tap_skip_all("the figures are for pages of 4 KiB");
+	try_case("addresses in pools are explained", in_pools);
+	try_case("addresses in guarded chunks are explained",
+	         in_guarded_chunks);
+	try_case("foreign addresses are explained, and a bad buffer is refused",
+	         elsewhere);
+	try_case("in a child, addresses of the parent's arena are explained",
+	         in_a_child);
+	try_case("every seventh address around the pools has an explanation",
+	         anywhere);
+	try_case("addresses are explained in on_fault, while the lock is held",
+	         with_the_lock_held);
 	tap_done();
 }

@@ -1,6 +1,6 @@
 /*
- * SECMALLOC_EXPLAIN_FAULTS: a fault in the arena is explained in one line
- * before the handler that was there does its part, or the process ends.
+ * With SECMALLOC_EXPLAIN_FAULTS, one line explains a fault in the arena. Then
+ * the previous handler is called, or the process ends.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -41,7 +41,7 @@ static void hit(char *at)
 	*(volatile char *)hide(at) = 1;
 }
 
-/* A handler that was there is called, each time, and knows the address. */
+/* The previous handler is called each time, and gets the address. */
 static bool chained(void)
 {
 	struct sigaction action = {.sa_flags = SA_SIGINFO};
@@ -56,13 +56,13 @@ static bool chained(void)
 			hit(chunk + 32);
 	if (called != 3 || address != (uintptr_t)chunk + 32)
 		return false;
-	/* After fini it is there as it was. */
+	/* After secmalloc_fini() the previous handler is installed again. */
 	secmalloc_fini();
 	sigaction(SIGSEGV, NULL, &action);
 	return action.sa_sigaction == note_info;
 }
 
-/* How a handler that was there finds things. */
+/* The previous handler records its environment here when it is called. */
 static volatile bool user_2_waits, fault_waits, on_stack;
 static char stack[65536];
 
@@ -99,7 +99,8 @@ static void hit_with(int flags, int signal)
 	secmalloc_fini();
 }
 
-/* Its mask, SA_NODEFER, and the alternate stack. */
+/* The previous handler is called with its mask, SA_NODEFER and its alternate
+ * stack. */
 static bool chained_as_it_wants(void)
 {
 	stack_t other = {.ss_sp = stack, .ss_size = sizeof(stack)};
@@ -121,7 +122,7 @@ static bool watches(int signal)
 	return sigaction(signal, NULL, &now) == 0 && now.sa_handler != SIG_DFL;
 }
 
-/* Both signals; and what was put above its handlers stays there. */
+/* Both signals are watched. A handler that was installed later stays. */
 static bool both_are_watched(void)
 {
 	struct sigaction above = {.sa_flags = SA_SIGINFO}, now;
@@ -208,7 +209,7 @@ static void sent_and_ignored_since(void)
 {
 	start(SECMALLOC_EXPLAIN_FAULTS);
 	kill(getpid(), SIGSEGV);
-	/* It is still watched. */
+	/* SIGSEGV is still watched. */
 	hit((char *)secmalloc_guarded(32) + 35);
 }
 
@@ -237,7 +238,8 @@ static void *hit_when_cancelled(void *at)
 	return NULL;
 }
 
-/* The line's write() is no place to end a thread that has faulted. */
+/* write() is a cancellation point, but a thread that has faulted must not end
+ * there. */
 static void cancelled(void)
 {
 	pthread_t thread;
@@ -248,7 +250,7 @@ static void cancelled(void)
 	pthread_join(thread, NULL);
 }
 
-/* Nor does a standard error that nobody reads change the end. */
+/* A standard error that nobody reads does not change how the process ends. */
 static void with_a_broken_pipe(void)
 {
 	int ends[2];
@@ -261,7 +263,7 @@ static void with_a_broken_pipe(void)
 	hit((char *)secmalloc_guarded(32) + 35);
 }
 
-/* What has no handler may have the flag of one. */
+/* An ignored signal may still have the flag SA_SIGINFO set. */
 static void ignored_with_a_flag(void)
 {
 	struct sigaction action = {.sa_flags = SA_SIGINFO};
@@ -271,7 +273,7 @@ static void ignored_with_a_flag(void)
 	sent_and_ignored_since();
 }
 
-/* Somebody's handler came and went while there was no arena. */
+/* Another handler was installed and removed while there was no arena. */
 static void watched_again(void)
 {
 	struct sigaction ours;
@@ -283,13 +285,13 @@ static void watched_again(void)
 	signal(SIGSEGV, SIG_DFL);
 	start(SECMALLOC_EXPLAIN_FAULTS);
 	secmalloc_fini();
-	/* And one that puts back what it had saved. */
+	/* Other code restores a handler that it had saved. */
 	sigaction(SIGSEGV, &ours, NULL);
 	overflow();
 }
 
-/* Run a case whose last act is a fault, and compare the line that it writes,
- * but for the address in it. */
+/* Run a case that ends with a fault, and compare the line that it writes,
+ * except for the address in it. If `words` is NULL, there must be no line. */
 static void dies_at(const char *name, void (*act)(void), const char *words)
 {
 	struct outcome got = run(NULL, act);
@@ -320,33 +322,47 @@ int main(void)
 {
 	tap_needs_plain_build();
 	if (sysconf(_SC_PAGESIZE) != 4096)
-		tap_skip_all("the figures are those of pages of 4 KiB");
+		tap_skip_all("the figures are for pages of 4 KiB");
 
 	dies_start();
-	try_case("a handler that was there is called", chained);
-	try_case("as it wants to be", chained_as_it_wants);
-	try_case("both signals, and not those above", both_are_watched);
-	dies_at("a handler for one time is called once",
+	try_case("the previous handler is called each time", chained);
+	try_case(
+		"the previous handler is called with its mask, flags and stack",
+		chained_as_it_wants);
+	try_case("both signals are watched, and a later handler stays",
+	         both_are_watched);
+	dies_at("a previous handler with SA_RESETHAND is called only once",
 	        second_fault_of_one_shot, "past the end");
-	dies_at("a fault is explained, and ends the process", overflow, PAST);
-	dies_at("reading a closed chunk", read_a_closed_chunk,
+	dies_at("an overflow is explained, and ends the process", overflow,
+	        PAST);
+	dies_at("reading a closed chunk is explained, and ends the process",
+	        read_a_closed_chunk,
 	        ": byte 4 of a guarded chunk of 32 bytes, which is closed\n");
-	dies_at("a fault that is ignored", overflow_where_it_is_ignored, PAST);
-	dies_at("a fault elsewhere is passed on without a word", foreign_fault,
-	        NULL);
-	dies_at("without the flag there is no word", overflow_without_the_flag,
-	        NULL);
-	dies_at("nor after fini", overflow_after_fini, NULL);
-	dies_at("a signal that was sent ends the process too", sent_by_kill,
-	        NULL);
-	dies_at("one that was sent and is ignored does not", sent_and_ignored,
+	dies_at("a fault is explained and ends the process although SIGSEGV is "
+	        "ignored",
+	        overflow_where_it_is_ignored, PAST);
+	dies_at("a fault outside the arena ends the process without a line",
+	        foreign_fault, NULL);
+	dies_at("without the flag a fault ends the process without a line",
+	        overflow_without_the_flag, NULL);
+	dies_at("after secmalloc_fini() a fault ends the process without a "
+	        "line",
+	        overflow_after_fini, NULL);
+	dies_at("a SIGSEGV sent by kill() ends the process without a line",
+	        sent_by_kill, NULL);
+	dies_at("an ignored SIGSEGV sent by kill() does not end the process",
+	        sent_and_ignored, PAST);
+	dies_at("an ignored SIGSEGV with SA_SIGINFO set does not end the "
+	        "process",
+	        ignored_with_a_flag, PAST);
+	dies_at("faults in a second arena are explained too", twice_the_flag,
 	        PAST);
-	dies_at("... nor with the flag of a handler", ignored_with_a_flag,
+	dies_at("faults are explained after other handlers came and went",
+	        watched_again, PAST);
+	dies_at("a pending cancellation does not suppress the line", cancelled,
 	        PAST);
-	dies_at("a second arena is watched like the first", twice_the_flag,
-	        PAST);
-	dies_at("also after handlers have come and gone", watched_again, PAST);
-	dies_at("a cancellation does not stop it", cancelled, PAST);
-	dies_at("a broken pipe does not change it", with_a_broken_pipe, NULL);
+	dies_at("a broken standard error does not change the signal that ends "
+	        "the process",
+	        with_a_broken_pipe, NULL);
 	tap_done();
 }

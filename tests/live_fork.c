@@ -1,6 +1,7 @@
 /*
- * The child of a fork under the policy NONE: the pools are not there, a stale
- * pointer faults, every call is closed, and an arena of its own can be made.
+ * Under the policy NONE, the child of a fork does not have the pools. A stale
+ * pointer faults and every call fails, but the child can create an arena of its
+ * own.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -38,7 +39,7 @@ static int write_stale(void)
 	return 0;
 }
 
-/* What is mapped later must not come to lie where the pools were. */
+/* Later mappings must not be placed where the pools were. */
 static int map_much_and_read_stale(void)
 {
 	for (int i = 0; i < 2000; i++)
@@ -61,7 +62,7 @@ static int calls_are_closed(void)
 {
 	struct secmalloc_stats stats;
 
-	/* No-ops, and no deaths. */
+	/* These calls do nothing, and do not abort. */
 	secfree(chunk);
 	secfree(chunk + 5);
 	secmalloc_fini();
@@ -97,7 +98,8 @@ static int own_arena(void)
 	return 1;
 }
 
-/* Forks of forks, each with an arena of its own, know all pointers of old. */
+/* Children of children, each with an arena of its own, recognise the pointers
+ * of all earlier arenas. */
 static int generations(void)
 {
 	char *stale[4];
@@ -123,7 +125,8 @@ static int generations(void)
 	return secmalloc(1) == NULL && errno == ENXIO;
 }
 
-/* Another library's handler runs first and takes the place of the pools. */
+/* The handler of another library runs first and maps a page where the pools
+ * were. */
 static bool grab;
 static void grab_the_place(void)
 {
@@ -150,8 +153,8 @@ static void *make_an_arena(void *result)
 	return NULL;
 }
 
-/* A handler of the program's that runs first when a fork begins; another thread
- * makes the first arena meanwhile. */
+/* A fork handler of the program, which runs first. Meanwhile another thread
+ * creates the first arena. */
 static bool make_in_fork;
 static void make_while_forking(void)
 {
@@ -165,14 +168,15 @@ static void make_while_forking(void)
 	make_in_fork = result != 0;
 }
 
-/* Before the constructors of libraries, so that it runs before theirs. */
+/* Register the handler before the constructors of libraries run, so that it
+ * runs before theirs. */
 static void hook_first(void)
 {
 	pthread_atfork(NULL, NULL, grab_the_place);
 }
 RUN_FIRST(hook_first);
 
-/* ---- Mappings, which are what a fork costs ------------------------------ */
+/* ---- The number of mappings --------------------------------------------- */
 
 static size_t mappings_before;
 
@@ -190,15 +194,16 @@ static void children_have_no_metadata(void)
 	secmalloc_init(&config);
 	secfree(secmalloc(100));
 	tap_ok(in_child(has_one_mapping_more) == 1,
-	       "a child has one mapping of the arena: an empty one");
+	       "a child has only one mapping of the arena, which is empty");
 	secmalloc_fini();
 	config.initial_pools = 1024;
 	if (secmalloc_init(&config) != 0) {
-		tap_skip("64 MiB are few mappings", "they cannot be locked");
+		tap_skip("an arena of 64 MiB has few mappings",
+		         "64 MiB cannot be locked");
 		return;
 	}
 	tap_ok(proc_mappings() - mappings_before <= 20,
-	       "64 MiB are %zu mappings, which a fork looks at",
+	       "an arena of 64 MiB has only %zu mappings for a fork to copy",
 	       proc_mappings() - mappings_before);
 	secmalloc_fini();
 }
@@ -217,40 +222,46 @@ int main(void)
 	pthread_atfork(make_while_forking, NULL, NULL);
 	make_in_fork = true;
 	tap_ok(in_child(init_and_use) == 1 && !make_in_fork,
-	       "a fork that overlaps the first init");
+	       "a fork that overlaps the first init succeeds");
 	secmalloc_fini();
 	secmalloc_init(&config);
 	chunk = hide(secstrdup("locked secret"));
 	plain = strdup("plain secret");
 
 	tap_ok(in_child(read_plain) == 7,
-	       "control: a child reads what malloc held");
+	       "control: a child reads memory from malloc");
 	tap_ok(in_child(read_stale) == 128 + SIGSEGV,
 	       "a read through a stale pointer faults");
 	tap_ok(in_child(write_stale) == 128 + SIGSEGV,
 	       "a write through a stale pointer faults");
 	tap_ok(in_child(map_much_and_read_stale) == 128 + SIGSEGV,
-	       "it still faults after 128 MiB of new mappings");
+	       "a stale pointer still faults after 128 MiB of new mappings");
 	tap_ok(in_child(mapping_is_closed) == 1,
-	       "the place of the pools is inaccessible, and nothing is locked");
+	       "the addresses of the pools are inaccessible, and nothing is "
+	       "locked");
 	tap_ok(in_child(calls_are_closed) == 1,
-	       "all calls fail with ENXIO; secfree of the parent's is a no-op");
+	       "in a child all calls fail with ENXIO, and secfree of a "
+	       "parent's chunk does nothing");
 	tap_ok(in_child(own_arena) == 1,
-	       "the child can have an arena of its own, locked");
+	       "a child can have its own, locked arena");
 	tap_ok(in_child(generations) == 1,
-	       "so can its children, and theirs: all old pointers are known");
+	       "children of children can have their own arenas and know old "
+	       "pointers");
 	if (ran_first) {
-		tap_note("a fatal line is expected here");
+		tap_note("a fatal message is expected here");
 		grab = true;
 		tap_ok(in_child(nothing) == 128 + SIGABRT,
-		       "a child in which the place was taken dies");
+		       "a child in which the pools' addresses were taken "
+		       "aborts");
 		grab = false;
 	} else {
-		tap_skip("a child in which the place was taken", NOT_RAN_FIRST);
+		tap_skip("a child in which the pools' addresses were taken "
+		         "aborts",
+		         NOT_RAN_FIRST);
 	}
 	tap_ok(strcmp(chunk, "locked secret") == 0 && secmalloc_audit() == 0
 	               && proc_has_flag(chunk, "lo"),
-	       "the parent is untouched");
+	       "the parent is unchanged");
 	secmalloc_fini();
 	children_have_no_metadata();
 	tap_done();

@@ -1,6 +1,6 @@
 /*
- * The child of a fork under the policy KEEP: it has a copy of its own, locked,
- * or nothing at all and words that say so; the parent is untouched.
+ * Under the policy KEEP, the child of a fork has its own locked copy, or no
+ * arena and a message that says why. The parent is unchanged.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -52,7 +52,7 @@ static bool is_whole(const unsigned char *bytes)
 	return pattern_count(bytes, PATTERN_BYTES, seed) == 1;
 }
 
-/* Whether it is as it was, and locked. */
+/* Whether the chunks are unchanged and the arena is locked. */
 static bool is_untouched(void)
 {
 	return is_whole(chunk) && is_whole(big + 99000)
@@ -61,8 +61,8 @@ static bool is_untouched(void)
 	       && secmalloc_audit() == 0;
 }
 
-/* The pattern in those pages of [at, end) that can be read; the others are
- * counted. */
+/* Count the pattern in the pages of [at, end) that can be read. The other pages
+ * are counted in *skipped. */
 static size_t count_between(const unsigned char *at, const unsigned char *end,
                             size_t *skipped)
 {
@@ -79,7 +79,7 @@ static size_t count_between(const unsigned char *at, const unsigned char *end,
 	return count + pattern_count(from, (size_t)(end - from), seed);
 }
 
-/* The pattern in all that this process can read and write. */
+/* Count the pattern in all memory that this process can read and write. */
 static size_t count_everywhere(void)
 {
 	FILE *maps = fopen("/proc/self/maps", "r");
@@ -100,8 +100,9 @@ static size_t count_everywhere(void)
 	return count;
 }
 
-/* A page that cannot be read, in a mapping that can, as newer glibcs have them
- * in the stacks of threads. False: the kernel knows no such pages. */
+/* Map three pages of which the middle one cannot be read, as newer versions of
+ * glibc do in the stacks of threads. Returns false if the kernel does not
+ * support this. */
 static bool place_guard(void)
 {
 	char *at = mmap(NULL, (size_t)3 * 4096, PROT_READ | PROT_WRITE,
@@ -121,7 +122,8 @@ static int has_plain_copy(void)
 	               : 0;
 }
 
-/* What becomes of memory that was simply locked. */
+/* Control: fork() copies memory that was locked with mlock(), but not the
+ * lock. */
 static void lock_is_not_inherited(void)
 {
 	big = mmap(NULL, 65536, PROT_READ | PROT_WRITE,
@@ -129,7 +131,8 @@ static void lock_is_not_inherited(void)
 	pattern_put(big, seed);
 	tap_ok(mlock(big, 65536) == 0 && proc_has_flag(big, "lo")
 	               && in_child(has_plain_copy) == 1,
-	       "control: a child has what was locked, and not the lock");
+	       "control: a child has a copy of locked memory that is not "
+	       "locked");
 	munmap(big, 65536);
 }
 
@@ -165,17 +168,18 @@ static int has_a_copy(void)
 static void copies_are_locked(void)
 {
 	if (!start()) {
-		tap_skip("the copy of a child", "%d pools cannot be locked",
-		         POOLS);
+		tap_skip("a child has a locked copy, and its own child has one "
+		         "too",
+		         "%d pools cannot be locked", POOLS);
 		return;
 	}
 	tap_ok(in_child(has_a_copy) == 1,
-	       "a child has a locked copy, and so has a child of it");
-	tap_ok(is_untouched(), "the parent is untouched");
+	       "a child has a locked copy, and its own child has one too");
+	tap_ok(is_untouched(), "the parent is unchanged");
 	secmalloc_fini();
 }
 
-/* With a limit of the very bytes that it takes. */
+/* Under a lock limit of exactly the bytes that are needed. */
 static int within_the_limit(void)
 {
 	if (!child_be_ordinary(LOCKED_KB * KIB) || !start())
@@ -183,7 +187,7 @@ static int within_the_limit(void)
 	return in_child(has_a_copy) == 1 && is_untouched();
 }
 
-/* ---- A child that may not ---------------------------------------------- */
+/* ---- A child that may not lock ----------------------------------------- */
 
 static const char *const *wanted;
 
@@ -215,7 +219,7 @@ static int has_nothing(void)
 	return in_child(read_stale) == 128 + SIGSEGV;
 }
 
-/* One of its own is small enough. */
+/* An arena of the child's own is small enough for the limit. */
 static int makes_its_own(void)
 {
 	struct secmalloc_config config = {.initial_pools = 1,
@@ -267,7 +271,7 @@ static int without_descriptors(void)
 	none.rlim_max = all.rlim_max;
 	if (!start())
 		return tap_cannot("%s", secmalloc_error());
-	/* /proc is read with the fourth. */
+	/* Reading /proc needs the fourth descriptor. */
 	while (dup(0) >= 0 && dup(0) < 3)
 		;
 	setrlimit(RLIMIT_NOFILE, &none);
@@ -279,7 +283,7 @@ static int without_descriptors(void)
 	return result == 1 && is_untouched();
 }
 
-/* ---- Calls of other handlers, and of on_fault --------------------------- */
+/* ---- Calls by other handlers and by on_fault ---------------------------- */
 
 static bool call_in_handlers, refused;
 
@@ -330,8 +334,8 @@ static void *fork_on_and_on(void *unused)
 	return unused;
 }
 
-/* The thread that dies has the arena's lock, and another one wants it, with the
- * lock that goes before it. */
+/* The thread that aborts holds the arena's lock. Another thread waits for that
+ * lock while it holds the lock that is taken before it. */
 static int on_fault_may_fork(void)
 {
 	static const char *const words[] = {
@@ -353,9 +357,9 @@ static int on_fault_may_fork(void)
 	return 4;
 }
 
-/* ---- What the copy does differently ------------------------------------- */
+/* ---- Differences of the copy -------------------------------------------- */
 
-/* Where a new class's chunks come to lie, for the parent to read. */
+/* The addresses of the chunks of a new size class, for the parent to read. */
 static uintptr_t *order;
 
 static int take_some(void)
@@ -373,18 +377,19 @@ static void random_differs(void)
 	order = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
 	             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (!start()) {
-		tap_skip("random order", "%d pools cannot be locked", POOLS);
+		tap_skip("two children use slots in different orders",
+		         "%d pools cannot be locked", POOLS);
 		return;
 	}
 	served = in_child(take_some) == 1 && order[0] != 0;
 	memcpy(seen, order, sizeof(seen));
 	served = served && in_child(take_some) == 1 && order[15] != 0;
 	tap_ok(served && memcmp(seen, order, sizeof(seen)) != 0,
-	       "two children take slots in different orders");
+	       "two children use slots in different orders");
 	memcpy(seen, order, sizeof(seen));
 	take_some();
-	tap_ok(memcmp(seen, order, sizeof(seen)) != 0, "and so do they and "
-	                                               "the parent");
+	tap_ok(memcmp(seen, order, sizeof(seen)) != 0,
+	       "children and their parent use slots in different orders");
 	secmalloc_fini();
 }
 
@@ -392,7 +397,7 @@ static void random_differs(void)
 
 static pid_t forker;
 
-/* What a daemon may do that is told to end. */
+/* A daemon may do this when it is told to terminate. */
 static void wipe_in_child(int signal)
 {
 	(void)signal;
@@ -400,7 +405,7 @@ static void wipe_in_child(int signal)
 		secmalloc_wipe(chunk, PATTERN_BYTES);
 }
 
-/* Forks under a rain of signals, which the children get too. */
+/* Fork while signals keep arriving, which the children receive too. */
 static int forks_in_rain(void)
 {
 	struct sigaction action = {.sa_flags = SA_RESTART};
@@ -437,11 +442,12 @@ static void signals_wait(void)
 	int end = in_child(forks_in_rain);
 
 	if (end == TAP_CANNOT)
-		tap_skip_told("signals that arrive during a fork");
+		tap_skip_told("a handler that wipes in a child wipes only the "
+		              "child's copy");
 	else
 		tap_ok(end == 1,
-		       "a handler that wipes in a child does so to "
-		       "the child's copy (%d)",
+		       "a handler that wipes in a child wipes only the child's "
+		       "copy (%d)",
 		       end);
 }
 
@@ -449,32 +455,48 @@ int main(void)
 {
 	tap_needs_plain_build();
 	if (sysconf(_SC_PAGESIZE) != 4096)
-		tap_skip_all("the figures are those of pages of 4 KiB");
+		tap_skip_all("the figures are for pages of 4 KiB");
 	tap_needs_lock(1024);
 	seed = (uint64_t)getpid() << 32 | (uint64_t)time(NULL);
 	if (!place_guard())
-		tap_note("the kernel cannot guard a page within a mapping");
+		tap_note("this kernel cannot guard a page within a mapping");
 	lock_is_not_inherited();
 	copies_are_locked();
-	child_try("an ordinary user's child, with a limit that is just enough",
-	          within_the_limit);
+	child_try(
+		"a child of an ordinary user has a copy under a limit that is "
+		"just enough",
+		within_the_limit);
 	if (geteuid() == 0) {
-		child_try("beyond the limit: wiped, inaccessible, closed with "
-		          "words; and the parent is untouched",
-		          beyond_the_limit);
-		child_try("with no right to lock: the same", without_a_right);
+		child_try(
+			"beyond the limit the child's copy is wiped, its calls "
+			"fail with a message, and the parent is unchanged",
+			beyond_the_limit);
+		child_try(
+			"without the right to lock the child's copy is wiped, "
+			"its calls fail with a message, and the parent is "
+			"unchanged",
+			without_a_right);
 	} else {
-		tap_skip("beyond the limit", "needs root, to lock more first");
+		tap_skip(
+			"beyond the limit the child's copy is wiped, its calls "
+			"fail with a message, and the parent is unchanged",
+			"needs root, to lock more before the limit is lowered");
 	}
-	child_try("without a descriptor for the pipe: the same",
-	          without_descriptors);
+	child_try(
+		"without a descriptor for the pipe the child's copy is wiped, "
+		"its calls fail with a message, and the parent is unchanged",
+		without_descriptors);
 	if (ran_first)
-		child_try("handlers that were there before may call",
+		child_try("fork handlers that were registered earlier may use "
+		          "the library",
 		          handlers_may_call);
 	else
-		tap_skip("handlers that were there before", NOT_RAN_FIRST);
-	tap_note("a fatal line is expected here");
-	child_try("on_fault may fork, while others do; its child has nothing",
+		tap_skip("fork handlers that were registered earlier may use "
+		         "the library",
+		         NOT_RAN_FIRST);
+	tap_note("a fatal message is expected here");
+	child_try("on_fault may fork while other threads do, "
+	          "and its child has no arena",
 	          on_fault_may_fork);
 	random_differs();
 	signals_wait();

@@ -1,6 +1,6 @@
 /*
- * The child of a fork under the policy WIPE: an empty arena of its own, locked,
- * and zeros where the parent's pools were.
+ * Under the policy WIPE, the child of a fork has an empty, locked arena of its
+ * own. Where the parent's pools were, the child reads zeros.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -62,7 +62,7 @@ static int write_stale(void)
 	return 0;
 }
 
-/* What is the parent's is known, and left alone. */
+/* The child recognises the parent's pointers and leaves them alone. */
 static bool old_is_known(void)
 {
 	struct proc_mapping mapping;
@@ -154,26 +154,30 @@ int main(void)
 {
 	tap_needs_plain_build();
 	if (sysconf(_SC_PAGESIZE) != 4096)
-		tap_skip_all("the figures are those of pages of 4 KiB");
+		tap_skip_all("the figures are for pages of 4 KiB");
 	tap_needs_lock(256);
 	config.fork = SECMALLOC_FORK_KEEP;
 	tap_ok(start() && in_child(reads_all) == 1,
-	       "control: with KEEP a child reads what is in the chunk");
+	       "control: with KEEP a child reads the chunk's contents");
 	secmalloc_fini();
 	config.fork = SECMALLOC_FORK_WIPE;
 	start();
 	tap_ok(in_child(and_so_do_its_children) == 1,
-	       "zeros in place of the chunk, and an empty locked arena; "
-	       "in a child, and in its child");
-	tap_ok(is_untouched(), "the parent is untouched");
+	       "a child and its own child read zeros in the chunk's place, and "
+	       "have an empty, locked arena");
+	tap_ok(is_untouched(), "the parent is unchanged");
 	secmalloc_fini();
-	child_try("an ordinary user's child, with a limit that is just enough",
+	child_try("a child of an ordinary user has an arena under a limit that "
+	          "is just enough",
 	          within_the_limit);
 	if (geteuid() == 0)
-		child_try("beyond the limit: zeros, closed with words, and the "
-		          "parent untouched",
+		child_try("beyond the limit a child reads zeros and has no "
+		          "arena, and the parent is unchanged",
 		          beyond_the_limit);
 	else
-		tap_skip("beyond the limit", "needs root, to lock more first");
+		tap_skip(
+			"beyond the limit a child reads zeros and has no "
+			"arena, and the parent is unchanged",
+			"needs root, to lock more before the limit is lowered");
 	tap_done();
 }

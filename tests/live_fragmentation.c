@@ -1,6 +1,7 @@
 /*
- * Free memory of a pool is found as long as a chunk fits in it, whatever it was
- * made for and wherever it begins.
+ * As long as a chunk fits into some free memory of a pool, that memory is
+ * found. It does not matter which size it was last used for and at which unit
+ * it begins.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -12,7 +13,7 @@
 
 #include <stdint.h>
 
-/* A place is found as long as one fits, whatever it was made for. */
+/* A free slot serves smaller chunks too when nothing else is left. */
 static bool no_free_place_is_out_of_reach(void)
 {
 	struct secmalloc_config config = {.initial_pools = 1, .max_pools = 1};
@@ -21,12 +22,14 @@ static bool no_free_place_is_out_of_reach(void)
 
 	if (secmalloc_init(&config) != 0)
 		return false;
-	/* Slots of 1,216 bytes, side by side, and then no room at all. */
+	/* Fill the pool with adjacent slots of 1,216 bytes, and then with
+	 * chunks of size 0, until there is no room at all. */
 	while ((chunks[count] = hide(secmalloc(1200))) != NULL)
 		count++;
 	while (secmalloc(0) != NULL)
 		;
-	/* One is freed whose slab has another: only its slot is free then. */
+	/* Free a chunk whose slab has another chunk, so that only its slot
+	 * becomes free and not its slab. */
 	for (size_t i = 0; i < count; i++)
 		for (size_t j = 0; j < count; j++) {
 			char *freed = chunks[i];
@@ -38,11 +41,12 @@ static bool no_free_place_is_out_of_reach(void)
 				return false;
 			served++;
 		}
-	tap_note("%zu small chunks in slots of a larger class", served);
+	tap_note("%zu small chunks were placed in slots of a larger class",
+	         served);
 	return served > 10 && secmalloc(24) == NULL && secmalloc_audit() == 0;
 }
 
-/* Adjacent free memory is one place, on whatever border it begins. */
+/* Adjacent free units form one place, at whatever unit it begins. */
 static bool a_hole_is_found(void)
 {
 	struct secmalloc_config config = {.initial_pools = 1, .max_pools = 1};
@@ -54,7 +58,8 @@ static bool a_hole_is_found(void)
 	while ((chunks[count] = hide(secaligned_alloc(512, 5 * 512 - 8)))
 	       != NULL)
 		count++;
-	/* 128 units: 25 chunks of 5. Free neighbours by address. */
+	/* The 128 units hold 25 chunks of 5 units. Free two with neighbouring
+	 * addresses. */
 	for (size_t i = 0; i < count; i++)
 		for (size_t j = 0; j < count; j++)
 			if (chunks[i] != NULL && chunks[j] != NULL
@@ -67,7 +72,7 @@ static bool a_hole_is_found(void)
 	return false;
 }
 
-/* A free slot serves an alignment that its class does not promise. */
+/* A free slot can serve an alignment that its class does not guarantee. */
 static bool an_aligned_slot_is_found(void)
 {
 	struct secmalloc_config config = {.initial_pools = 1, .max_pools = 1};
@@ -87,7 +92,8 @@ static bool an_aligned_slot_is_found(void)
 		}
 	while (secaligned_alloc(1024, 20) != NULL)
 		served++;
-	tap_note("%zu of %zu places at a multiple of 1,024", served, aligned);
+	tap_note("%zu of %zu slots at multiples of 1,024 were used", served,
+	         aligned);
 	return aligned > 5 && served == aligned && secmalloc_audit() == 0;
 }
 
@@ -95,13 +101,14 @@ int main(void)
 {
 	tap_needs_plain_build();
 	if (sysconf(_SC_PAGESIZE) != 4096)
-		tap_skip_all("the figures are those of pages of 4 KiB");
+		tap_skip_all("the figures are for pages of 4 KiB");
 	tap_needs_lock(1024);
 
-	try_case("no free place is out of reach",
+	try_case("a free slot of a larger class serves a small chunk",
 	         no_free_place_is_out_of_reach);
-	try_case("a place that happens to be aligned is found",
+	try_case("a free slot that happens to be aligned serves an aligned "
+	         "chunk",
 	         an_aligned_slot_is_found);
-	try_case("adjacent free memory is found", a_hole_is_found);
+	try_case("adjacent free memory serves a larger chunk", a_hole_is_found);
 	tap_done();
 }

@@ -1,6 +1,6 @@
 /*
- * A write to a guard page beside a pool ends the process with SIGSEGV at that
- * instruction, without a line.
+ * A write to a guard page next to a pool ends the process with SIGSEGV at that
+ * very instruction. The library prints nothing.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -37,8 +37,10 @@ static void guards(void)
 	} table[] = {
 		{"control: the last byte of a pool can be written",
 	         write_the_last_byte, false},
-		{"a byte behind the pool faults", write_past_the_pool, true},
-		{"a byte before it faults", write_before_the_pool, true},
+		{"a write to the byte after a pool faults", write_past_the_pool,
+	         true},
+		{"a write to the byte before a pool faults",
+	         write_before_the_pool, true},
 	};
 
 	for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {

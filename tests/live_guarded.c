@@ -1,6 +1,7 @@
 /*
- * Guarded chunks: those that init prepares are locked then, and are used
- * without a privilege and without a system call; fini unmaps all of them.
+ * Guarded chunks that secmalloc_init() prepares are locked from then on. Using
+ * them needs neither privileges nor system calls. secmalloc_fini() unmaps all
+ * of them.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -25,7 +26,7 @@ static bool bad_sizes(void)
 	       && strstr(secmalloc_error(), "guarded_chunks is ") != NULL;
 }
 
-/* Damage that an audit sees: to a canary, and to a free cell. */
+/* The audit detects damage to a canary and to a free cell. */
 static bool audited(void)
 {
 	char *chunk, *gone;
@@ -81,7 +82,7 @@ static bool after_the_drop(void)
 
 	start();
 	if (!child_be_ordinary(0))
-		case_skip("no ordinary user");
+		case_skip("the process cannot become an ordinary user");
 	for (int round = 0; round < 3; round++) {
 		for (int i = 0; i < CELLS; i++) {
 			chunks[i] = secmalloc_guarded(32);
@@ -99,7 +100,7 @@ static bool after_the_drop(void)
 		for (int i = 0; i < CELLS; i++)
 			secfree(chunks[i]);
 	}
-	/* None is as large as this. */
+	/* No cell is large enough for this chunk. */
 	return secmalloc_guarded(5000) == NULL && errno == ENOMEM
 	       && stats_now().failures == 4 && secmalloc_audit() == 0;
 }
@@ -120,7 +121,7 @@ static bool larger_ones_are_kept(void)
 	if (hide(secmalloc_guarded(2 * page + 1)) != large + page - 16)
 		return false;
 	secfree(large + page - 16);
-	/* It is used for small ones too when the others are gone. */
+	/* The large cell serves small chunks too when no other cell is left. */
 	for (int i = 0; i < CELLS + 1; i++)
 		chunks[i] = hide(secmalloc_guarded(16));
 	return chunks[CELLS] == large + 3 * page - 16
@@ -166,14 +167,18 @@ static bool unmapped_by_fini(void)
 int main(void)
 {
 	guarded_start();
-	try_case("sizes that are too large", bad_sizes);
-	try_case("an audit sees damage", audited);
-	try_case("prepared: locked, each a mapping of its own",
+	try_case("sizes that are too large are refused", bad_sizes);
+	try_case("the audit detects damage", audited);
+	try_case("prepared cells are locked, and each is a mapping of its own",
 	         locked_beforehand);
-	try_case("after the drop, with a limit of 0", after_the_drop);
-	try_case("larger ones are made, and kept", larger_ones_are_kept);
-	try_case("no system call takes or frees a prepared one",
+	try_case("prepared cells can be used after the drop, with a lock limit "
+	         "of 0",
+	         after_the_drop);
+	try_case("larger cells are created when needed, and kept",
+	         larger_ones_are_kept);
+	try_case("taking and freeing a prepared cell needs no system call",
 	         without_a_system_call);
-	try_case("fini unmaps it, whatever its access", unmapped_by_fini);
+	try_case("secmalloc_fini() unmaps guarded chunks whatever their access",
+	         unmapped_by_fini);
 	tap_done();
 }

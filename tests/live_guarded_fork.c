@@ -1,5 +1,6 @@
 /*
- * What the child of a fork finds of guarded chunks, under each policy.
+ * Depending on the policy, the child of a fork has no guarded chunks, locked
+ * copies of them, or new cells.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -21,7 +22,8 @@ static bool gone_in_a_child(void)
 		          && secmalloc_guarded(1) == NULL && errno == ENXIO;
 
 		secfree(chunk);
-		/* Nothing else can come to lie there. */
+		/* The addresses stay reserved, so nothing else is mapped
+		 * there. */
 		_exit(!ok || secmalloc_owns(chunk)
 		      || !proc_mapping_of(chunk, &mapping)
 		      || strcmp(mapping.access, "---p") != 0);
@@ -30,7 +32,8 @@ static bool gone_in_a_child(void)
 	return status == 0 && !writes_fault(chunk) && secmalloc_audit() == 0;
 }
 
-/* What the child of a fork does with the two chunks of its parent. */
+/* Fork with this policy and two guarded chunks, and run `act` in the child. The
+ * parent's chunks must be unchanged afterwards. */
 static bool in_child_of(unsigned policy, bool (*act)(char *closed, char *plain))
 {
 	struct secmalloc_config config = {
@@ -106,9 +109,11 @@ static bool empty_in_a_child(void)
 int main(void)
 {
 	guarded_start();
-	try_case("a child has none of it", gone_in_a_child);
-	try_case("a child that keeps has locked copies, closed or not",
+	try_case("under NONE a child has no guarded chunks", gone_in_a_child);
+	try_case("under KEEP a child has locked copies, and closed ones stay "
+	         "closed",
 	         kept_in_a_child);
-	try_case("a child that wipes has zeros and new ones", empty_in_a_child);
+	try_case("under WIPE a child reads zeros and has new cells",
+	         empty_in_a_child);
 	tap_done();
 }

@@ -9,8 +9,9 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
-/* The control: of plain memory none of it is noticed. Some libc would make the
- * address whole pages. */
+/* Control: plain memory does not notice any of these accesses. The system call
+ * is made directly, because some libc would round the address to whole
+ * pages. */
 static bool plain_memory_does_not_fault(void)
 {
 	char *chunk = hide(malloc(32));
@@ -47,7 +48,7 @@ static bool lies_at_the_guard(void)
 		    || (size > 0 && !secmalloc_owns(chunk + size - 1))
 		    || secmalloc_owns(chunk + size + (size == 0))
 		    || secmalloc_owns(chunk - 1)) {
-			tap_note("of %zu bytes", size);
+			tap_note("a chunk of %zu bytes is wrong", size);
 			return false;
 		}
 		secfree(chunk);
@@ -74,9 +75,10 @@ int main(void)
 	guarded_start();
 	try_case("control: plain memory does not fault",
 	         plain_memory_does_not_fault);
-	try_case("a chunk ends at its guard, whatever its size",
+	try_case("a chunk of any size ends at its guard page",
 	         lies_at_the_guard);
-	try_case("past the end and before the page: SIGSEGV at that byte",
-	         overflow_faults_at_its_byte);
+	try_case(
+		"an access past the end or before the page faults at that byte",
+		overflow_faults_at_its_byte);
 	tap_done();
 }

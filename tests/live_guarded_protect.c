@@ -1,6 +1,6 @@
 /*
- * secmalloc_protect(), secmalloc_open() and secmalloc_close(): the access of a
- * guarded chunk is what was asked for, for one thread and for two.
+ * secmalloc_protect(), secmalloc_open() and secmalloc_close() give a guarded
+ * chunk exactly the access that was asked for, for one thread and for two.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -48,7 +48,8 @@ static bool freed_from_any_access(void)
 			        && secmalloc_open(chunk, SECMALLOC_READONLY)))
 				return false;
 			secfree(chunk);
-			/* There is one cell only. It is clean, and open. */
+			/* There is only one cell, so this is the same one. It
+			 * is zeroed and open. */
 			again = hide(secmalloc_guarded(100));
 			if (again != chunk || writes_fault(again)
 			    || again[0] != 0 || again[99] != 0)
@@ -61,13 +62,13 @@ static bool freed_from_any_access(void)
 static pthread_barrier_t barrier;
 static char *shared_chunk;
 
-/* The second of two threads that have it open at the same time. */
+/* The second of two threads that have the chunk open at the same time. */
 static void *read_for_longer(void *unused)
 {
 	bool ok = secmalloc_open(shared_chunk, SECMALLOC_READONLY) == 0;
 
-	pthread_barrier_wait(&barrier); /* both have it open */
-	pthread_barrier_wait(&barrier); /* the other has closed it */
+	pthread_barrier_wait(&barrier); /* both threads have it open */
+	pthread_barrier_wait(&barrier); /* the other thread has closed it */
 	ok = ok && *(volatile char *)shared_chunk == 's'
 	     && secmalloc_close(shared_chunk) == 0;
 	return ok ? unused : NULL;
@@ -109,13 +110,14 @@ static bool open_counts(void)
 	    || writes_fault(chunk) || secmalloc_close(chunk) != 0
 	    || writes_fault(chunk))
 		return false;
-	/* What is set meanwhile holds from the last close on. */
+	/* An access that is set while the chunk is open takes effect at the
+	 * last close. */
 	if (secmalloc_protect(chunk, SECMALLOC_READONLY) != 0
 	    || writes_fault(chunk) || secmalloc_audit() != 0
 	    || secmalloc_close(chunk) != 0 || reads_fault(chunk)
 	    || !writes_fault(chunk))
 		return false;
-	/* Opening for less than there is takes nothing away. */
+	/* Opening a chunk for less access than it has takes nothing away. */
 	return secmalloc_protect(chunk, SECMALLOC_READWRITE) == 0
 	       && secmalloc_open(chunk, SECMALLOC_READONLY) == 0
 	       && !writes_fault(chunk) && secmalloc_close(chunk) == 0
@@ -154,7 +156,8 @@ static bool errors(void)
 	return all_refuse(chunk, ENXIO);
 }
 
-/* Every mapping that the process may have is there: none can be split. */
+/* The process has as many mappings as it may have, so no mapping can be
+ * split. */
 static bool where_no_mapping_can_be_split(void)
 {
 	char *chunk, *plain, *many;
@@ -173,7 +176,7 @@ static bool where_no_mapping_can_be_split(void)
 		if (mprotect(many + at, page, PROT_READ) != 0)
 			break;
 	if (mprotect(plain + page, page, PROT_NONE) == 0) {
-		case_skip("a mapping can be split however many there are");
+		case_skip("this kernel does not limit the number of mappings");
 	}
 	for (int i = 0; i < 10; i++)
 		if (secmalloc_protect(chunk, SECMALLOC_NOACCESS) != 0
@@ -188,13 +191,18 @@ static bool where_no_mapping_can_be_split(void)
 int main(void)
 {
 	guarded_start();
-	try_case("reading NOACCESS and writing READONLY: the same",
-	         access_is_kept);
-	try_case("secfree works from any access", freed_from_any_access);
-	try_case("open for two threads", open_for_two_threads);
-	try_case("open and close count", open_counts);
-	try_case("errors", errors);
-	try_case("access changes where no mapping can be split",
+	try_case(
+		"reads fault with NOACCESS, and writes fault with READONLY and "
+		"NOACCESS",
+		access_is_kept);
+	try_case("secfree works whatever the access of a chunk",
+	         freed_from_any_access);
+	try_case("a chunk stays open until both of two threads have closed it",
+	         open_for_two_threads);
+	try_case("a chunk is closed by as many closes as there were opens",
+	         open_counts);
+	try_case("invalid pointers, accesses and sizes are refused", errors);
+	try_case("the access can be changed when no mapping can be split",
 	         where_no_mapping_can_be_split);
 	tap_done();
 }

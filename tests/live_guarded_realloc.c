@@ -1,6 +1,6 @@
 /*
- * secrealloc() of a guarded chunk: it moves, or is resized in its cell where no
- * other cell can be had.
+ * secrealloc() moves a guarded chunk to another cell. If there is no other
+ * cell, it resizes the chunk in its own.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -20,7 +20,7 @@ static bool resized(void)
 	    || (uintptr_t)(moved + 48) % page != 0 || moved[47] != 0)
 		return false;
 	moved = secrealloc(moved, 4);
-	/* What cannot be had leaves it as it is, access and all. */
+	/* A resize that fails leaves the chunk and its access as they are. */
 	secmalloc_protect(moved, SECMALLOC_NOACCESS);
 	errno = 0;
 	if (secrealloc(moved, hide_size(SIZE_MAX)) != NULL || errno != ENOMEM
@@ -31,14 +31,14 @@ static bool resized(void)
 	       && secmalloc_audit() == 0;
 }
 
-/* With one cell, and no other to be had. */
+/* There is only one cell, and no more can be locked. */
 static bool resized_where_it_is(void)
 {
 	char *chunk;
 
 	start_with(1, 0);
 	if (!child_be_ordinary(0))
-		case_skip("no ordinary user");
+		case_skip("the process cannot become an ordinary user");
 	chunk = secmalloc_guarded(64);
 	memset(chunk, 'x', 64);
 	secmalloc_protect(chunk, SECMALLOC_NOACCESS);
@@ -62,7 +62,10 @@ static bool resized_where_it_is(void)
 int main(void)
 {
 	guarded_start();
-	try_case("secrealloc moves it", resized);
-	try_case("or resizes it where it is", resized_where_it_is);
+	try_case("secrealloc moves a guarded chunk to another cell", resized);
+	try_case(
+		"secrealloc resizes a guarded chunk in its cell if there is no "
+		"other",
+		resized_where_it_is);
 	tap_done();
 }

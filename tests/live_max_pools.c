@@ -1,5 +1,5 @@
 /*
- * The arena grows up to max_pools, in pools of the usual size and in larger
+ * The arena grows up to max_pools. It adds pools of the usual size, and larger
  * ones for larger chunks.
  *
  * SPDX-License-Identifier: ISC
@@ -28,7 +28,8 @@ static bool max_pools_holds(void)
 	       && says("max_pools (3) does not allow another of 65536 bytes");
 }
 
-/* A chunk larger than a pool has its own, which serves others afterwards. */
+/* A chunk larger than a pool gets a pool of its own, which serves other chunks
+ * afterwards. */
 static bool larger_than_a_pool(void)
 {
 	struct secmalloc_config config = {.initial_pools = 1, .max_pools = 7};
@@ -41,11 +42,12 @@ static bool larger_than_a_pool(void)
 	if (chunk == NULL || !proc_has_flag(chunk, "lo")
 	    || !proc_has_flag(chunk + 300 * KIB - 1, "lo"))
 		return false;
-	/* 300 KiB and a canary are 76 pages, or five pools of 16. */
+	/* 300 KiB and a canary take 76 pages, which count as five pools of
+	 * 16. */
 	secmalloc_stats(&stats);
 	if (stats.pools != 6 || stats.pool_bytes != 64 * KIB + 76 * 4 * KIB)
 		return false;
-	/* One more is left, but none of that size. */
+	/* One more pool may be added, but not one of that size. */
 	if (secmalloc(300 * KIB) != NULL || errno != ENOMEM)
 		return false;
 	secfree(chunk);
@@ -63,10 +65,12 @@ int main(void)
 {
 	tap_needs_plain_build();
 	if (sysconf(_SC_PAGESIZE) != 4096)
-		tap_skip_all("the figures are those of pages of 4 KiB");
+		tap_skip_all("the figures are for pages of 4 KiB");
 	tap_needs_lock(1024);
 
-	try_case("growth never gets past max_pools", max_pools_holds);
-	try_case("a chunk larger than a pool", larger_than_a_pool);
+	try_case("the arena never has more pools than max_pools",
+	         max_pools_holds);
+	try_case("a chunk larger than a pool gets a pool of its own",
+	         larger_than_a_pool);
 	tap_done();
 }

@@ -1,7 +1,7 @@
 /*
- * Pools of secret memory: what they are to the kernel, that no descriptor and
- * no child has them, and what an init says that cannot have them, or does
- * instead.
+ * Pools of secret memory: the kernel treats them as secret and locked, and no
+ * descriptor or child has access to them. An init that cannot have them fails
+ * or falls back, and says why.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -31,7 +31,7 @@
 
 static size_t page;
 
-/* Each case runs in a process of its own. */
+/* Run a case in a process of its own, and return its wait status. */
 static int status_of(bool (*act)(void))
 {
 	int status = -1;
@@ -72,7 +72,7 @@ static bool start(unsigned backing, size_t initial_pools)
 	return secmalloc_init(&config) == 0;
 }
 
-/* The kind that the arena has, or UINT64_MAX if there is none. */
+/* The kind of memory that the arena has, or UINT64_MAX if there is no arena. */
 static uint64_t kind(void)
 {
 	struct secmalloc_stats stats;
@@ -88,7 +88,8 @@ static bool says(const char *words)
 	return false;
 }
 
-/* SECRET fails with this, leaving nothing; AUTO is LOCKED, and says why. */
+/* With SECRET, init fails with this errno and leaves nothing behind. With AUTO,
+ * it uses locked memory, and says why. */
 static bool refused(int code, const char *words)
 {
 	size_t mappings;
@@ -147,7 +148,8 @@ static bool limit_file_size(size_t bytes)
 	return setrlimit(RLIMIT_FSIZE, &limit) == 0;
 }
 
-/* The kernel would answer with a signal that kills. */
+/* Without a check by the library, the kernel would end the process with a
+ * signal. */
 static bool files_are_limited(void)
 {
 	return limit_file_size(page)
@@ -170,8 +172,8 @@ static bool auto_is_secret(void)
 	       && secmalloc_error()[0] == '\0';
 }
 
-/* Whether an address is of secret memory: all of it there, locked, and in no
- * dump and no child. */
+/* Whether an address is in secret memory that is fully present, locked, and
+ * excluded from dumps and children. */
 static bool is_secret(const void *at)
 {
 	struct proc_mapping mapping;
@@ -185,7 +187,8 @@ static bool is_secret(const void *at)
 	       && (size_t)mapping.rss_kb * 1024 == mapping.end - mapping.start;
 }
 
-/* Initial pools, growth, the key's page; and nothing is left of them. */
+/* The initial pools, pools added later and the page of the canary key are all
+ * secret. Nothing is left of them after secmalloc_fini(). */
 static bool all_is_secret(void)
 {
 	struct secmalloc_stats stats;
@@ -197,8 +200,8 @@ static bool all_is_secret(void)
 	if (!start(SECMALLOC_BACKING_SECRET, 1))
 		return false;
 	first = hide(secmalloc(32));
-	/* Pools lie at multiples of 32 pages; the key's page is the second of
-	 * as many before the first one. */
+	/* Pools start at multiples of 32 pages. The page of the canary key is
+	 * the second of the 32 pages before the first pool. */
 	if (!is_secret(first)
 	    || !is_secret((char *)((uintptr_t)first / (32 * page) * 32 * page)
 	                  - 31 * page))
@@ -214,7 +217,7 @@ static bool all_is_secret(void)
 	return proc_mappings() == mappings && proc_status_kb("VmLck") == 0;
 }
 
-/* A pool is 16 pages; the 17th is a guard. */
+/* A pool has 16 pages. The 17th is a guard page. */
 static bool run_off_the_pool(void)
 {
 	char *chunk;
@@ -240,8 +243,9 @@ static bool growth_after_the_drop(void)
 	    && (setgroups(0, NULL) != 0
 	        || setresgid(NOBODY, NOBODY, NOBODY) != 0
 	        || setresuid(NOBODY, NOBODY, NOBODY) != 0))
-		_exit(tap_cannot("root may not become another user: %s",
-		                 strerror(errno)));
+		_exit(tap_cannot(
+			"root is not allowed to become another user: %s",
+			strerror(errno)));
 	chunk = hide(secmalloc(14 * page));
 	if (chunk == NULL)
 		return false;
@@ -251,7 +255,7 @@ static bool growth_after_the_drop(void)
 	       && says("LimitMEMLOCK=") && secmalloc_audit() == 0;
 }
 
-/* Whether a new program gets a descriptor of secret memory. */
+/* Whether a new program inherits a descriptor of secret memory. */
 static bool exec_inherits(void)
 {
 	return system("ls -l /proc/self/fd | grep -q secretmem") == 0;
@@ -269,7 +273,7 @@ static bool no_descriptor_stays(void)
 			return false;
 	if (proc_descriptors() != before || exec_inherits())
 		return false;
-	/* Control: one that is left open. */
+	/* Control: a descriptor that is left open is inherited. */
 	fd = (int)syscall(SYS_memfd_secret, 0);
 	return proc_descriptors() == before + 1 && exec_inherits()
 	       && close(fd) == 0;
@@ -313,8 +317,8 @@ static bool has_secret_memory(void)
 	return found;
 }
 
-/* Secret memory is shared with a child that inherits it: none does, also when
- * it is made while another thread forks. */
+/* A child that inherited secret memory would share it with its parent. No child
+ * does, not even when another thread creates secret memory during the fork. */
 static bool children_come_between(void)
 {
 	bool good = true, grown = true;
@@ -336,8 +340,8 @@ static bool children_come_between(void)
 	return good && grown;
 }
 
-/* What the manual says of the price: copying works, what pins pages does not,
- * nor do futexes that processes share. */
+/* The restrictions that the manual documents: copying works, but calls that pin
+ * pages do not, nor do futexes shared between processes. */
 static bool costs(unsigned backing, bool *pins, bool *shares)
 {
 	struct iovec piece;
@@ -372,34 +376,41 @@ int main(void)
 	tap_needs_plain_build();
 	page = (size_t)sysconf(_SC_PAGESIZE);
 	if (page != 4096)
-		tap_skip_all("the figures are those of pages of 4 KiB");
+		tap_skip_all("the figures are for pages of 4 KiB");
 	tap_needs_lock(4096);
 	if (!start(SECMALLOC_BACKING_LOCKED, 1))
 		tap_skip_all("1 pool cannot be locked: %s", secmalloc_error());
 	secmalloc_fini();
-	/* Nothing more is needed from the kernel to refuse. */
-	try("no such call: ENOTSUP, and AUTO is LOCKED", false,
-	    as_a_kernel_without);
-	try("a filter refuses it: EPERM, and AUTO is LOCKED", false, filtered);
-	try("no descriptor: EMFILE, and AUTO is LOCKED", true,
-	    no_descriptor_left);
-	try("a limit on files: EFBIG, and AUTO is LOCKED", true,
-	    files_are_limited);
-	try("a limit on files that comes later", true, files_are_limited_later);
-	try("AUTO is SECRET where it can be had", true, auto_is_secret);
-	try("all is secret and locked, and gone after fini", true,
-	    all_is_secret);
+	/* These cases need no kernel that has secret memory. */
+	try("without memfd_secret SECRET fails with ENOTSUP, and AUTO is "
+	    "LOCKED",
+	    false, as_a_kernel_without);
+	try("under a filter SECRET fails with EPERM, and AUTO is LOCKED", false,
+	    filtered);
+	try("without a descriptor SECRET fails with EMFILE, and AUTO is LOCKED",
+	    true, no_descriptor_left);
+	try("under a file size limit SECRET fails with EFBIG, and AUTO is "
+	    "LOCKED",
+	    true, files_are_limited);
+	try("under a file size limit set later growth fails", true,
+	    files_are_limited_later);
+	try("AUTO is SECRET where secret memory is available", true,
+	    auto_is_secret);
+	try("all pools and the key are secret and locked, and gone after fini",
+	    true, all_is_secret);
 	if (!backing_secret_exists())
-		tap_skip("a write past the pool", "no memfd_secret");
+		tap_skip("a write past a pool faults",
+		         "the kernel has no memfd_secret");
 	else
 		tap_ok(status_of(run_off_the_pool) == SIGSEGV,
-		       "a write past the pool faults");
-	try("growth after the drop fails with words", true,
-	    growth_after_the_drop);
-	try("no descriptor stays, and none gets to a new program", true,
+		       "a write past a pool faults");
+	try("growth after the privileges are dropped fails with a message",
+	    true, growth_after_the_drop);
+	try("no descriptor stays open, and a new program inherits none", true,
 	    no_descriptor_stays);
-	try("no child comes between", true, children_come_between);
-	try("what locked memory can do and secret memory cannot", true,
+	try("no child inherits secret memory while another thread creates it",
+	    true, children_come_between);
+	try("page pinning and shared futexes work in locked memory only", true,
 	    has_its_price);
 	tap_done();
 }

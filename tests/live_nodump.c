@@ -1,7 +1,7 @@
 /*
- * SECMALLOC_NODUMP, and what secmalloc_verify() says of dumps: what the flag
- * sets, what it leaves when it fails, what undoes it, and that it stops a dump
- * and a reader of the same user.
+ * SECMALLOC_NODUMP, and the checks of secmalloc_verify() that concern dumps:
+ * what the flag sets, what it leaves when it fails, what undoes it, and that it
+ * stops a dump and a reader of the same user.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -37,7 +37,7 @@ static void needs_limit(rlim_t soft, rlim_t hard)
 		          (uintmax_t)soft, (uintmax_t)hard, strerror(errno));
 }
 
-/* What the flag changes is so. */
+/* Whether the properties that the flag changes have these values. */
 static bool is(int dumpable, rlim_t soft, rlim_t hard)
 {
 	struct rlimit core;
@@ -82,13 +82,14 @@ static bool is_left_by_failure(void)
 	       && errno == EALREADY && is(1, 40000, 50000);
 }
 
-/* A hard limit of 0 is not for the ordinary user to raise. */
+/* Set a hard limit of 0, which an ordinary user cannot raise, and become
+ * one. */
 static bool start_at_0(void)
 {
 	needs_limit(0, 0);
 	if ((geteuid() == 0 && !become_nobody())
 	    || prctl(PR_SET_DUMPABLE, 1) != 0)
-		case_skip("root may not become another user: %s",
+		case_skip("root is not allowed to become another user: %s",
 		          strerror(errno));
 	return is(1, 0, 0);
 }
@@ -115,8 +116,8 @@ static bool fails_at_0_for_a_pipe(void)
 
 static volatile char watched = 'w';
 
-/* Be an ordinary process that others of its user may look at; then, if asked
- * to, one that has the flag. What comes of it goes to `ready`. */
+/* Run as an ordinary process that others of its user may read, with the flag
+ * set if asked for. Reports the result to `ready`. */
 static _Noreturn void be_watched(bool with_flag, int ready)
 {
 	char result = 'y';
@@ -130,7 +131,7 @@ static _Noreturn void be_watched(bool with_flag, int ready)
 	_exit(0);
 }
 
-/* Whether a process reads a byte of another one, as that one's user. */
+/* Whether another process of the same user can read a byte of a process. */
 static bool fellow_reads(pid_t pid)
 {
 	char byte = 0;
@@ -148,7 +149,7 @@ static bool fellow_reads(pid_t pid)
 	return WIFEXITED(status) && WEXITSTATUS(status) == 1;
 }
 
-/* The same of a process that be_watched(). */
+/* Whether another process can read one that runs be_watched(). */
 static bool is_read(bool with_flag)
 {
 	int ready[2], status;
@@ -157,19 +158,20 @@ static bool is_read(bool with_flag)
 	pid_t pid;
 
 	if (pipe(ready) != 0 || (pid = fork()) < 0)
-		case_skip("no pipe, or no process: %s", strerror(errno));
+		case_skip("a pipe or a process cannot be created: %s",
+		          strerror(errno));
 	if (pid == 0)
 		be_watched(with_flag, ready[1]);
 	if (read(ready[0], &result, 1) != 1 || result != 'y')
-		case_skip("root may not become another user, or nothing can be "
-		          "locked");
+		case_skip("root is not allowed to become another user, or no "
+		          "memory can be locked");
 	read_it = fellow_reads(pid);
 	kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
 	return read_it;
 }
 
-/* Where a process may trace none but its children, there is no control. */
+/* There is no control where a process may trace only its children. */
 static bool is_not_read(void)
 {
 	if (!is_read(false))
@@ -193,7 +195,7 @@ static bool undone_is_found(void)
 	       && finds(DUMPABLE, ": the process is dumpable again (1)");
 }
 
-/* A daemon where fs.suid_dumpable is 2. */
+/* Where fs.suid_dumpable is 2, setresuid() makes a daemon dumpable again. */
 static bool undone_by_setresuid(void)
 {
 	return secmalloc_init(&nodump) == 0 && passes(DUMPABLE)
@@ -263,8 +265,8 @@ static bool limits_for_a_socket(void)
 
 static char directory[] = "/tmp/secmalloc-nodump-XXXXXX";
 
-/* What the program of the pipe removes for a process, and for no other that
- * dies on this machine meanwhile. */
+/* The program at the end of the pipe removes this directory. Its name has the
+ * pid of the process, in case other processes on this machine die meanwhile. */
 static const char *mark_of(pid_t pid)
 {
 	static char mark[64];
@@ -273,7 +275,8 @@ static const char *mark_of(pid_t pid)
 	return mark;
 }
 
-/* Whether the kernel starts the program of the pipe for a process that dies. */
+/* Whether the kernel starts the program at the end of the pipe for a process
+ * that aborts. */
 static bool is_dumped(bool use_flag)
 {
 	pid_t child = fork();
@@ -285,21 +288,22 @@ static bool is_dumped(bool use_flag)
 		    || (use_flag ? secmalloc_init(&nodump) != 0
 		                 : !limit(0, 4096)))
 			_exit(1);
-		/* So that it is the limit that counts. */
+		/* Stay dumpable, so that only the limit can prevent the
+		 * dump. */
 		prctl(PR_SET_DUMPABLE, 1);
 		raise(SIGABRT);
 	}
-	/* Who dies waits for the program, if there is one. */
+	/* A dying process waits for the program, if there is one. */
 	waitpid(child, &status, 0);
 	for (int i = 0; i < 20 && !use_flag && access(mark, F_OK) == 0; i++)
 		usleep(100000);
-	/* One that could not begin is wrong either way. */
+	/* A child that could not start counts as wrong in both cases. */
 	return rmdir(mark) != 0 || (use_flag && !WIFSIGNALED(status));
 }
 
 static void try_dump(void)
 {
-	const char *what = "a pipe gets no dump";
+	const char *what = "with the flag a pipe gets no dump";
 	char pattern[128];
 
 	if (mkdtemp(directory) == NULL) {
@@ -308,40 +312,46 @@ static void try_dump(void)
 	}
 	snprintf(pattern, sizeof(pattern), "|/bin/rmdir %s/%%p", directory);
 	if (!core_pattern_set(pattern) || !is_dumped(false)) {
-		tap_skip(what, "RLIMIT_CORE 0 gives none either");
+		tap_skip(what, "without the flag a pipe gets no dump either");
 	} else {
-		tap_ok(true, "control: RLIMIT_CORE 0 does not stop a pipe");
+		tap_ok(true,
+		       "control: a pipe gets a dump although RLIMIT_CORE is 0");
 		tap_ok(!is_dumped(true), "%s", what);
 	}
 	rmdir(directory);
 }
 
-/* ---- All ---------------------------------------------------------------- */
+/* ---- All cases ---------------------------------------------------------- */
 
 static void with_patterns(void)
 {
 	if (geteuid() != 0) {
-		tap_skip("pipes and sockets", "need root");
+		tap_skip("limits for pipes and sockets are set and checked",
+		         "needs root");
 		return;
 	}
 	if (!core_pattern_take()) {
-		tap_skip("pipes and sockets",
+		tap_skip("limits for pipes and sockets are set and checked",
 		         "cannot write " CORE_PATTERN ": %s", strerror(errno));
 		return;
 	}
 	core_pattern_set("core");
-	try_case("file: a hard limit of 0 stays", keeps_0_for_a_file);
-	try_case("file: the limits that it takes", limits_for_a_file);
+	try_case("for a file, a hard limit of 0 stays", keeps_0_for_a_file);
+	try_case("for a file, limits above 1 are reported", limits_for_a_file);
 	core_pattern_set("|/bin/false");
-	try_case("pipe: a hard limit of 0 fails, and changes nothing",
+	try_case("for a pipe, a hard limit of 0 makes init fail and change "
+	         "nothing",
 	         fails_at_0_for_a_pipe);
-	try_case("pipe: the limits that it takes", limits_for_a_pipe);
-	try_case("pipe: what is set", sets_and_keeps);
+	try_case("for a pipe, limits other than 1 are reported",
+	         limits_for_a_pipe);
+	try_case("for a pipe, the flag sets the limit to 1", sets_and_keeps);
 	try_dump();
 	if (core_pattern_set("@/run/none"))
-		try_case("socket: no limit will do", limits_for_a_socket);
+		try_case("for a socket, no limit passes", limits_for_a_socket);
 	else
-		tap_skip("socket: no limit will do", "an older kernel");
+		tap_skip(
+			"for a socket, no limit passes",
+			"this kernel does not support sockets in core_pattern");
 	core_pattern_put_back();
 }
 
@@ -351,20 +361,23 @@ static void with_suid_dumpable(void)
 	int fd;
 
 	if (geteuid() != 0) {
-		tap_skip("setresuid undoes it", "needs root");
+		tap_skip(
+			"setresuid undoes the flag where fs.suid_dumpable is 2",
+			"needs root");
 		return;
 	}
 	machine_lock(LOCK_EX);
 	fd = open("/proc/sys/fs/suid_dumpable", O_RDWR | O_CLOEXEC);
-	/* 2 is refused where core_pattern could put the file anywhere. */
+	/* The write fails in a container whose /proc/sys is read-only. */
 	if (fd < 0 || pread(fd, &before, 1, 0) != 1
 	    || pwrite(fd, "2", 1, 0) != 1) {
-		tap_skip("setresuid undoes it",
-		         "cannot write /proc/sys/fs/suid_dumpable: %s",
-		         strerror(errno));
+		tap_skip(
+			"setresuid undoes the flag where fs.suid_dumpable is 2",
+			"cannot write /proc/sys/fs/suid_dumpable: %s",
+			strerror(errno));
 		return;
 	}
-	try_case("setresuid undoes it, with fs.suid_dumpable",
+	try_case("setresuid undoes the flag where fs.suid_dumpable is 2",
 	         undone_by_setresuid);
 	pwrite(fd, &before, 1, 0);
 	close(fd);
@@ -379,13 +392,17 @@ int main(int argc, char **argv)
 	tap_needs_file(CORE_PATTERN);
 	tap_needs_lock(64);
 	machine_lock(LOCK_SH);
-	try_case("what the flag sets, and fini leaves", sets_and_keeps);
-	try_case("an init that fails sets nothing", is_left_by_failure);
-	try_case("others of its user cannot read it, as they can without",
+	try_case("the flag clears dumpable and sets the limit, and "
+	         "secmalloc_fini() changes neither",
+	         sets_and_keeps);
+	try_case("an init that fails changes nothing", is_left_by_failure);
+	try_case("with the flag other processes of the same user cannot read "
+	         "the process",
 	         is_not_read);
-	try_case("a dumpable process is found", dumpable_is_found);
-	try_case("one that has become so again is, too", undone_is_found);
-	try_case("exec undoes it", undone_by_exec);
+	try_case("a dumpable process is detected", dumpable_is_found);
+	try_case("a process that has become dumpable again is detected",
+	         undone_is_found);
+	try_case("exec undoes the flag", undone_by_exec);
 	with_patterns();
 	with_suid_dumpable();
 	tap_done();

@@ -1,6 +1,7 @@
 /*
- * on_low: called once for each fall below low_bytes, outside all locks, with
- * what the caller sees of its own call left as it was.
+ * on_low is called once each time the free memory falls below low_bytes. It is
+ * called outside all locks, and its caller's result, errno and message stay as
+ * they were.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -16,7 +17,7 @@
 
 #define POOL_BYTES ((size_t)65536)
 #define LOW        ((size_t)16000)
-/* Of a size that no cache holds; a place of 5,120 bytes. */
+/* Chunks of SIZE are not cached, and take PLACE bytes each. */
 #define SIZE  ((size_t)5000)
 #define PLACE ((size_t)5120)
 
@@ -51,7 +52,7 @@ static bool start(size_t low, size_t pools)
 	return secmalloc_init(&config) == 0;
 }
 
-/* What on_low is about. */
+/* The bytes that are free and not in a cache, which on_low is about. */
 static size_t spare(void)
 {
 	struct secmalloc_stats stats;
@@ -67,8 +68,8 @@ static bool was_called(size_t times)
 	secmalloc_stats(&stats);
 	if (calls == times && stats.low_crossings == times)
 		return true;
-	tap_note("%zu calls and not %zu; %ju crossings", (size_t)calls, times,
-	         (uintmax_t)stats.low_crossings);
+	tap_note("%zu calls instead of %zu; %ju crossings", (size_t)calls,
+	         times, (uintmax_t)stats.low_crossings);
 	return false;
 }
 
@@ -90,7 +91,7 @@ static void give_all(void)
 		secfree(chunks[--live]);
 }
 
-/* Until the next one of SIZE would make it low. */
+/* Allocate until another chunk of SIZE would make the arena low. */
 static bool take_nearly_all(size_t low)
 {
 	while (spare() >= low + PLACE)
@@ -99,7 +100,7 @@ static bool take_nearly_all(size_t low)
 	return true;
 }
 
-/* ---- When --------------------------------------------------------------- */
+/* ---- When it is called -------------------------------------------------- */
 
 static bool once_for_each_fall(void)
 {
@@ -119,7 +120,7 @@ static bool once_for_each_fall(void)
 	return good && secmalloc_audit() == 0;
 }
 
-/* Up to an eighth of the pools more than low_bytes. */
+/* on_low is armed again when low_bytes and an eighth of the pools are free. */
 static bool armed_again_when_high(void)
 {
 	bool good = start(LOW, 1) && take_nearly_all(LOW) && take(SIZE);
@@ -137,7 +138,8 @@ static bool armed_again_when_high(void)
 	return good && was_called(2);
 }
 
-/* Then all must have been free. */
+/* If low_bytes and an eighth of the pools exceed the pools, on_low is armed
+ * again when everything is free. */
 static bool armed_again_when_empty(void)
 {
 	const size_t low = POOL_BYTES - 1000;
@@ -177,14 +179,16 @@ static bool with_growth(void)
 	            && was_called(0) && take_nearly_all(LOW) && take(SIZE)
 	            && was_called(1);
 
-	/* A pool is added: that is plenty again, until it is used, too. */
+	/* A pool is added, so that plenty is free again, until that is used up
+	 * too. */
 	while (spare() < POOL_BYTES / 2)
 		take(SIZE);
 	good = good && was_called(1) && take_nearly_all(LOW) && take(SIZE);
 	return good && was_called(2);
 }
 
-/* What a cache holds is not spare: it is told before anything fails. */
+/* Memory in a cache does not count as free, so that on_low is called before any
+ * allocation fails. */
 static bool with_small_chunks(void)
 {
 	bool good = start(LOW, 1);
@@ -196,14 +200,14 @@ static bool with_small_chunks(void)
 				at_call = live;
 		good = good && was_called((size_t)round) && at_call > 300
 		       && at_call < live - 100;
-		/* The cache keeps some, and less than an eighth. */
+		/* The cache keeps some of it, but less than an eighth. */
 		give_all();
 		at_call = 0;
 	}
 	return good;
 }
 
-/* ---- Inside ------------------------------------------------------------- */
+/* ---- Calls from on_low -------------------------------------------------- */
 
 static bool inside_good;
 
@@ -236,7 +240,8 @@ static void give_and_take(void)
 	take(SIZE);
 }
 
-/* What it does itself is told to somebody else. */
+/* An on_low function that makes the arena low itself is not called again
+ * meanwhile. The next call that finds the arena low calls it. */
 static bool does_not_call_itself(void)
 {
 	bool good;
@@ -266,7 +271,7 @@ static bool may_fork(void)
 	       && inside_good && was_called(1) && take(SIZE);
 }
 
-/* ---- What its caller sees ----------------------------------------------- */
+/* ---- Results for the caller --------------------------------------------- */
 
 static void fail_inside(void)
 {
@@ -282,7 +287,7 @@ static bool errno_is_kept(void)
 	return take(SIZE) && calls == 1 && errno == 4242;
 }
 
-/* The call that fails is the one that finds it. */
+/* The failing call is also the one that finds the arena low. */
 static bool words_are_kept(void)
 {
 	inside = fail_inside;
@@ -301,7 +306,7 @@ static bool child_is_not_called(void)
 		return false;
 	child = fork();
 	if (child == 0) {
-		/* Its own arena has no on_low. */
+		/* The child's own arena has no on_low. */
 		secmalloc_init(NULL);
 		secfree(secmalloc(SIZE));
 		_exit(calls == 0 ? 0 : 1);
@@ -323,7 +328,8 @@ static void take_and_give(void)
 	secfree(secmalloc(50));
 }
 
-/* All take at once until nothing is left, and then give all back at once. */
+/* All threads allocate at once until nothing is left, and then free everything
+ * at once. */
 static void *fill(void *unused)
 {
 	void *mine[20];
@@ -363,29 +369,37 @@ static bool once_for_all_threads(void)
 int main(void)
 {
 	if (sysconf(_SC_PAGESIZE) > 4096)
-		tap_skip_all("the figures are those of pages of 4 KiB");
+		tap_skip_all("the figures are for pages of 4 KiB");
 	if (!start(LOW, 2))
 		tap_skip_all("two pools cannot be locked: %s",
 		             secmalloc_error());
 	secmalloc_fini();
-	try_case("once for each fall, with what is left", once_for_each_fall);
-	try_case("armed again by an eighth more", armed_again_when_high);
-	try_case("... or by all", armed_again_when_empty);
-	try_case("as much as low_bytes is not less", as_much_is_not_less);
-	try_case("a threshold that is more than there is", more_than_there_is);
-	try_case("pools that are added", with_growth);
-	try_case("chunks of caches", with_small_chunks);
+	try_case("on_low is called once for each fall, with the number of free "
+	         "bytes",
+	         once_for_each_fall);
+	try_case("on_low is armed again when an eighth more is free",
+	         armed_again_when_high);
+	try_case("on_low is armed again when everything is free",
+	         armed_again_when_empty);
+	try_case("on_low is not called when exactly low_bytes are free",
+	         as_much_is_not_less);
+	try_case("with low_bytes above the arena's size on_low is called once",
+	         more_than_there_is);
+	try_case("an added pool counts as free memory", with_growth);
+	try_case("memory in caches does not count as free", with_small_chunks);
 
-	try_case("it may use the library", may_use_the_library);
-	try_case("it is not called inside itself", does_not_call_itself);
-	try_case("it may fork", may_fork);
+	try_case("on_low may use the library", may_use_the_library);
+	try_case("on_low is not called inside itself", does_not_call_itself);
+	try_case("on_low may fork", may_fork);
 
-	try_case("errno is kept", errno_is_kept);
-	try_case("the words of a failure are kept", words_are_kept);
-	try_case("a child's arena has none of it", child_is_not_called);
-	/* Not in a child: there a thread sanitizer takes the lock that the fork
-	 * handlers renew for one that is held. */
-	tap_ok(once_for_all_threads(), "8 threads run it low 200 times at "
-	                               "once");
+	try_case("the errno of the caller is kept", errno_is_kept);
+	try_case("the message of a failing caller is kept", words_are_kept);
+	try_case("on_low is not called in a child", child_is_not_called);
+	/* This case does not run in a child. There, ThreadSanitizer would
+	 * mistake the lock that the fork handlers renew for one that is
+	 * held. */
+	tap_ok(once_for_all_threads(),
+	       "on_low is called 200 times when 8 threads run the arena low "
+	       "200 times");
 	tap_done();
 }

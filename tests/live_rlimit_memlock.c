@@ -1,6 +1,7 @@
 /*
- * Truth: what cannot be locked is not handed out, and nothing stays mapped. As
- * an ordinary user under each kind of limit, with the words an operator sees.
+ * The library never hands out memory that it could not lock, and leaves nothing
+ * mapped when it fails. The cases run as an ordinary user under each kind of
+ * limit, and check the messages that an operator sees.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -36,7 +37,8 @@ static bool become_ordinary(size_t lock_limit)
 	           && setresuid(NOBODY, NOBODY, NOBODY) == 0);
 }
 
-/* Each case runs in a process of its own, which is 1 if all is well. */
+/* Run a case as an ordinary user with this lock limit, in a process of its own.
+ * It passes if `act` returns true. */
 static void try(const char *name, size_t lock_limit, bool (*act)(void))
 {
 	int status = -1;
@@ -52,8 +54,10 @@ static void try(const char *name, size_t lock_limit, bool (*act)(void))
 		if (lock_limit > now.rlim_max && geteuid() != 0)
 			_exit(tap_cannot("the hard limit is lower"));
 		if (!become_ordinary(lock_limit))
-			_exit(tap_cannot("a limit or a user cannot be had: %s",
-			                 strerror(errno)));
+			_exit(tap_cannot(
+				"the process cannot become an ordinary user "
+				"with that limit: %s",
+				strerror(errno)));
 		_exit(act() ? 0 : 1);
 	}
 	waitpid(pid, &status, 0);
@@ -63,7 +67,7 @@ static void try(const char *name, size_t lock_limit, bool (*act)(void))
 		tap_ok(status == 0, "%s", name);
 }
 
-/* Words that are wanted, all of them; those that are missing are printed. */
+/* Whether the message contains all of these words. Missing ones are printed. */
 static bool says(const char *const *words)
 {
 	bool all = true;
@@ -122,8 +126,8 @@ static bool limit_too_small(void)
 {
 	struct secmalloc_config config = {.initial_pools = 16};
 
-	/* 1 MiB holds the key page and 15 pools; the 16th would be smaller
-	 * than the others, and is. With 17 there is not a page left. */
+	/* 1 MiB holds the key page and 15 pools. A 16th pool must be smaller
+	 * than the others, and is. For a 17th there is not even a page left. */
 	errno = 5;
 	if (secmalloc_init(&config) != 0 || errno != 5)
 		return false;
@@ -147,7 +151,7 @@ static bool one_page_is_too_little(void)
 {
 	struct secmalloc_config config = {.initial_pools = 1};
 
-	/* The page is the key's. */
+	/* The page of the canary key takes the only page. */
 	return fails(&config, ENOMEM);
 }
 
@@ -158,7 +162,8 @@ static bool used_to_the_last_page(void)
 
 	if (secmalloc_init(NULL) != 0)
 		return false;
-	/* The first makes a pool, for which more was asked than there is. */
+	/* The first chunk adds a pool, which is smaller than usual because of
+	 * the limit. */
 	errno = 5;
 	if (secmalloc(32) == NULL || errno != 5)
 		return false;
@@ -173,7 +178,8 @@ static bool used_to_the_last_page(void)
 	               "RLIMIT_MEMLOCK is 65536");
 }
 
-/* The reservation and the metadata are not to be locked with all the rest. */
+/* After mlockall(MCL_FUTURE), the reserved addresses and the metadata must not
+ * be locked as well. */
 static bool all_is_to_be_locked(void)
 {
 	struct secmalloc_config config = {.initial_pools = 1};
@@ -208,8 +214,8 @@ static bool growth_is_locked_or_fails(void)
 	       && proc_status_kb("VmLck") == 256;
 }
 
-/* Initial pools of the default size lie side by side, 256 between two guards;
- * others are as they were asked for. */
+/* Initial pools of the default size are adjacent, up to 256 of them between two
+ * guard pages. Pools of a given size each have their own guard pages. */
 static bool initial_pools_are_joined(void)
 {
 	struct secmalloc_config config = {.initial_pools = 100,
@@ -235,13 +241,14 @@ static bool initial_pools_are_joined(void)
 	    || stats.pools != 100)
 		return false;
 	apart = proc_mappings() - without;
-	tap_note("%zu mappings, and %zu with a guard after each", joined,
-	         apart);
-	/* One range with its guard, instead of 100. */
+	tap_note("%zu mappings, and %zu with a guard page after each pool",
+	         joined, apart);
+	/* One range with one guard page, instead of 100. */
 	return apart - joined == 2 * (100 - 1);
 }
 
-/* A range that is too large takes what is left, if that is enough. */
+/* Adjacent pools that exceed the limit use what the limit leaves, if that is
+ * enough. */
 static bool joined_pools_and_the_limit(void)
 {
 	struct secmalloc_config config = {.initial_pools = 16};
@@ -253,7 +260,7 @@ static bool joined_pools_and_the_limit(void)
 	       && proc_status_kb("VmLck") == 1024 && secmalloc_audit() == 0;
 }
 
-/* The addresses that 0 stands for shrink to what may be reserved. */
+/* With max_pools 0, the library plans for the addresses that it may reserve. */
 static bool few_addresses(void)
 {
 	struct rlimit limit = {256 * KIB * KIB, 256 * KIB * KIB};
@@ -267,7 +274,7 @@ static bool few_addresses(void)
 	if (secmalloc_init(&config) != 0 || errno != 5
 	    || secmalloc_stats(&stats) != 0)
 		return false;
-	tap_note("max_pools became %llu", (unsigned long long)stats.pools_max);
+	tap_note("max_pools is %llu", (unsigned long long)stats.pools_max);
 	secmalloc_fini();
 	config.max_pools = 10000;
 	return stats.pools_max >= 100 && stats.pools_max < 10000
@@ -280,25 +287,30 @@ int main(void)
 	tap_needs_plain_build();
 	page = (size_t)sysconf(_SC_PAGESIZE);
 	if (page != 4096)
-		tap_skip_all("the figures are those of pages of 4 KiB");
+		tap_skip_all("the figures are for pages of 4 KiB");
 
-	try("no right to lock: EPERM, nothing stays", 0, no_right);
-	try("no right to lock: the words", 0, words_of_no_right);
-	try("a limit that is too small: ENOMEM, nothing stays", 1024 * KIB,
-	    limit_too_small);
+	try("without the right to lock init fails with EPERM and leaves "
+	    "nothing",
+	    0, no_right);
+	try("without the right to lock the message names the limit and the "
+	    "remedies",
+	    0, words_of_no_right);
+	try("with a limit that is too small init fails with ENOMEM and leaves "
+	    "nothing",
+	    1024 * KIB, limit_too_small);
 	try("pools of a given size do not shrink", 1024 * KIB,
 	    fixed_pools_do_not_shrink);
-	try("a limit of one page is too little", 4 * KIB,
-	    one_page_is_too_little);
+	try("a limit of one page is too low", 4 * KIB, one_page_is_too_little);
 	try("a limit of 64 KiB is used to its last page", 64 * KIB,
 	    used_to_the_last_page);
-	try("growth is locked, or fails", 256 * KIB, growth_is_locked_or_fails);
-	try("initial pools lie side by side", 8192 * KIB,
-	    initial_pools_are_joined);
-	try("side by side, they use a limit to its last page", 1024 * KIB,
+	try("memory added by growth is locked, or growth fails", 256 * KIB,
+	    growth_is_locked_or_fails);
+	try("initial pools are adjacent", 8192 * KIB, initial_pools_are_joined);
+	try("adjacent initial pools use a limit to its last page", 1024 * KIB,
 	    joined_pools_and_the_limit);
-	try("after mlockall(MCL_FUTURE) no more is locked than is meant",
+	try("after mlockall(MCL_FUTURE) only pools and the key are locked",
 	    4096 * KIB, all_is_to_be_locked);
-	try("few addresses", 1024 * KIB, few_addresses);
+	try("a limit on addresses lowers the default of max_pools", 1024 * KIB,
+	    few_addresses);
 	tap_done();
 }

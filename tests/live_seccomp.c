@@ -1,7 +1,8 @@
 /*
- * After init, taking and giving back in the initial pools makes no system call:
- * a filter kills the process at the first one but exit. And what a filter does
- * to a process with several threads that refuses membarrier(), or kills for it.
+ * After secmalloc_init(), allocating and freeing in the initial pools makes no
+ * system call: a filter that kills the process at any call except exit does not
+ * stop it. Other cases have several threads, and a filter that refuses
+ * membarrier() or kills the process for it.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -31,7 +32,7 @@ static _Noreturn void leave(int status)
 	__builtin_unreachable();
 }
 
-/* Everything that is promised to work without the kernel. */
+/* Use every function that is documented to work without the kernel. */
 static void use_the_arena(void)
 {
 	static const size_t sizes[] = {0, 16, 32, 240, 1200, 4032, 9000, 60000};
@@ -94,8 +95,9 @@ static void *hold_in_cache(void *barrier)
 	return NULL;
 }
 
-/* Fill what max_pools allow while another thread's cache holds slots; all but
- * membarrier() is allowed. Returns the errno at the end. */
+/* Fill the arena up to max_pools while the cache of another thread holds slots.
+ * The filter affects only membarrier(). Returns whether slots are still in a
+ * cache at the end. */
 static int fill_beside_a_cache(unsigned flags, unsigned verdict, int growth)
 {
 	struct secmalloc_config config = {
@@ -104,7 +106,8 @@ static int fill_beside_a_cache(unsigned flags, unsigned verdict, int growth)
 		.flags = flags,
 	};
 	struct secmalloc_stats stats;
-	/* Not on the stack: the thread may still be on its way out of it. */
+	/* The barrier is not on the stack, because the thread may still be
+	 * leaving it when this function returns. */
 	static pthread_barrier_t barrier;
 	pthread_t thread;
 
@@ -132,7 +135,8 @@ static void barrier_kills(void)
 
 static void barrier_is_refused(void)
 {
-	/* What the other thread has stays there, and nothing else happens. */
+	/* The other thread keeps the slots in its cache, and nothing else
+	 * happens. */
 	if (!fill_beside_a_cache(0, SECCOMP_RET_ERRNO | EPERM, 1))
 		leave(94);
 	if (secmalloc_audit() != 0)
@@ -148,8 +152,8 @@ static void no_barrier(void)
 		leave(93);
 }
 
-/* What becomes of a process that does something under the filter, or sets up
- * one of its own. */
+/* Run `act` in a child, under the filter of this suite or under one that `act`
+ * installs. Returns the child's wait status. */
 static int status_with(void (*act)(void), bool filtered)
 {
 	struct secmalloc_config config = {.initial_pools = 8};
@@ -191,24 +195,29 @@ int main(void)
 		tap_skip_all(WEXITSTATUS(status) == 99
 		                     ? "8 pools cannot be locked"
 		                     : "no seccomp filter can be set");
-	tap_ok(was_killed(status), "control: the filter kills at mmap");
+	tap_ok(was_killed(status),
+	       "control: the filter kills a process that calls mmap");
 	tap_ok(was_killed(status_of(plain_malloc)),
-	       "control: plain malloc of 16 MiB is killed");
+	       "control: the filter kills a process that allocates 16 MiB with "
+	       "malloc");
 	status = status_of(use_the_arena);
 	tap_ok(WIFEXITED(status) && WEXITSTATUS(status) == DONE,
-	       "4,800 chunks in the initial pools: no system call (%x)",
+	       "4,800 chunks in the initial pools need no system call (%x)",
 	       (unsigned)status);
 	tap_ok(was_killed(status_of(grow)),
-	       "control: only growth past the initial pools makes one");
+	       "control: growth past the initial pools makes a system call");
 	tap_ok(was_killed(status_with(barrier_kills, false)),
-	       "control: a full arena asks for a barrier beside other threads");
+	       "control: a full arena calls membarrier() if there are other "
+	       "threads");
 	status = status_with(barrier_is_refused, false);
 	tap_ok(WIFEXITED(status) && WEXITSTATUS(status) == DONE,
-	       "a refused membarrier() leaves the other thread its cache (%x)",
+	       "after a refused membarrier() the other thread keeps its cache "
+	       "(%x)",
 	       (unsigned)status);
 	status = status_with(no_barrier, false);
 	tap_ok(WIFEXITED(status) && WEXITSTATUS(status) == DONE,
-	       "SECMALLOC_NO_MEMBARRIER never calls it, and gets all (%x)",
+	       "with SECMALLOC_NO_MEMBARRIER all caches are emptied without "
+	       "the call (%x)",
 	       (unsigned)status);
 	tap_done();
 }

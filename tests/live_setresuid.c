@@ -1,6 +1,6 @@
 /*
- * The road a daemon takes: lock as root, give up the limit and the user, then
- * fill, free and refill the arena, all of it locked.
+ * A daemon locks memory as root, gives up the lock limit and root, then fills,
+ * empties and refills the arena. All of its memory stays locked.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -34,7 +34,8 @@ static bool drop(void)
 	       && effective == NOBODY && saved == NOBODY && setuid(0) != 0;
 }
 
-/* Chunks of a size until there is no room; their bytes are written. */
+/* Allocate chunks of a size until there is no room, and write to all of their
+ * bytes. */
 static size_t fill(size_t size)
 {
 	size_t count = 0;
@@ -68,7 +69,8 @@ static void try_size(size_t size, size_t least)
 	second = fill(size);
 	release(second);
 	tap_ok(refused && locked && first >= least && second == first,
-	       "%zu chunks of %zu bytes, all locked; freed, and %zu again",
+	       "%zu chunks of %zu bytes fit, all locked, and %zu fit again "
+	       "after all are freed",
 	       first, size, second);
 }
 
@@ -83,24 +85,28 @@ int main(void)
 	tap_needs_root();
 	tap_needs_setuid();
 	before = proc_status_kb("VmLck");
-	if (!tap_ok(secmalloc_init(&config) == 0, "init as root"))
+	if (!tap_ok(secmalloc_init(&config) == 0,
+	            "secmalloc_init() succeeds as root"))
 		tap_note("%s", secmalloc_error());
 	held = proc_status_kb("VmLck");
 	secmalloc_stats(&stats);
 	tap_ok(held - before == (long)(stats.locked_bytes / 1024)
 	               && stats.pools == POOLS,
-	       "VmLck grew by %ld kB, as the statistics say", held - before);
-	tap_ok(drop(), "limit 0, and the user given up for good");
+	       "VmLck has grown by %ld kB, as the statistics say",
+	       held - before);
+	tap_ok(drop(), "the lock limit is 0 and root is given up for good");
 
 	plain = mmap(NULL, 4096, PROT_READ | PROT_WRITE,
 	             MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	tap_ok(mlock(plain, 4096) != 0 && errno == EPERM,
-	       "control: nothing can be locked any more");
-	tap_ok(!proc_has_flag(plain, "lo"), "control: plain memory is not");
+	       "control: no more memory can be locked");
+	tap_ok(!proc_has_flag(plain, "lo"),
+	       "control: plain memory is not locked");
 
-	/* While no slot is in a cache, what is free is in one piece. */
+	/* This size is first because free memory is in one piece while no slot
+	 * is in a cache. */
 	try_size(65000, POOLS);
-	/* The figure that the README gives. */
+	/* The README states this figure. */
 	try_size(32, POOLS * (size_t)1362);
 	try_size(1000, POOLS * 60);
 	try_size(4032, POOLS * 16);
@@ -108,8 +114,9 @@ int main(void)
 	tap_ok(proc_status_kb("VmLck") == held, "VmLck is still %ld kB", held);
 	secmalloc_stats(&stats);
 	tap_ok(stats.pools == POOLS && stats.chunks == 0,
-	       "no pool came or went, and no chunk is left");
+	       "the number of pools is the same, and no chunk is left");
 	secmalloc_fini();
-	tap_ok(proc_status_kb("VmLck") == before, "fini unlocks all");
+	tap_ok(proc_status_kb("VmLck") == before,
+	       "secmalloc_fini() unlocks everything");
 	tap_done();
 }

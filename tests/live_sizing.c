@@ -1,7 +1,7 @@
 /*
- * What secmalloc_setup(7) says of sizes is so: how many equal chunks a fresh
- * pool holds, and that the pools of its example hold what the example has. The
- * figures are read from the page.
+ * The figures in secmalloc_setup(7) are correct: how many equal chunks a new
+ * pool holds, and that the pools of the page's example hold the example's
+ * chunks. The figures are read from the page.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -11,7 +11,7 @@
 
 #include <errno.h>
 
-/* A row of one of the two tables. */
+/* A row of one of the page's two tables. */
 struct row {
 	size_t size, number, place, bytes;
 };
@@ -20,7 +20,7 @@ struct row {
 static struct row equal[ROWS], mixed[ROWS];
 static size_t equals, mixes;
 
-/* The fields of a row are words, with Ta between them. */
+/* The fields of a row are separated by the word Ta. */
 static void read_row(const char *line)
 {
 	struct row row = {0};
@@ -37,7 +37,8 @@ static void read_row(const char *line)
 		equal[equals++] = row;
 }
 
-/* "6 * 65536 + 4096 = 397312": the pools, and what they lock. */
+/* Read a line such as "6 * 65536 + 4096 = 397312": the number of pools, and the
+ * bytes that they lock. */
 static bool read_sum(const char *line, size_t *pools, size_t *locked)
 {
 	size_t count, bytes;
@@ -70,7 +71,7 @@ static bool read_page(size_t *pools, size_t *locked)
 	return has_sum && equals >= 9 && mixes >= 4;
 }
 
-/* Chunks of a size until there is none, or `most`. */
+/* Allocate chunks of a size until that fails, or until there are `most`. */
 static size_t take(size_t size, size_t most)
 {
 	size_t count = 0;
@@ -93,7 +94,7 @@ static bool start(size_t pools)
 	return false;
 }
 
-/* Which row try_row() is about. */
+/* The row that try_row() checks. */
 static size_t at;
 
 static bool try_row(void)
@@ -103,7 +104,7 @@ static bool try_row(void)
 	if (!start(1))
 		case_skip_init();
 	count = take(equal[at].size, SIZE_MAX);
-	tap_note("%zu bytes: %zu chunks", equal[at].size, count);
+	tap_note("a pool holds %zu-byte chunks: %zu", equal[at].size, count);
 	return count == equal[at].number
 	       && equal[at].place >= equal[at].size + 8;
 }
@@ -123,12 +124,13 @@ static bool try_mixture(void)
 		    || take(mixed[i].size, mixed[i].number) < mixed[i].number)
 			return false;
 	}
-	/* What the text then says: five pools, and one more. */
+	/* The page then says: five pools, and one more. */
 	return secmalloc_stats(&stats) == 0 && stats.locked_bytes == locked
 	       && (sum + 58981) / 58982 + 1 == pools;
 }
 
-/* The sum of the places is what they took; the caches hold some more. */
+/* The example's chunks took the sum of their places. The caches hold some
+ * more. */
 static bool try_places(void)
 {
 	struct secmalloc_stats stats;
@@ -152,16 +154,19 @@ int main(void)
 	char name[80];
 
 	if (sysconf(_SC_PAGESIZE) != 4096)
-		tap_skip_all("the figures are those of pages of 4 KiB");
+		tap_skip_all("the figures are for pages of 4 KiB");
 	tap_needs_lock(1024);
-	tap_ok(read_page(&pools, &locked), "the page has its tables");
+	tap_ok(read_page(&pools, &locked),
+	       "secmalloc_setup(7) has both tables and the sum");
 	for (at = 0; at < equals; at++) {
-		snprintf(name, sizeof(name), "%zu chunks of %zu bytes",
+		snprintf(name, sizeof(name),
+		         "a pool holds %zu chunks of %zu bytes",
 		         equal[at].number, equal[at].size);
 		try_case(name, try_row);
 	}
-	try_case("the example fits its pools, and locks what it says",
+	try_case("the chunks of the example fit its pools, which lock what the "
+	         "page says",
 	         try_mixture);
-	try_case("its places add up", try_places);
+	try_case("the places of the example's chunks add up", try_places);
 	tap_done();
 }

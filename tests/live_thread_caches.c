@@ -1,6 +1,6 @@
 /*
- * What the caches of other threads hold is never out of reach of a thread that
- * needs it, and a cache is sound whenever its thread is stopped.
+ * A thread that needs memory can get what the caches of other threads hold. A
+ * cache is sound whenever its thread is stopped.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -10,12 +10,12 @@
 #include <sys/wait.h>
 
 #define IDLE 6
-#define MANY 150 /* more than there are caches */
+#define MANY 150 /* more threads than there are caches */
 #define MOST 100000
 
 static void *chunks[MOST];
 
-/* Warm up, be idle while the test looks, work on, end. */
+/* Fill the cache, be idle while the test looks, allocate once more, and end. */
 static void *be_idle(void *failed)
 {
 	void *chunk;
@@ -38,7 +38,7 @@ static void *only_hold(void *unused)
 	return unused;
 }
 
-/* As many chunks of a size as there is room for. */
+/* Allocate as many chunks of a size as there is room for. */
 static size_t fill(size_t size)
 {
 	size_t count = 0;
@@ -55,9 +55,9 @@ static void empty(size_t count)
 }
 
 /*
- * What a thread is refused while others hold caches, it would be refused
- * without them: when they have ended, and their caches have come back, nothing
- * more fits.
+ * A thread is refused no more while others hold caches than it would be refused
+ * without them: after the other threads have ended and their caches have been
+ * returned, nothing more fits.
  */
 static bool reaches_all(size_t size)
 {
@@ -79,8 +79,8 @@ static bool reaches_all(size_t size)
 		pthread_join(threads[t], NULL);
 	good = secmalloc(size) == NULL && errno == ENOMEM && good;
 	if (!good)
-		tap_note("%zu of %zu bytes beside %ju in caches", count, size,
-		         (uintmax_t)before.cached_bytes);
+		tap_note("%zu chunks of %zu bytes, and %ju bytes in caches",
+		         count, size, (uintmax_t)before.cached_bytes);
 	empty(count);
 	good = stats().chunks == 0 && sound() && good;
 	secmalloc_fini();
@@ -97,8 +97,8 @@ static void nothing_is_out_of_reach(void)
 		good = reaches_all(sizes[i]) && good;
 	barriers_end();
 	tap_ok(good,
-	       "with %d threads idle on full caches one thread can have "
-	       "every place",
+	       "with %d threads idle on full caches one thread can use all "
+	       "memory",
 	       IDLE);
 }
 
@@ -110,7 +110,8 @@ static void *take_one(void *chunk)
 	return NULL;
 }
 
-/* One small chunk of each of some threads leaves a small arena to the rest. */
+/* A small arena stays usable if several other threads each allocate one small
+ * chunk. */
 static void a_small_arena_is_not_eaten(void)
 {
 	pthread_t threads[IDLE];
@@ -123,8 +124,8 @@ static void a_small_arena_is_not_eaten(void)
 	pthread_barrier_wait(&ready);
 	large = secmalloc(60000);
 	tap_ok(large != NULL && stats().chunks == IDLE + 1,
-	       "beside %d threads with a chunk each, 64 KiB have room for "
-	       "60,000 bytes",
+	       "with %d threads that have a chunk each, 60,000 bytes fit into "
+	       "64 KiB",
 	       IDLE);
 	pthread_barrier_wait(&go);
 	for (int t = 0; t < IDLE; t++) {
@@ -154,15 +155,16 @@ static void more_threads_than_caches(void)
 		good = good && !failed[t];
 	}
 	tap_ok(good && stats().cached_bytes == 0 && sound(),
-	       "%d threads, more than there are caches", MANY);
+	       "%d threads, more than there are caches, can all allocate",
+	       MANY);
 	secmalloc_fini();
 	barriers_end();
 }
 
-/* The child's only thread had a cache in the parent. */
+/* Run in a child, whose only thread had a cache in the parent. */
 static bool works_in_child(void)
 {
-	warm_up(); /* there is no arena: NULL all over */
+	warm_up(); /* without an arena, every call returns NULL */
 	if (secmalloc(1) != NULL || errno != ENXIO || !start(4, 4))
 		return false;
 	warm_up();
@@ -194,7 +196,8 @@ static void fork_with_a_cache(void)
 	warm_up();
 	thread_begin(&thread, fork_in_thread, &good);
 	pthread_join(thread, NULL);
-	tap_ok(good, "a thread with a cache forks: both go on, apart");
+	tap_ok(good,
+	       "after a thread with a cache forks, parent and child both work");
 	secmalloc_fini();
 }
 
@@ -213,8 +216,8 @@ static void *be_busy(void *unused)
 	return unused;
 }
 
-/* A cache that is stopped in the middle of a call is seen as it was before it
- * or after it. */
+/* A cache that is stopped in the middle of a call looks as it did before the
+ * call, or as it will after it. */
 static void stopping_is_exclusive(void)
 {
 	pthread_t thread;
@@ -227,8 +230,8 @@ static void stopping_is_exclusive(void)
 		good = sound();
 	enough = true;
 	pthread_join(thread, NULL);
-	tap_ok(good && stats().chunks == 0, "a busy thread's cache is sound "
-	                                    "whenever it is stopped");
+	tap_ok(good && stats().chunks == 0,
+	       "the cache of a busy thread is sound whenever it is stopped");
 	secmalloc_fini();
 }
 

@@ -1,6 +1,7 @@
 /*
- * A thread that ends gives its cache back, also when destructors of other
- * libraries free after it, and one that outlives an arena uses the next one.
+ * A thread that ends returns its cache to the arena, even when destructors of
+ * other libraries free chunks after that. A thread that outlives an arena can
+ * use the next one.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -23,7 +24,8 @@ static void a_cache_comes_back(void)
 	tap_ok(stats().cached_bytes == 0 && stats().chunks == 0
 	               && stats().allocations == 200 && stats().frees == 200
 	               && sound(),
-	       "a thread that ends gives its cache back, and stays counted");
+	       "a thread that ends returns its cache, and its calls stay "
+	       "counted");
 	secmalloc_fini();
 }
 
@@ -35,7 +37,8 @@ static void free_late(void *chunk)
 	secfree(secmalloc(32));
 }
 
-/* It is called again, as long as the system has the patience. */
+/* A destructor that sets its key again, and is called again as often as the
+ * system allows. */
 static void never_end(void *value)
 {
 	secfree(secmalloc(32));
@@ -47,13 +50,13 @@ static void *keep_for_later(void *keys)
 	for (int i = 0; i < 2; i++)
 		pthread_setspecific(((pthread_key_t *)keys)[i], secmalloc(48));
 #ifndef SECMALLOC_SANITIZED
-	/* ThreadSanitizer has forgotten a thread before its last destructor. */
+	/* ThreadSanitizer forgets a thread before its last destructor runs. */
 	pthread_setspecific(stubborn, keys);
 #endif
 	return NULL;
 }
 
-/* Destructors of other libraries run before ours and after it. */
+/* Destructors of other libraries run before and after the library's own. */
 static void destructors_may_free(void)
 {
 	pthread_key_t keys[2];
@@ -69,7 +72,7 @@ static void destructors_may_free(void)
 	}
 	tap_ok(stats().cached_bytes == 0 && stats().chunks == 0
 	               && stats().allocations >= 800 && sound(),
-	       "200 threads free in destructors of their own");
+	       "200 threads can free chunks in destructors of other libraries");
 	pthread_key_delete(keys[0]);
 	pthread_key_delete(keys[1]);
 	pthread_key_delete(stubborn);
@@ -80,11 +83,11 @@ static void *outlive(void *good)
 {
 	warm_up();
 	pthread_barrier_wait(&ready);
-	/* The arena ends. */
+	/* The main thread ends the arena here. */
 	pthread_barrier_wait(&go);
 	*(bool *)good = secmalloc(32) == NULL && errno == ENXIO;
 	pthread_barrier_wait(&ready);
-	/* Another begins. */
+	/* The main thread creates another arena here. */
 	pthread_barrier_wait(&go);
 	warm_up();
 	*(bool *)good = *(bool *)good && stats().chunks == 0
@@ -108,7 +111,7 @@ static void a_thread_outlives_its_arena(void)
 	pthread_barrier_wait(&go);
 	pthread_join(thread, NULL);
 	tap_ok(good && stats().cached_bytes == 0,
-	       "a thread whose arena has ended uses the next one");
+	       "a thread that outlives its arena can use the next one");
 	secmalloc_fini();
 	barriers_end();
 }

@@ -1,6 +1,6 @@
 /*
- * secmalloc_verify() finds advice that was undone: pools that core dumps,
- * children of fork() or the merging of equal pages would get.
+ * secmalloc_verify() detects advice that was undone: pools that would go into
+ * core dumps or to children of fork(), or that may be merged with equal pages.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -8,7 +8,7 @@
 
 #include <sys/prctl.h>
 
-/* Of newer kernels than some headers are for. */
+/* The headers may be older than the kernel. */
 #ifndef PR_SET_MEMORY_MERGE
 #define PR_SET_MEMORY_MERGE 67
 #endif
@@ -51,9 +51,10 @@ static bool process_is_mergeable(void)
 int main(void)
 {
 	verify_pools_start();
-	try_case("a pool is dumped", is_dumped);
-	try_case("a pool is forked", is_forked);
-	try_case("a page is mergeable", is_mergeable);
-	try_case("all of the process is", process_is_mergeable);
+	try_case("a pool that goes into core dumps is detected", is_dumped);
+	try_case("a pool that goes to children is detected", is_forked);
+	try_case("a page that may be merged is detected", is_mergeable);
+	try_case("a process whose pages may all be merged is detected",
+	         process_is_mergeable);
 	tap_done();
 }

@@ -1,12 +1,13 @@
 /*
- * secmalloc_verify() finds what a program by mistake unlocks, discards or
- * unmaps of the pools, and names it; other locks and mappings do not matter.
+ * secmalloc_verify() detects and names memory of the pools that a program
+ * unlocks, discards or unmaps by mistake. Other locks and mappings of the
+ * process do not matter.
  *
  * SPDX-License-Identifier: ISC
  */
 #include "verify_pools.h"
 
-/* Of newer kernels than some headers are for. */
+/* The headers may be older than the kernel. */
 #ifndef MADV_DONTNEED_LOCKED
 #define MADV_DONTNEED_LOCKED 24
 #endif
@@ -40,7 +41,8 @@ static bool ends_are_unlocked(void)
 	       && says("; pool 2 (") && !says("pool 1");
 }
 
-/* The page lies alone in the stride before the first pool. */
+/* The page of the canary key is the only locked page in the stride before the
+ * first pool. */
 static bool key_page_is_unlocked(void)
 {
 	struct proc_mapping mapping;
@@ -65,7 +67,7 @@ static bool all_are_unlocked(void)
 	       && says("pool 2 is not") && !says("more");
 }
 
-/* What does not fit is counted. */
+/* Findings that do not fit into the message are counted. */
 static bool many_are_unlocked(void)
 {
 	struct secmalloc_config config = {
@@ -110,7 +112,8 @@ static bool all_is_unmapped(void)
 
 static bool is_locked_twice(void)
 {
-	/* Others have not the room to lock all that they map from then on. */
+	/* An ordinary user cannot lock everything that is mapped from then
+	 * on. */
 	if (geteuid() != 0)
 		case_skip("needs root");
 	if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0)
@@ -123,7 +126,8 @@ static bool is_locked_twice(void)
 	       && finds(LOCKED, "pool 0 is not locked");
 }
 
-/* A mapping that is like the pool, and beside it, is one with it. */
+/* The kernel merges a pool with a neighbouring mapping that has the same
+ * properties. */
 static bool is_merged_with_neighbour(void)
 {
 	struct proc_mapping mapping;
@@ -138,7 +142,7 @@ static bool is_merged_with_neighbour(void)
 	       && munlock(pools[1] - page, page) == 0 && passes(LOCKED);
 }
 
-/* The process's other memory is its own affair. */
+/* The process may lock and unlock its other memory as it likes. */
 static bool others_do_not_matter(void)
 {
 	char *other = mmap(NULL, 4 * page, PROT_READ | PROT_WRITE,
@@ -153,18 +157,25 @@ static bool others_do_not_matter(void)
 int main(void)
 {
 	verify_pools_start();
-	try_case("a pool is unlocked", one_is_unlocked);
-	try_case("a page of a pool is", one_page_is_unlocked);
-	try_case("the first and the last page of all are", ends_are_unlocked);
-	try_case("the key page is", key_page_is_unlocked);
-	try_case("munlockall: all are named", all_are_unlocked);
-	try_case("... or named and counted", many_are_unlocked);
-	try_case("a locked page is discarded", is_discarded);
-	try_case("a pool, and a page, are unmapped", is_unmapped);
-	try_case("all pools are unmapped", all_is_unmapped);
-	try_case("mlockall does no harm", is_locked_twice);
-	try_case("what is mapped beside a pool does none",
+	try_case("an unlocked pool is detected and named", one_is_unlocked);
+	try_case("an unlocked page in a pool is detected and named",
+	         one_page_is_unlocked);
+	try_case("unlocked pages at both ends of the pools are detected",
+	         ends_are_unlocked);
+	try_case("an unlocked key page is detected and named",
+	         key_page_is_unlocked);
+	try_case("after munlockall() all pools are named", all_are_unlocked);
+	try_case("pools that do not fit into the message are counted",
+	         many_are_unlocked);
+	try_case("a discarded page is detected", is_discarded);
+	try_case("an unmapped pool and an unmapped page are detected",
+	         is_unmapped);
+	try_case("unmapped pools are detected even if all are",
+	         all_is_unmapped);
+	try_case("pools pass after mlockall()", is_locked_twice);
+	try_case("a pool passes when it is merged with a neighbouring mapping",
 	         is_merged_with_neighbour);
-	try_case("nor do other locks of the process", others_do_not_matter);
+	try_case("pools pass whatever other memory the process unlocks",
+	         others_do_not_matter);
 	tap_done();
 }

@@ -1,6 +1,6 @@
 /*
- * secmalloc_verify() looks at each kind of pool, and passes no check that it
- * cannot make.
+ * secmalloc_verify() checks every kind of pool. A check that cannot be made
+ * does not pass.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -20,7 +20,8 @@ static bool joined_pools_pass(void)
 	       && finds(LOCKED, "pool 0 (4096 of its 262144 bytes");
 }
 
-/* Guarded chunks are seen, whatever their access, and named by their cell. */
+/* Guarded chunks are checked whatever their access, and are named by their
+ * cell. */
 static bool guarded_chunks_are_seen(void)
 {
 	struct secmalloc_config config = {
@@ -45,7 +46,8 @@ static bool guarded_chunks_are_seen(void)
 	       && finds(LOCKED, "; guarded cell 2 is not mapped");
 }
 
-/* That pools are only locked is no finding, unless it is asked for. */
+/* Pools that are locked but not secret are reported only if that check is
+ * requested. */
 static bool locked_is_not_secret(void)
 {
 	return make_pools()
@@ -56,7 +58,8 @@ static bool locked_is_not_secret(void)
 	           fails(SECMALLOC_VERIFY_SECRET, ENXIO, "no arena"));
 }
 
-/* Children that are to have the pools are no finding; unlocked ones are. */
+/* With KEEP, pools that go to children are not reported, but unlocked ones
+ * are. */
 static bool kept_ones_pass(void)
 {
 	struct secmalloc_config config = {
@@ -73,7 +76,8 @@ static bool kept_ones_pass(void)
 	       && finds(LOCKED | ADVICE, ": pool 0 (4096 of its");
 }
 
-/* munlock() does nothing to it, but it can be unmapped, and shared. */
+/* munlock() has no effect on secret memory, but it can be unmapped or
+ * shared. */
 static bool secret_memory_passes(void)
 {
 	struct secmalloc_config config = {
@@ -135,7 +139,7 @@ static bool in_child(void)
 	return status == 0 && passes(LOCKED | ADVICE);
 }
 
-/* No check has been made, and none says so. */
+/* No check can be made, and none passes. */
 static bool without_descriptors(void)
 {
 	struct rlimit none = {0, 0};
@@ -157,16 +161,19 @@ static bool words_of_before_stay(void)
 int main(void)
 {
 	verify_pools_start();
-	try_case("pools that are joined", joined_pools_pass);
-	try_case("a pool that was added later", later_pool_is_seen);
-	try_case("guarded chunks", guarded_chunks_are_seen);
-	try_case("pools that children keep", kept_ones_pass);
-	try_case("secret memory", secret_memory_passes);
-	try_case("locked memory is not secret", locked_is_not_secret);
-	try_case("no arena: before init, after fini", without_arena);
-	try_case("no arena: in a child", in_child);
-	try_case("no descriptor is left: no check passes", without_descriptors);
-	try_case("success leaves the words of the last failure",
+	try_case("adjacent pools are checked", joined_pools_pass);
+	try_case("a pool that was added later is checked", later_pool_is_seen);
+	try_case("guarded chunks are checked and named by their cell",
+	         guarded_chunks_are_seen);
+	try_case("pools that children keep are checked", kept_ones_pass);
+	try_case("secret memory is checked", secret_memory_passes);
+	try_case("locked memory is reported if secret memory is requested",
+	         locked_is_not_secret);
+	try_case("verify fails before init and after fini", without_arena);
+	try_case("verify fails in a child without an arena", in_child);
+	try_case("no check passes if no descriptor is left",
+	         without_descriptors);
+	try_case("success keeps the message of the last failure",
 	         words_of_before_stay);
 	tap_done();
 }

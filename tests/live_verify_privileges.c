@@ -1,6 +1,7 @@
 /*
- * secmalloc_verify() of the process: privileges that can be had again are
- * found, in whichever thread; and a process that gave all up passes.
+ * The checks of secmalloc_verify() that concern the process. Privileges that
+ * can be regained are detected, in whichever thread. A process that has given
+ * up all of them passes.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -26,7 +27,7 @@
 #define CAPABILITIES    SECMALLOC_VERIFY_CAPABILITIES
 #define BIT(capability) ((uint64_t)1 << (capability))
 
-/* ---- A process that did it all ------------------------------------------ */
+/* ---- A process without privileges --------------------------------------- */
 
 static bool good_daemon(void)
 {
@@ -71,7 +72,8 @@ static bool root_is_kept(void)
 	       && says("the effective gid is 0");
 }
 
-/* What is left in the threads, after what a daemon did. */
+/* Set these ids and give up the others, as a daemon does, and check the
+ * message. */
 static bool with_uids(uid_t real, uid_t effective, uid_t saved,
                       const char *words)
 {
@@ -137,7 +139,7 @@ static bool gid_not_given_up(void)
 	                 "the effective gid is 0: use setresgid to drop it");
 }
 
-/* It takes a capability to have one that differs. */
+/* Only a process with a capability can have a file system uid that differs. */
 static bool file_system_uid(void)
 {
 	return setgroups(0, NULL) == 0 && setresgid(NOBODY, NOBODY, NOBODY) == 0
@@ -145,7 +147,8 @@ static bool file_system_uid(void)
 	       && (setfsuid(0), passes(IDS));
 }
 
-/* The list of 300 is longer than any buffer, and 0 is its first. */
+/* The list of 300 groups is longer than the library's buffers, and group 0 is
+ * in the middle. */
 static bool groups_with(gid_t extra, bool found)
 {
 	gid_t groups[300];
@@ -247,7 +250,7 @@ static void *wait_in_thread(void *unused)
 	return unused;
 }
 
-/* Others, of which one has a number that is known. */
+/* Start another thread whose number is known. */
 static void start_threads(void)
 {
 	pthread_t thread;
@@ -266,7 +269,8 @@ static bool is_thread(void)
 	return says(words);
 }
 
-/* libc would change both. */
+/* Only this thread changes its uid. The function of libc would change all
+ * threads. */
 static bool thread_keeps_uid(void)
 {
 	start_threads();
@@ -305,7 +309,7 @@ static bool first_is_zombie(void)
 	return strstr(line, ") Z ") != NULL;
 }
 
-/* pthread_join() may come back before the kernel has ended the thread. */
+/* pthread_join() may return before the kernel has ended the thread. */
 static void *drop_in_thread(void *unused)
 {
 	const struct timespec moment = {.tv_nsec = 10000000};
@@ -318,7 +322,8 @@ static void *drop_in_thread(void *unused)
 	              : 1);
 }
 
-/* It is in the list until the others have ended, but can do nothing more. */
+/* The first thread stays in the list until the others have ended, but can do
+ * nothing more. */
 static bool first_thread_ended(void)
 {
 	pthread_t thread;
@@ -328,7 +333,7 @@ static bool first_thread_ended(void)
 	pthread_exit(NULL);
 }
 
-/* ---- Where the kernel does not tell ------------------------------------- */
+/* ---- A kernel that does not answer -------------------------------------- */
 
 static char empty[] = "/tmp/secmalloc-empty-XXXXXX";
 
@@ -367,54 +372,63 @@ int main(void)
 
 	tap_needs_plain_build();
 	machine_lock(LOCK_SH);
-	try_case("unknown bits", unknown_bits);
-	try_case("no descriptor stays open", leaves_no_descriptor);
+	try_case("unknown bits are refused", unknown_bits);
+	try_case("secmalloc_verify() leaves no descriptor open",
+	         leaves_no_descriptor);
 	if (geteuid() != 0) {
-		tap_skip("all others", "need root");
+		tap_skip("all other checks of the process", "needs root");
 		tap_done();
 	}
 	code = tap_setuid_fails();
 	if (code != 0)
-		tap_skip_rest("root may not become another user: %s",
+		tap_skip_rest("root is not allowed to become another user: %s",
 		              strerror(code));
-	try_case("a daemon that gave up all passes", good_daemon);
-	try_case("all that is wrong is in one message", bad_daemon);
+	try_case("a daemon that gave up all privileges passes", good_daemon);
+	try_case("one message reports everything that is wrong", bad_daemon);
 
-	try_case("root was not given up", root_is_kept);
-	try_case("the saved uid was not", saved_uid);
-	try_case("the real uid was not", real_uid);
-	try_case("the effective uid was not", effective_uid);
-	try_case("uids that differ", other_uid);
-	try_case("seteuid and setegid", by_seteuid);
-	try_case("the saved gid was not", saved_gid);
-	try_case("the real gid was not", real_gid);
-	try_case("no gid was", gid_not_given_up);
-	try_case("the file system uid is in order", file_system_uid);
-	try_case("group 0 among many", group_0);
-	try_case("many groups", other_groups);
+	try_case("a process that is still root is detected", root_is_kept);
+	try_case("a saved uid that is still 0 is detected", saved_uid);
+	try_case("a real uid that is still 0 is detected", real_uid);
+	try_case("an effective uid that is still 0 is detected", effective_uid);
+	try_case("a real uid that differs from the effective one is detected",
+	         other_uid);
+	try_case("seteuid() and setegid() alone are detected", by_seteuid);
+	try_case("a saved gid that is still 0 is detected", saved_gid);
+	try_case("a real gid that is still 0 is detected", real_gid);
+	try_case("an effective gid that is still 0 is detected",
+	         gid_not_given_up);
+	try_case("the file system uid does not matter", file_system_uid);
+	try_case("group 0 among 300 groups is detected", group_0);
+	try_case("300 other groups pass", other_groups);
 
-	try_case("all capabilities are kept", all_kept);
-	try_case("one is kept", one_kept);
-	try_case("two are", two_kept);
-	try_case("an inheritable one is", inheritable_kept);
-	try_case("one is that gets any uid", setuid_kept);
+	try_case("capabilities that were all kept are detected", all_kept);
+	try_case("one capability that was kept is detected", one_kept);
+	try_case("two capabilities that were kept are detected", two_kept);
+	try_case("an inheritable capability is detected", inheritable_kept);
+	try_case("a capability that can regain any uid is detected",
+	         setuid_kept);
 
-	try_case("another thread has kept its uid", thread_keeps_uid);
-	try_case("another thread has kept a capability",
+	try_case("a uid that another thread has kept is detected",
+	         thread_keeps_uid);
+	try_case("a capability that another thread has kept is detected",
 	         thread_keeps_capability);
-	try_case("threads that all gave it up", threads_pass);
+	try_case("threads that all gave up their privileges pass",
+	         threads_pass);
 #ifdef __GLIBC__
-	try_case("a first thread that has ended", first_thread_ended);
+	try_case("a first thread that has ended does not matter",
+	         first_thread_ended);
 #else
 	(void)first_thread_ended;
-	tap_skip("a first thread that has ended",
-	         "some libc never gets others' ids changed then");
+	tap_skip(
+		"a first thread that has ended does not matter",
+		"after that this libc may be unable to change the ids of other "
+		"threads");
 #endif
 	if (mkdtemp(empty) != NULL) {
-		try_case("no /proc: no check passes", without_proc);
+		try_case("without /proc no check passes", without_proc);
 		rmdir(empty);
 	} else {
-		tap_skip("no /proc: no check passes",
+		tap_skip("without /proc no check passes",
 		         "cannot write in /tmp: %s", strerror(errno));
 	}
 	tap_done();

@@ -1,10 +1,10 @@
 /*
- * machine.h - one lock for what belongs to the whole machine
+ * machine.h - one lock for the state of the whole machine
  *
- * Suites run at the same time, also those of another build. One that changes
- * swap, core_pattern or suid_dumpable takes the lock for itself (LOCK_EX), one
- * whose results depend on them shares it (LOCK_SH). machine_lock in tap.sh
- * takes the same one.
+ * Suites run at the same time, also those of another build. A suite that
+ * changes swap, core_pattern or suid_dumpable takes the lock exclusively
+ * (LOCK_EX). A suite whose results depend on these shares it (LOCK_SH).
+ * machine_lock in tap.sh takes the same lock.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -18,7 +18,8 @@
 #include <string.h>
 #include <sys/file.h>
 
-/* Until LOCK_UN, or until the process and its children have ended. */
+/* Take the lock. It is held until LOCK_UN, or until the process and its
+ * children have ended. */
 static inline void machine_lock(int how)
 {
 	static int fd = -1;

@@ -1,6 +1,8 @@
 #!/bin/sh
-# doc/MIGRATING.md: its examples compile, ours and where their headers are those
-# of others, and the functions that its tables name exist.
+# The examples in doc/MIGRATING.md compile, including those that need other
+# libraries' headers, if these are installed. The functions that its tables name
+# exist.
+#
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
@@ -9,7 +11,7 @@ CC=${CC:-cc}
 make_work
 trap 'rm -rf "$work"' EXIT
 
-# Each block of C in a file of its own, in their order.
+# Write each block of C to a file of its own, in order.
 awk -v work="$work" '/^```/ { inside = $0 == "```c"; n += inside; next }
 	inside { print > sprintf("%s/block%02d.c", work, n) }' "$page"
 
@@ -21,14 +23,16 @@ has_header() {
 	echo "#include <$1>" > "$work/probe.c"
 	compiles "$work/probe.c" 2> /dev/null
 }
-# The header of somebody else that a block needs and that is not here.
+# Print each header of another library that a block needs and that is not
+# installed.
 missing() {
 	for header in sodium.h gcrypt.h openssl/crypto.h; do
 		! grep -q "<$header>" "$1" || has_header "$header" \
 			|| echo "$header"
 	done
 }
-# Names of functions in a column of the tables, one a line.
+# named COLUMN: print the function names in a column of the tables, one per
+# line.
 named() {
 	awk -F '|' -v column="$1" '/^\|/ { print $column }' "$page" \
 		| grep -o '[A-Za-z_0-9]*(' | tr -d '(' | sort -u
@@ -39,7 +43,7 @@ ours_exist() {
 	header_names > "$work/header"
 	! comm -23 "$work/named" "$work/header" | grep .
 }
-# All words of the page that look like ours.
+# Every word of the page that looks like one of ours exists.
 words_exist() {
 	{
 		grep -o '`sec[a-z_]*()`' "$page" | tr -d '`()'
@@ -50,8 +54,8 @@ words_exist() {
 			|| { echo "$word"; return 1; }
 	done < "$work/words"
 }
-# theirs_exist PREFIX HEADER: names that the compiler finds declared, or defined
-# as macros.
+# theirs_exist PREFIX HEADER: the compiler finds these names declared, or
+# defined as macros.
 theirs_exist() {
 	named 2 | grep "^\($1\)_" > "$work/theirs"
 	test -s "$work/theirs" || return 1
@@ -68,10 +72,11 @@ try_theirs() {
 	if has_header "$2"; then
 		tap "the functions of $2 exist" theirs_exist "$1" "$2"
 	else
-		tap_skip "the functions of $2 exist" "not installed"
+		tap_skip "the functions of $2 exist" "$2 is not installed"
 	fi
 }
-# libgcrypt with the handlers of the page: its secure memory is chunks.
+# With the allocation handlers from the page, libgcrypt's secure memory consists
+# of chunks.
 handlers_work() {
 	cat > "$work/main.c" <<-END
 	#include <gcrypt.h>
@@ -109,7 +114,7 @@ sees_a_mistake() {
 	! words_exist || ! ours_exist
 }
 
-tap "it has eight examples" test -e "$work/block08.c"
+tap "the page has at least eight examples" test -e "$work/block08.c"
 for block in "$work"/block*.c; do
 	name="example ${block##*/block} compiles"
 	if [ -z "$(missing "$block")" ]; then
@@ -118,19 +123,23 @@ for block in "$work"/block*.c; do
 		tap_skip "$name" "no $(missing "$block" | tr '\n' ' ')"
 	fi
 done
-tap "our functions in the tables exist" ours_exist
-tap "and all other words of ours" words_exist
+tap "our functions that the tables name exist" ours_exist
+tap "all of our names in the page exist" words_exist
 try_theirs sodium sodium.h
 try_theirs gcry gcrypt.h
 try_theirs 'CRYPTO\|OPENSSL' openssl/crypto.h
 if is_sanitized; then
-	tap_skip "libgcrypt takes chunks" "needs a build without sanitizers"
+	tap_skip "libgcrypt allocates chunks through the page's handlers" \
+		"needs a build without sanitizers"
 elif missing=$(why_no_exec) && [ -n "$missing" ]; then
-	tap_skip "libgcrypt takes chunks" "$missing"
+	tap_skip "libgcrypt allocates chunks through the page's handlers" \
+		"$missing"
 elif has_header gcrypt.h; then
-	tap "libgcrypt takes chunks" handlers_work
+	tap "libgcrypt allocates chunks through the page's handlers" \
+		handlers_work
 else
-	tap_skip "libgcrypt takes chunks" "not installed"
+	tap_skip "libgcrypt allocates chunks through the page's handlers" \
+		"libgcrypt is not installed"
 fi
-tap "control: a name that is wrong is found" sees_a_mistake
+tap "control: a wrong name is detected" sees_a_mistake
 tap_done

@@ -1,6 +1,6 @@
 /*
- * misuse.h - what the suites of misuse share: chunks of pool 0, and two ways to
- * start a case
+ * misuse.h - helpers for the suites of misuse: chunks in pool 0, and two ways
+ * to start a case
  *
  * SPDX-License-Identifier: ISC
  */
@@ -16,10 +16,10 @@
 #include <secmalloc.h>
 #include <stdint.h>
 
-#define STRIDE ((uintptr_t)128 * 1024) /* of pools of the default size */
+#define STRIDE ((uintptr_t)128 * 1024) /* for pools of the default size */
 #define POOL   ((uintptr_t)64 * 1024)
 
-/* Where a chunk of pool 0 lies, as the lines say it. */
+/* Where a chunk in pool 0 is, in the words of the library's messages. */
 static inline const char *where(const void *chunk)
 {
 	static char text[100];
@@ -37,8 +37,9 @@ static inline void start(void)
 		_exit(tap_cannot("%s", secmalloc_error()));
 }
 
-/* The same with what the case will ask for in the thread's cache: the calls
- * that work without the arena's lock check no less. */
+/* Start an arena as start() does, and fill the thread's cache with the sizes
+ * that the cases use. Calls that the cache serves do not take the arena's lock,
+ * and must check just as much. */
 static inline void start_warm(void)
 {
 	static const size_t sizes[] = {0, 10, 32, 48, 100, 240, 500, 2400};
@@ -56,7 +57,7 @@ static inline void start_warm(void)
 		_exit(98);
 }
 
-/* A chunk that is full of what must never be printed. */
+/* A chunk filled with bytes that must never be printed. */
 static inline char *chunk_of(size_t size)
 {
 	char *chunk = secmalloc(size);
@@ -65,7 +66,7 @@ static inline char *chunk_of(size_t size)
 	return hide(chunk);
 }
 
-/* The control: plain malloc does not notice the same misuse. */
+/* Control: plain malloc does not notice the same misuse. */
 static inline void control(const char *what, void (*misuse)(void))
 {
 	struct outcome got = run(NULL, misuse);
@@ -76,16 +77,16 @@ static inline void control(const char *what, void (*misuse)(void))
 
 #define WITH_ARENA(misuse)               \
 	(demand(#misuse, start, misuse), \
-	 demand(#misuse ", warm", start_warm, misuse))
+	 demand(#misuse ", warm cache", start_warm, misuse))
 #define WITHOUT(misuse) demand(#misuse, NULL, misuse)
 
-/* Before the first case. */
+/* Call this before the first case. */
 static inline void misuse_start(void)
 {
 	tap_needs_plain_build();
 	dies_start();
 	if (sysconf(_SC_PAGESIZE) != 4096)
-		tap_skip_all("the offsets are those of pages of 4 KiB");
+		tap_skip_all("the offsets are for pages of 4 KiB");
 	tap_needs_lock(256);
 }
 

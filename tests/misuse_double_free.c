@@ -1,6 +1,6 @@
 /*
- * A chunk that is freed twice ends the process with SIGABRT, after exactly the
- * line that says so.
+ * Freeing a chunk twice ends the process with SIGABRT, after exactly the line
+ * that reports it.
  *
  * SPDX-License-Identifier: ISC
  */

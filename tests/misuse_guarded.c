@@ -1,6 +1,7 @@
 /*
- * Misuse of guarded chunks: what the guards and the access do not stop is found
- * when the chunk is freed or its cell is used again, and is fatal.
+ * Misuse of guarded chunks that neither the guard pages nor the access stop. It
+ * is detected when the chunk is freed or when its cell is used again, and is
+ * fatal.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -23,7 +24,8 @@ static void start(void)
 		_exit(tap_cannot("%s", secmalloc_error()));
 }
 
-/* A chunk that is full of what must never be printed. The first has cell 0. */
+/* A chunk filled with bytes that must never be printed. The first one is in
+ * cell 0. */
 static char *chunk_of(size_t size)
 {
 	char *chunk = secmalloc_guarded(size);
@@ -113,7 +115,7 @@ static void overflow_into_the_slack(void)
 	secfree(chunk);
 }
 
-/* A byte so far before a chunk of 32 bytes. */
+/* Change a byte `before` bytes before the start of a chunk of 32 bytes. */
 static void underflow(size_t before)
 {
 	char *chunk = chunk_of(32);
@@ -145,7 +147,7 @@ static void underflow_found_by_realloc(void)
 	secfree(secrealloc(chunk, 64));
 }
 
-/* Though the new size cannot be had. */
+/* The damage is detected although the new size is impossible. */
 static void underflow_found_before_growth(void)
 {
 	char *chunk = chunk_of(32);
@@ -157,7 +159,7 @@ static void underflow_found_before_growth(void)
 	secfree(secrealloc(chunk, hide_size(SIZE_MAX)));
 }
 
-/* The access does not keep the damage from being found. */
+/* The damage is detected although the chunk is closed. */
 static void overflow_of_a_closed_chunk(void)
 {
 	char *chunk = chunk_of(30);
@@ -171,7 +173,7 @@ static void overflow_of_a_closed_chunk(void)
 	secfree(chunk);
 }
 
-/* Of the two cells, the one that was free for longer is used first. */
+/* Of the two cells, the one that has been free longer is used first. */
 static void write_after_free(void)
 {
 	char *chunk = chunk_of(32), *cell = chunk + 32 - PAGE;
@@ -190,24 +192,26 @@ int main(void)
 	tap_needs_plain_build();
 	dies_start();
 	if (sysconf(_SC_PAGESIZE) != PAGE)
-		tap_skip_all("the offsets are those of pages of 4 KiB");
+		tap_skip_all("the offsets are for pages of 4 KiB");
 
 	demand("double free", start, double_free);
 	demand("a pointer into a free cell", start, pointer_into_a_free_cell);
 	demand("an inner pointer", start, inner_pointer);
-	demand("a pointer to the canary behind it", start,
+	demand("a pointer to the canary after a chunk", start,
 	       pointer_to_its_canary);
-	demand("a pointer before it", start, pointer_before_it);
-	demand("a pointer to its guard", start, pointer_to_its_guard);
-	demand("an overflow of an odd size", start, overflow_into_the_slack);
+	demand("a pointer before a chunk", start, pointer_before_it);
+	demand("a pointer to the guard page of a chunk", start,
+	       pointer_to_its_guard);
+	demand("an overflow of a chunk of 30 bytes", start,
+	       overflow_into_the_slack);
 	demand("an underflow by one byte", start, underflow_by_one_byte);
 	demand("an underflow up to the guard", start,
 	       underflow_up_to_the_guard);
-	demand("an underflow, found by secrealloc", start,
+	demand("an underflow, detected by secrealloc", start,
 	       underflow_found_by_realloc);
-	demand("the same for a size that cannot be had", start,
-	       underflow_found_before_growth);
-	demand("an overflow of what was closed since", start,
+	demand("an underflow, detected by secrealloc to an impossible size",
+	       start, underflow_found_before_growth);
+	demand("an overflow of a chunk that was closed afterwards", start,
 	       overflow_of_a_closed_chunk);
 	demand("a write after free", start, write_after_free);
 	tap_done();

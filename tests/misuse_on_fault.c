@@ -1,6 +1,6 @@
 /*
- * The line of a misuse goes to on_fault, once, and nothing that the process
- * does then keeps it from ending in SIGABRT.
+ * The function on_fault gets the line about a misuse, once. Nothing that the
+ * process does from then on keeps it from ending with SIGABRT.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -17,7 +17,7 @@ static void note_fault(const char *line)
 	pid_t pid;
 
 	shared->on_fault_calls++;
-	/* All is closed, and nothing hangs or dies again. */
+	/* Every call fails here, and none of them hangs or aborts. */
 	secfree(hide(shared));
 	secmalloc_fini();
 	if (secmalloc(1) == NULL && errno == ENXIO
@@ -27,7 +27,8 @@ static void note_fault(const char *line)
 	    && secmalloc_init(NULL) == -1 && errno == EALREADY
 	    && secmalloc_owns(shared) == 0)
 		strcpy(shared->on_fault, line);
-	/* A reporter can be started, and have an arena of its own. */
+	/* The function can start a reporter, which can have an arena of its
+	 * own. */
 	pid = fork();
 	if (pid == 0)
 		_exit(secmalloc_init(NULL) != 0 || secmalloc(1) == NULL);
@@ -68,7 +69,7 @@ static void start_with_note(void)
 		_exit(tap_cannot("%s", secmalloc_error()));
 }
 
-/* Standard error is a pipe that nobody reads any more: there is no line. */
+/* Standard error is a pipe without a reader, so the line cannot be written. */
 static void misuse_with_a_broken_pipe(void)
 {
 	int ends[2];
@@ -88,7 +89,7 @@ static void *free_wildly(void *unused)
 	return unused;
 }
 
-/* A cancellation that is pending does not save the process. */
+/* A pending cancellation of the thread does not save the process. */
 static void misuse_by_a_cancelled_thread(void)
 {
 	pthread_t thread;
@@ -112,7 +113,8 @@ static void *free_wildly_too(void *unused)
 	return unused;
 }
 
-/* Of two threads that die at once only one gets to say so. */
+/* Two threads misuse the arena at the same time. Only one of them reports it.
+ * */
 static void misuse_by_two_threads(void)
 {
 	struct secmalloc_config config = {
@@ -136,14 +138,18 @@ int main(void)
 	if (WITHOUT(on_fault_is_called))
 		tap_ok(shared->on_fault_calls == 1
 		               && strcmp(shared->on_fault, shared->want) == 0,
-		       "on_fault got the line, once, and the arena was closed "
-		       "in it");
+		       "on_fault gets the line exactly once, and every call of "
+		       "the arena fails in it");
 
 	WITHOUT(misuse_by_a_cancelled_thread);
 	if (WITHOUT(misuse_by_two_threads))
-		tap_ok(shared->on_fault_calls == 1, "on_fault was called once");
-	/* The line is lost, the abort is not. */
+		tap_ok(shared->on_fault_calls == 1,
+		       "on_fault is called once when two threads misuse the "
+		       "arena");
+	/* The line cannot be written, but the process still aborts. */
 	if (WITHOUT(misuse_with_a_broken_pipe))
-		tap_ok(shared->on_fault_calls == 1, "and on_fault was called");
+		tap_ok(shared->on_fault_calls == 1,
+		       "on_fault is called although standard error is a broken "
+		       "pipe");
 	tap_done();
 }

@@ -1,13 +1,14 @@
 /*
- * A byte that is written past the end of a chunk is found when the chunk is
- * freed: SIGABRT, after exactly the line that says where. Plain malloc lets the
- * same write pass.
+ * A byte written past the end of a chunk is detected when the chunk is freed.
+ * The process ends with SIGABRT, after exactly the line that says which byte it
+ * was. Plain malloc does not notice the same write.
  *
  * SPDX-License-Identifier: ISC
  */
 #include "misuse.h"
 
-/* One byte at `past` the end of a chunk of `size`, found by secfree. */
+/* Change the byte `past` bytes after the end of a chunk of `size` bytes.
+ * secfree() must report it. */
 static void overflow(size_t size, size_t past)
 {
 	char *chunk = chunk_of(size);

@@ -1,6 +1,6 @@
 /*
- * secrealloc() finds the misuse that secfree() finds: each case ends in SIGABRT
- * after exactly the line that says what it was.
+ * secrealloc() detects the same misuse as secfree(). Each case ends with
+ * SIGABRT, after exactly the line that says what happened.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -44,7 +44,7 @@ static void write_after_free_before_growth(void)
 {
 	char *chunk = chunk_of(20000), *end = hide(chunk + 20000 + 480);
 
-	/* The first free byte behind it. */
+	/* The first free byte after the chunk. */
 	*end = 'x';
 	expect("secrealloc(%p): write after free: write to byte 0 of the free "
 	       "block of 1024 bytes %s",

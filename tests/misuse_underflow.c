@@ -1,13 +1,13 @@
 /*
- * A byte that is written before the start of a chunk is found when the chunk is
- * freed: SIGABRT, after exactly the line that says where. Plain malloc lets the
- * same write pass.
+ * A byte written before the start of a chunk is detected when the chunk is
+ * freed. The process ends with SIGABRT, after exactly the line that says which
+ * byte it was. Plain malloc does not notice the same write.
  *
  * SPDX-License-Identifier: ISC
  */
 #include "misuse.h"
 
-/* Two chunks of which the second follows the first. */
+/* Find two chunks, the second of which directly follows the first. */
 static void neighbours(char **first, char **second)
 {
 	char *chunks[100];

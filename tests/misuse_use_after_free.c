@@ -1,7 +1,7 @@
 /*
- * A write to a freed chunk is found when its memory is handed out again:
- * SIGABRT, after exactly the line that says where. Plain malloc lets the same
- * write pass.
+ * A write to a freed chunk is detected when its memory is allocated again. The
+ * process ends with SIGABRT, after exactly the line that says which byte it
+ * was. Plain malloc does not notice the same write.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -16,7 +16,7 @@ static void write_after_free(void)
 	expect("secmalloc of 32 bytes: write after free: write to byte 7 of "
 	       "the free block of 48 bytes %s",
 	       where(chunk));
-	/* The place is reused at some time, in whatever order. */
+	/* The freed slot is reused sooner or later. The order is random. */
 	for (int i = 0; i < 100; i++)
 		secmalloc_wipe(secmalloc(32), 32);
 	secfree(neighbour);

@@ -1,6 +1,7 @@
 /*
- * A pointer that is not the start of a chunk ends the process with SIGABRT,
- * after exactly the line that says what it points to.
+ * Freeing or resizing a pointer that is not the start of a chunk ends the
+ * process with SIGABRT, after exactly the line that says what the pointer
+ * refers to.
  *
  * SPDX-License-Identifier: ISC
  */

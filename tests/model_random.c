@@ -1,8 +1,9 @@
 /*
- * 100,000 random operations against a naive model, audited every few.
+ * 100,000 random operations agree with a simple model. The arena is audited
+ * after every fifty operations.
  *
- * The model knows of each chunk its address, size and content, and that live
- * chunks do not overlap. The seed is printed, and can be given as an argument.
+ * The model knows the address, size and contents of each chunk, and that live
+ * chunks do not overlap. The seed is printed, and can be passed as an argument.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -39,7 +40,8 @@ static unsigned below(unsigned n)
 	return (unsigned)(state >> 33) % n;
 }
 
-/* Mostly small, some of each larger kind, a few larger than a pool. */
+/* Most sizes are small. Some are in each larger range, and a few are larger
+ * than a pool. */
 static size_t any_size(void)
 {
 	switch (below(20)) {
@@ -121,12 +123,14 @@ static void add(unsigned operation)
 	}
 	if (c->at == NULL) {
 		if (errno != ENOMEM)
-			wrong(operation, "refused for another reason");
+			wrong(operation,
+			      "an allocation failed for a reason other than "
+			      "ENOMEM");
 		refused++;
 		return;
 	}
 	if ((uintptr_t)c->at % 16 != 0 || !is_zero(c, 0))
-		wrong(operation, "a fresh chunk is not zero and aligned");
+		wrong(operation, "a new chunk is not zeroed or not aligned");
 	if (overlaps(c))
 		wrong(operation, "chunks overlap");
 	fill(c);
@@ -142,14 +146,16 @@ static void resize(unsigned operation)
 
 	if (at == NULL) {
 		if (errno != ENOMEM || size <= had || !holds(c, had))
-			wrong(operation, "a resize failed badly");
+			wrong(operation,
+			      "a failed resize changed the chunk, or should "
+			      "have succeeded");
 		refused++;
 		return;
 	}
 	c->at = at;
 	c->size = size;
 	if (!holds(c, had < size ? had : size) || !is_zero(c, had))
-		wrong(operation, "a resized chunk has other content");
+		wrong(operation, "a resized chunk has wrong contents");
 	if (overlaps(c))
 		wrong(operation, "chunks overlap");
 	bytes = bytes - had + size;
@@ -176,7 +182,7 @@ static void check(unsigned operation)
 		wrong(operation, "the audit found damage");
 	if (secmalloc_stats(&stats) != 0 || stats.chunks != count
 	    || stats.chunk_bytes != bytes || stats.failures != refused)
-		wrong(operation, "the counters are off");
+		wrong(operation, "the statistics differ from the model");
 }
 
 int main(int argc, char **argv)
@@ -192,12 +198,13 @@ int main(int argc, char **argv)
 	tap_note("seed %llu", (unsigned long long)state);
 	if (secmalloc_init(&config) != 0) {
 		tap_note("%s", secmalloc_error());
-		tap_skip("100,000 random operations", "the lock limit is too "
-		                                      "small");
+		tap_skip("100,000 random operations",
+		         "the lock limit is too low");
 		tap_done();
 	}
 	for (unsigned i = 0; i < OPERATIONS; i++) {
-		/* The balance swings, so that the arena fills and empties. */
+		/* The share of allocations alternates, so that the arena fills
+		 * and empties. */
 		unsigned bias = i / 5000 % 2 == 0 ? 55 : 35;
 		unsigned kind = below(100);
 
@@ -213,9 +220,9 @@ int main(int argc, char **argv)
 	while (count > 0)
 		take_away(OPERATIONS);
 	check(OPERATIONS);
-	tap_note("%zu were refused for want of room", refused);
+	tap_note("%zu operations failed for lack of room", refused);
 	tap_ok(true, "%d random operations agree with the model", OPERATIONS);
-	tap_ok(refused > 100, "the arena was full for some of them");
+	tap_ok(refused > 100, "more than 100 operations found the arena full");
 	secmalloc_fini();
 	tap_done();
 }

@@ -1,9 +1,12 @@
 /*
- * only_calls COMMAND... - run a command with no other system calls than those
- * of calls.h, with sockets of AF_UNIX alone, and without memory that is both
- * writable and executable, as a unit of systemd can ask for; another call kills
+ * only_calls COMMAND... - run a command as a unit of systemd may restrict it
  *
- * tests/keyd_unit.sh makes calls.h: for each name that a unit allows
+ * The command can make only the system calls in calls.h, and any other call
+ * kills it. It can create sockets of AF_UNIX only, and no memory that is both
+ * writable and executable.
+ *
+ * tests/keyd_unit.sh creates calls.h. For each name that the unit allows, it
+ * contains
  *
  *     #ifdef __NR_name
  *     __NR_name,
@@ -64,7 +67,7 @@ int main(int argc, char **argv)
 	}
 	for (int i = 0; i < TAIL; i++)
 		code[program.len++] = tail[i];
-	/* Linux 6.3 knows it. */
+	/* PR_SET_MDWE needs Linux 6.3 or later. */
 	if (prctl(PR_SET_MDWE, PR_MDWE_REFUSE_EXEC_GAIN, 0, 0, 0) != 0)
 		warn("without MemoryDenyWriteExecute");
 	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0

@@ -1,8 +1,8 @@
 /*
- * pattern.h - bytes to look for where they should not be
+ * pattern.h - byte patterns to search for where they must not be
  *
- * They are computed where they are stored and where they are sought, so that no
- * copy of them lies about by the test's own doing.
+ * A pattern is computed where it is stored and where it is searched for, so
+ * that the test itself leaves no copies of it in memory.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -32,7 +32,7 @@ static inline void pattern_put(void *to, uint64_t seed)
 		at[i] = pattern_byte(seed, i);
 }
 
-/* Whether it lies there, without a copy to compare it with. */
+/* Whether the pattern is at `from`, compared without making a copy of it. */
 static inline bool pattern_is(const void *from, uint64_t seed)
 {
 	const volatile unsigned char *at = from;
@@ -43,8 +43,8 @@ static inline bool pattern_is(const void *from, uint64_t seed)
 	return true;
 }
 
-/* How many times the pattern lies in [data, data + size). It has a copy on the
- * stack meanwhile. */
+/* How many times the pattern occurs in [data, data + size). Meanwhile there is
+ * a copy of it on the stack. */
 static inline size_t pattern_count(const unsigned char *data, size_t size,
                                    uint64_t seed)
 {

@@ -3,7 +3,7 @@
  *
  *     peers_NAME QUESTION
  *
- * The allocators are those of the benchmark. tests/peers.sh gives the limits
+ * The allocators are those of the benchmark. tests/peers.sh sets the limits
  * that a question needs, and compares the answer with the table.
  *
  * SPDX-License-Identifier: ISC
@@ -27,7 +27,8 @@
 
 static char *key;
 
-/* Kept from the compiler, which knows what must not be done to a chunk. */
+/* The compiler must not know that this points into a chunk, because it knows
+ * which accesses are invalid. */
 static char *volatile byte;
 
 static const char *locked(void)
@@ -40,7 +41,8 @@ static const char *dumps(void)
 	return proc_has_flag(key, "dd") ? "yes" : "no";
 }
 
-/* Chunks until there are no more, or one is in memory that is not locked. */
+/* Allocate chunks until that fails or until a chunk is in memory that is not
+ * locked. */
 static const char *full(void)
 {
 	char *next = key;
@@ -53,7 +55,7 @@ static const char *full(void)
 	return next == NULL ? "no memory" : "more memory";
 }
 
-/* The access of the mapping that ends or starts at an address is none. */
+/* Whether the mapping that contains this address is inaccessible. */
 static bool is_guard(uintptr_t address)
 {
 	struct proc_mapping mapping;
@@ -76,14 +78,15 @@ static const char *guards(void)
 	                                                         : "the pool";
 }
 
-/* The key, which is neither the first chunk of its pool nor the last. */
+/* Allocate the key so that it is neither the first chunk of its pool nor the
+ * last. */
 static bool take_key(void)
 {
 	char *before, *after;
 
-	/* A program may ignore that it did not start, and so may this one. */
+	/* A program may ignore a failed start, and so does this one. */
 	if (!peer_start(64 << 10))
-		fputs("it did not start\n", stderr);
+		fputs("the allocator did not start\n", stderr);
 	before = peer_take(KEY);
 	key = peer_take(KEY);
 	after = peer_take(KEY);
@@ -91,16 +94,17 @@ static bool take_key(void)
 }
 
 /*
- * What becomes of a process that writes a byte next to a chunk and frees it.
- * The process makes a heap of its own: in a child made later the heap may be
- * absent, so that any write would be fatal.
+ * Find out what happens to a process that writes a byte next to a chunk and
+ * then frees the chunk. The process creates a heap of its own, because the heap
+ * may be absent in a child that is created later, and then any write would be
+ * fatal.
  */
 static ptrdiff_t write_at;
 static bool write_changes;
 
 static int write_and_give(void)
 {
-	/* What it says before it dies is not the answer. */
+	/* The message before the process dies is not the answer. */
 	if (!take_key() || freopen("/dev/null", "w", stderr) == NULL)
 		return 1;
 	byte = key + write_at;
@@ -152,7 +156,7 @@ static const char *wiped(void)
 	signal(SIGSEGV, leave);
 	if (sigsetjmp(elsewhere, 1) != 0)
 		return "unmapped";
-	/* The first bytes may have become those of a list. */
+	/* The allocator may keep the links of a list in the first bytes. */
 	for (int i = KEY / 2; i < KEY; i++)
 		if (((volatile char *)key)[i] == 'K')
 			return "no";

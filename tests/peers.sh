@@ -1,6 +1,7 @@
 #!/bin/sh
-# The README's table of what other allocators do: each word in it is what the
-# allocator did here, and each figure is in doc/PERFORMANCE.md.
+# Each word in the README's table of allocators is what that allocator did here.
+# Each figure in the table is in doc/PERFORMANCE.md.
+#
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
@@ -9,7 +10,8 @@ figures=$srcdir/doc/PERFORMANCE.md
 is_sanitized && tap_skip_all "needs a build without sanitizers"
 peers="secmalloc libsodium openssl libgcrypt botan"
 
-# cell FILE ROW COLUMN: of the table in which both are; without case.
+# cell FILE ROW COLUMN: print a cell of the table that has both the row and the
+# column. The case of the column's name is ignored.
 cell() {
 	awk -F '|' -v row="$2" -v column="$3" '
 	function text(s) { gsub(/^[ *]+|[ *]+$/, "", s); return s }
@@ -21,12 +23,13 @@ cell() {
 	at && text($2) == row { print text($at); exit }' "$1"
 }
 
-# ---- What it does ---------------------------------------------------------
+# ---- Behaviour ------------------------------------------------------------
 
 as_ordinary=
 test "$(id -u)" -ne 0 \
 	|| as_ordinary="setpriv --reuid=65534 --regid=65534 --clear-groups"
-# answer PEER QUESTION [LIMIT]: with a limit as an ordinary user that has it.
+# answer PEER QUESTION [LIMIT]: with a limit, ask as an ordinary user who has
+# that limit.
 answer() {
 	set -- "$BUILD_DIR/tests/peers_$1" "$2" ${3:+"$3"}
 	if [ $# -eq 3 ]; then
@@ -36,11 +39,11 @@ answer() {
 		bounded 30 "$@"
 	fi 2> /dev/null
 }
-# Why a peer is not asked, if it is not: the table is of some versions, and
-# others may do better.
+# Print why a peer is not asked, if it is not. The table is about certain
+# versions, and other versions may behave differently.
 why_not() {
 	test -x "$BUILD_DIR/tests/peers_$1" || {
-		echo "configure did not find it"
+		echo "configure did not find $1"
 		return
 	}
 	case $1 in
@@ -56,7 +59,7 @@ why_not() {
 		| sed -n "s/^ *$1 //p")
 	case $here in
 	"$of" | "$of".*) test -n "$of" || echo "README: no version" ;;
-	*) echo "the README is of $of, and here is $here" ;;
+	*) echo "the README is about $of, and $here is installed" ;;
 	esac
 }
 # agrees ROW PEER QUESTION [LIMIT]
@@ -67,7 +70,7 @@ agrees() {
 	echo "README: $says; $1: $does"
 	test -n "$does" && test "$says" = "$does"
 }
-# ask ROW QUESTION [LIMIT]: of all that are there.
+# ask ROW QUESTION [LIMIT]: ask each allocator that is installed.
 ask() {
 	row=$1
 	shift
@@ -81,7 +84,7 @@ ask() {
 		fi
 	done
 }
-# The footnote of the README: it is there exactly if a NUL goes unnoticed.
+# The README has its footnote exactly if a write of NUL goes unnoticed.
 footnote_is_true() {
 	awk -F '|' '$2 ~ /a write past the end/ { print $3 }' "$readme" \
 		| grep 'fatal\*' && grep '^\\\* .*NUL' "$readme"
@@ -107,29 +110,29 @@ sees_a_lie() {
 
 make_work
 trap 'rm -rf "$work"' EXIT
-# Somebody else may not be let into the build directory.
+# Other users may not be allowed to enter the build directory.
 may=$(test -z "$as_ordinary" || why_not_other "$BUILD_DIR/tests/peers_secmalloc")
 may=${may:-yes}
 # shellcheck disable=SC2086 # words
 [ "$may" != yes ] || $as_ordinary prlimit --memlock=65536 \
 	"$BUILD_DIR/tests/peers_secmalloc" locked 2> /dev/null | grep -q yes \
-	|| may="no ordinary user may lock here"
+	|| may="an ordinary user cannot lock memory here"
 ask "a chunk is locked" locked
 ask "a chunk is left out of core dumps" dumps
 ask "when nothing may be locked" full 0
 ask "when the lock limit is used up" full 65536
 ask "guard pages surround" guards
 ask "a write past the end, then free" overflow
-tap "but for a NUL, as the footnote says" footnote_is_true
-tap "control: a footnote that is missing is found" sees_no_footnote
+tap "a NUL past the end behaves as the README's footnote says" footnote_is_true
+tap "control: a missing footnote is detected" sees_no_footnote
 ask "a write before the start, then free" underflow
 ask "wiped when freed" wiped
 ask "a child of fork() has" fork
-tap "control: a cell that is wrong is found" sees_a_lie
+tap "control: a wrong cell is detected" sees_a_lie
 
-# ---- What it costs --------------------------------------------------------
+# ---- Costs ----------------------------------------------------------------
 
-# published ROW OF_TABLE: the figures of doc/PERFORMANCE.md.
+# published ROW OF_TABLE: the figures are those of doc/PERFORMANCE.md.
 published() {
 	for peer in $peers; do
 		says=$(cell "$readme" "$1" "$peer")
@@ -138,10 +141,10 @@ published() {
 		test -n "$is" && test "$says" = "$is" || return 1
 	done
 }
-tap "keys in a lock limit, as published" \
+tap "the numbers of keys in a lock limit are those of PERFORMANCE.md" \
 	published "keys of 32 bytes in a lock limit of 64 KiB" 64-32
-tap "nanoseconds, as published" \
+tap "the times of a pair are those of PERFORMANCE.md" \
 	published "ns for an allocation of 32 bytes and its free" 32
-tap "and with 10,000 live" \
+tap "the times with 10,000 live chunks are those of PERFORMANCE.md" \
 	published "ns to replace one of 10,000 live chunks" 10000
 tap_done

@@ -1,6 +1,8 @@
 #!/bin/sh
-# The library compiled for the BSDs and macOS, against declarations made from
-# their manuals (tests/stubs): nothing of Linux is within reach. It is not run.
+# The library compiles for the BSDs and macOS, against declarations written from
+# their manuals (tests/stubs). Nothing from Linux is visible to the compiler.
+# The result is not run.
+#
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
@@ -11,9 +13,9 @@ trap 'rm -rf "$work"' EXIT
 warnings="-Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes -Werror"
 
 own=$($CC -print-file-name=include)
-test -d "$own" || tap_skip_all "$CC does not say where its own headers are"
+test -d "$own" || tap_skip_all "$CC does not report where its own headers are"
 
-# The macro by which the compiler tells each system.
+# The macro that the compiler defines on each system.
 macro_of() {
 	case $1 in
 	freebsd) echo __FreeBSD__ ;;
@@ -23,7 +25,8 @@ macro_of() {
 	esac
 }
 
-# compile SYSTEM ARGUMENTS...: with its headers and the compiler's, no others.
+# compile SYSTEM ARGUMENTS...: compile with that system's headers and the
+# compiler's own, and no others.
 compile() {
 	system=$1
 	shift
@@ -36,7 +39,7 @@ compile() {
 		-D"$(macro_of "$system")=1" "$@"
 }
 
-# The files of lib/Makefile.inc for a system, but those that all have.
+# The files of lib/Makefile.inc that only some systems have, for one system.
 files_of() {
 	printf '%s\n' posix posix_process bsd bsd_procfs "$1"
 	case $1 in
@@ -47,7 +50,7 @@ files_of() {
 	esac
 }
 
-# The two parts of the library.
+# The library has two parts: what is common and what is specific to a platform.
 common_compiles() {
 	# shellcheck disable=SC2046 # files are words
 	compile "$1" -fsyntax-only $(find "$srcdir/lib" -name '*.c' \
@@ -60,7 +63,7 @@ platform_compiles() {
 	done
 }
 
-# All that the three headers declare is there.
+# Every function that the three headers declare is defined.
 names_wanted() {
 	sed -n 's/.*\b\(smi_os_[a-z_]*\)(.*/\1/p; s/^} \(smi_words\);$/\1/p
 		s/^extern .*\b\(smi_os_[a-z_]*\);$/\1/p' \
@@ -80,7 +83,7 @@ is_complete() {
 	test ! -s "$work/missing"
 }
 
-# Controls: a file with a line more, and a platform with a file less.
+# Controls: a file with an extra line, and a platform without one of its files.
 accepts() {
 	{ cat "$srcdir/lib/os/$1.c"; echo "$2"; } > "$work/control.c"
 	compile "$1" -fsyntax-only "$work/control.c"
@@ -94,19 +97,20 @@ finds_a_gap() {
 }
 
 for system in freebsd openbsd netbsd darwin; do
-	tap "$system: the library compiles" common_compiles "$system"
-	tap "$system: so does what is the system's" platform_compiles "$system"
-	tap "$system: which is all that is asked of a platform" \
+	tap "$system: the common files compile" common_compiles "$system"
+	tap "$system: the files of the platform compile" \
+		platform_compiles "$system"
+	tap "$system: the platform defines every function it has to" \
 		is_complete "$system"
-	tap "$system: control: a line that is right compiles" \
+	tap "$system: control: a valid line compiles" \
 		accepts "$system" 'long page(void); long page(void)
 		{ return sysconf(_SC_PAGESIZE); }'
-	tap "$system: control: a header of Linux is not there" \
+	tap "$system: control: a header of Linux is absent" \
 		finds "$system" '#include <sys/prctl.h>'
-	tap "$system: nor is a call of Linux" \
+	tap "$system: control: a call of Linux is undeclared" \
 		finds "$system" 'int barrier(void); int barrier(void)
 		{ return madvise(0, 0, MADV_DONTFORK) + gettid(); }'
-	tap "$system: control: a function that is missing is missed" \
+	tap "$system: control: a missing function is detected" \
 		finds_a_gap "$system"
 done
 tap "control: macOS has no pipe2()" \

@@ -1,26 +1,29 @@
 #!/bin/sh
-# What configure takes for there: a library that pkg-config tells of and that no
-# program links with, as that of the machine that builds for another, is not. Nor
-# are flags of programs that use this library those to build it with.
+# Which libraries and flags configure uses. A library that pkg-config reports
+# but that no program can link with, such as one of the build machine when
+# compiling for another, is not used. Flags for programs that use secmalloc are
+# not used to build it.
+#
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
 make_work
 trap 'rm -rf "$work"' EXIT
 
-test -f "$srcdir/configure" || tap_skip_all "there is no configure"
+test -f "$srcdir/configure" || tap_skip_all "configure does not exist"
 test ! -f "$srcdir/config.status" \
-	|| tap_skip_all "the sources are configured themselves"
+	|| tap_skip_all "the source directory itself is configured"
 top=$(cd "$srcdir" && pwd)
 
-# What the build's configure knows of the compiler and of tools saves asking all
-# of it again. What it knows of libraries is not among that.
+# The cache of the build's configure, for the compiler and tools only, saves
+# repeating these checks. Results about libraries are left out.
 sed -n '/^## Cache variables/,/^## Output variables/p' \
 	"$BUILD_DIR/config.log" \
 	| grep '^\(ac\|am\|lt\)_cv_' | grep -v '^ac_cv_env_' > "$work/cache"
 
-# finds yes|no LIBS: configure, told of libsodium's flags, says that. In its
-# environment are flags of programs that use secmalloc.
+# finds yes|no LIBS: configure reports this about libsodium when it is given
+# libsodium's flags. The environment contains flags of programs that use
+# secmalloc.
 finds() {
 	(
 		cd "$work" && SECMALLOC_CFLAGS=-DTHEIRS \
@@ -33,7 +36,7 @@ finds() {
 	grep -q "example daemon *$1 " "$work/said" \
 		&& grep -q "libsodium $1," "$work/said"
 }
-# A cache keeps the flags too, and configure stops if they are others.
+# The cache contains the flags too, and configure stops if they have changed.
 forget() {
 	sed -i.bak '/^ac_cv_env_SODIUM/d' "$work/cache"
 }
@@ -43,8 +46,8 @@ has_no_flags_of_users() {
 		&& ! grep 'flags added' "$work/said" | grep -i theirs
 }
 
-tap "a library that is not for this compiler is not used" \
+tap "a library that this compiler cannot link with is not used" \
 	finds no -lsecmalloc-no-such-library
-tap "control: without that it is" eval 'forget; finds yes -lm'
-tap "flags of programs that use it are not added" has_no_flags_of_users
+tap "control: a library that can be linked is used" eval 'forget; finds yes -lm'
+tap "flags of programs that use secmalloc are not added" has_no_flags_of_users
 tap_done

@@ -1,6 +1,6 @@
 /*
- * Every public function on a platform on which nothing can be locked: built and
- * run by port_none.sh.
+ * Calls every public function on a platform on which no memory can be locked.
+ * port_none.sh builds and runs this program.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -21,12 +21,12 @@ static bool says(const char *words)
 {
 	if (strstr(secmalloc_error(), words) != NULL)
 		return true;
-	tap_note("the words are: %s", secmalloc_error());
+	tap_note("the message is: %s", secmalloc_error());
 	return false;
 }
 
-/* Whether a call has failed just now, and how; errno is set to 0 for the next
- * one. */
+/* Whether a call has just failed with this errno and message. Sets errno to 0
+ * for the next call. */
 static bool failed(bool result, int code, const char *words)
 {
 	bool as_wanted = result && errno == code;
@@ -37,7 +37,7 @@ static bool failed(bool result, int code, const char *words)
 	return as_wanted && says(words);
 }
 
-/* Success, which leaves errno alone. */
+/* Whether a call has succeeded and left errno alone. */
 static bool passed(bool result)
 {
 	bool as_wanted = result && errno == 0;
@@ -168,13 +168,20 @@ static bool wild_pointer_is_fatal(void)
 int main(void)
 {
 	errno = 0;
-	tap_ok(*secmalloc_error() == '\0', "nothing has failed yet");
-	tap_ok(all_inits_fail(), "init fails with ENOTSUP, and words");
-	tap_ok(wrappers_fail(), "so do the calls for memory of the caller's");
+	tap_ok(*secmalloc_error() == '\0',
+	       "there is no message before a call has failed");
+	tap_ok(all_inits_fail(),
+	       "secmalloc_init() fails with ENOTSUP and names doc/PORTING.md");
+	tap_ok(wrappers_fail(),
+	       "secmalloc_mlock() and its relatives fail with ENOTSUP");
 	tap_ok(allocators_fail(), "calls that need an arena fail with ENXIO");
-	tap_ok(verify_tells_nothing(), "verify can tell nothing, and says so");
-	tap_ok(pure_calls_work(), "calls that need no system work");
-	tap_ok(nothing_is_freed(), "secfree(NULL) and fini do nothing");
-	tap_ok(wild_pointer_is_fatal(), "secfree() of a pointer is fatal");
+	tap_ok(verify_tells_nothing(),
+	       "secmalloc_verify() fails and says that the system does not "
+	       "tell");
+	tap_ok(pure_calls_work(), "calls that do not need the system work");
+	tap_ok(nothing_is_freed(),
+	       "secfree(NULL) and secmalloc_fini() do nothing");
+	tap_ok(wild_pointer_is_fatal(),
+	       "secfree() of any other pointer is fatal");
 	tap_done();
 }

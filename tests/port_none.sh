@@ -1,6 +1,7 @@
 #!/bin/sh
-# The library for a system on which nothing can be locked (lib/os/none.c), built
-# and run here.
+# The library for a system on which no memory can be locked (lib/os/none.c). It
+# is built and run here.
+#
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
@@ -13,7 +14,7 @@ BUILD_DIR=$(cd "$BUILD_DIR" && pwd)
 flags="-std=gnu11 -Wall -Wextra -Werror -pthread -I$BUILD_DIR"
 flags="$flags -I$srcdir/include -I$srcdir/lib"
 
-# All but the platform's files.
+# Compile all files except those of the platform.
 compile() {
 	mkdir "$work/common" && cd "$work/common" || return 1
 	# shellcheck disable=SC2046,SC2086 # words
@@ -25,8 +26,8 @@ build() {
 	# shellcheck disable=SC2086 # flags are words
 	$CC $flags -o "$work/port_none" "$work"/common/*.o "$@"
 }
-# What locks, maps, reads of the process or asks a kernel is not among it; a
-# compiler may fill structures by memset().
+# The platform's file calls nothing that locks or maps memory, reads about the
+# process or asks a kernel. Compilers may use memset() to fill structures.
 asks_for_nothing() {
 	# shellcheck disable=SC2086 # flags are words
 	$CC $flags -c -o "$work/none.o" "$srcdir/lib/os/none.c" || return 1
@@ -37,23 +38,26 @@ asks_for_nothing() {
 control() {
 	! build
 }
-# The lines of the program are shown if one of them says that it failed.
+# The program's lines are shown if one of them reports a failure.
 run() {
 	"$work/port_none" > "$work/lines" 2>&1
 	cat "$work/lines"
 	grep -q '^1\.\.8$' "$work/lines" && ! grep -q '^not ok' "$work/lines"
 }
-# With a system under it that can lock, the program must find that it is wrong.
+# With a platform that can lock memory, the program must report failures.
 linux_differs() {
 	build "$srcdir"/lib/os/linux*.c "$srcdir"/lib/os/posix*.c && ! run
 }
 
-tap "it compiles" compile
-tap "it links with the platform none" build "$srcdir/lib/os/none.c"
-tap "every call answers as it should" run
-tap "the platform asks libc for two functions" asks_for_nothing
-tap "control: without a platform it does not link" control
+tap "the common files compile" compile
+tap "the library links with the platform none" build "$srcdir/lib/os/none.c"
+tap "every call fails or succeeds as documented" run
+tap "the platform uses only two functions of libc" asks_for_nothing
+tap "control: without a platform the library does not link" control
 case $(uname -s) in
-Linux) tap "control: with another the answers differ" linux_differs ;;
+Linux)
+	tap "control: with the platform Linux the program reports failures" \
+		linux_differs
+	;;
 esac
 tap_done

@@ -1,5 +1,5 @@
 /*
- * proc.h - what the kernel says of this process's memory
+ * proc.h - what the kernel reports about this process's memory
  *
  * SPDX-License-Identifier: ISC
  */
@@ -17,7 +17,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* secmalloc_verify() reads it. */
+/* secmalloc_verify() reads this file. */
 #define CORE_PATTERN "/proc/sys/kernel/core_pattern"
 
 /* A figure of /proc/self/status in kB, such as "VmLck", or -1. */
@@ -39,13 +39,13 @@ static inline long proc_status_kb(const char *name)
 struct proc_mapping {
 	uintptr_t start, end;
 	char access[5]; /* such as rw-p */
-	char name[64];  /* its start, or "" */
+	char name[64];  /* the start of the name, or "" */
 	long swap_kb, rss_kb;
-	long own_kb;     /* written to, and no other process's too */
+	long own_kb;     /* written to, and not shared with another process */
 	char flags[128]; /* VmFlags, such as " rd wr mr mw me lo ac dd " */
 };
 
-/* The mapping that holds an address. False: none does. */
+/* Find the mapping that contains an address. Returns false if there is none. */
 static inline bool proc_mapping_of(const void *address,
                                    struct proc_mapping *mapping)
 {
@@ -110,9 +110,9 @@ static inline size_t proc_mappings(void)
 	return count;
 }
 
-/* What libc maps for itself at a first call is there from now on: the buffers
- * of stdio and, since glibc 2.41, the state of getrandom(). To be called before
- * mappings or locked memory are counted. */
+/* Make libc map now what it maps at a first call: the buffers of stdio and,
+ * since glibc 2.41, the state of getrandom(). Call this before counting
+ * mappings or locked memory. */
 static inline void proc_settle(void)
 {
 	unsigned char byte;
@@ -122,16 +122,17 @@ static inline void proc_settle(void)
 	proc_mappings();
 }
 
-/* Whether a page can be read. Those that guard a thread's stack cannot, and lie
- * in a mapping that can: glibc since 2.42 marks them with MADV_GUARD_INSTALL.
- * The kernel reads the set of signals before it refuses what to do with it. */
+/* Whether a page can be read. A guard page of a thread's stack cannot, although
+ * its mapping is readable: glibc since 2.42 marks it with MADV_GUARD_INSTALL.
+ * The kernel reads the signal set before it rejects the invalid operation. */
 static inline bool proc_can_read(const void *at)
 {
 	return syscall(SYS_rt_sigprocmask, -1, at, NULL, 8) == 0
 	       || errno != EFAULT;
 }
 
-/* The number of open descriptors of this process, one for the look included. */
+/* The number of open descriptors of this process, including the one used to
+ * count them. */
 static inline size_t proc_descriptors(void)
 {
 	DIR *directory = opendir("/proc/self/fd");

@@ -1,5 +1,5 @@
 /*
- * slab.h - the slabs that unit suites try, on memory of malloc
+ * slab.h - slabs in memory of malloc, for the unit suites
  *
  * SPDX-License-Identifier: ISC
  */

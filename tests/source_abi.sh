@@ -1,18 +1,21 @@
 #!/bin/sh
-# A program that was compiled with the last release runs with this library: its
-# ABI is in abi/, and nothing of it has gone or changed since.
+# A program that was compiled with the last release runs with this library. The
+# ABI of the last release is stored in abi/. Nothing in it may be removed or
+# changed.
+#
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
 library=$BUILD_DIR/.libs/libsecmalloc.so
 test -f "$library" || tap_skip_all "no shared library was built"
-is_sanitized && tap_skip_all "a build with sanitizers is not for use"
+is_sanitized && tap_skip_all "a build with sanitizers is not meant for use"
 make_work
 trap 'rm -rf "$work"' EXIT
 
 # ---- Changed copies of the sources ----------------------------------------
 
-# changed NAME SED FILE...: a copy with the files changed by a script of sed.
+# changed NAME SED FILE...: create a copy of the sources in which a sed script
+# has changed these files.
 changed() {
 	tree=$work/$1
 	script=$2
@@ -43,15 +46,15 @@ sees_a_constant() {
 	changed constant 's/\(SECMALLOC_NODUMP\) .*/\1 0x40u/' \
 		include/secmalloc.h && ! constants_stay "$tree"
 }
-tap "the constants are those of the last release" constants_stay "$srcdir"
-tap "control: a changed one is found" sees_a_constant
+tap "the constants have the values of the last release" constants_stay "$srcdir"
+tap "control: a changed constant is detected" sees_a_constant
 
 # ---- Structures -----------------------------------------------------------
 
-# compared TREE MODEL: print what is wrong with its structures in this data model,
-# and list its new fields in $work/added. Old fields stay where they are. New ones
-# take reserved words and leave no gap: the library could not ask for the bytes of
-# a gap to be 0.
+# compared TREE MODEL: print what is wrong with the structures of a tree in this
+# data model, and list the new fields in $work/added. Old fields must stay where
+# they are. New fields must take reserved words and leave no gap, because the
+# library could not check that the bytes of a gap are 0.
 compared() {
 	"$srcdir/tools/abi" layout "$BUILD_DIR" "$1" "$2" > "$work/layout" \
 		|| return 1
@@ -80,27 +83,29 @@ layout_stays() {
 	test ! -s "$work/wrong"
 }
 own=$("$srcdir/tools/abi" data_model "$BUILD_DIR")
-tap "the structures are those of the last release, with $own" \
+tap "the structures have the last release's layout, with $own" \
 	layout_stays "$srcdir" "$own"
 for other in lp64 ilp32; do
 	test $other != "$own" || continue
 	if "$srcdir/tools/abi" layout "$BUILD_DIR" "$srcdir" $other \
 		> /dev/null 2>&1; then
-		tap "and with $other" layout_stays "$srcdir" $other
+		tap "the structures have the last release's layout, with $other" \
+			layout_stays "$srcdir" $other
 	else
-		tap_skip "and with $other" "the compiler has no such target"
+		tap_skip "the structures have the last release's layout, with $other" \
+			"the compiler has no such target"
 	fi
 done
 
-# What abidiff is not to report: fields that were added. It reports a structure
-# unless a single suppression covers all of its new fields. Each structure thus
-# has one suppression, with a range of its own for each field.
+# abi/accepted tells abidiff which new fields not to report. abidiff reports a
+# structure unless a single suppression covers all of its new fields. So each
+# structure has one suppression, with one range for each field.
 accepted=$srcdir/abi/accepted
 if ! test -f "$accepted"; then
 	accepted=$work/none
 	: > "$accepted"
 fi
-# suppressions TREE: as abi/accepted has to have them.
+# suppressions TREE: print what abi/accepted has to contain.
 suppressions() {
 	compared "$1" "$own" > "$work/wrong"
 	awk '$1 != name {
@@ -119,7 +124,8 @@ is_accepted() {
 	grep -v '^#' "$2" | diff "$work/suppressions" -
 }
 
-# What is left of the reserved words, and a script that takes one for a field.
+# The number of reserved words that are left, and a sed script that takes one of
+# them for a field.
 room=$("$srcdir/tools/abi" declared "$srcdir" \
 	| sed -n 's/^secmalloc_stats reserved .*\[\(.*\)\]$/\1/p')
 one_less="reserved[$((room - 1))]"
@@ -135,28 +141,28 @@ field_fits() {
 	changed fits "$take_one" include/secmalloc.h \
 		&& layout_stays "$tree" "$own"
 }
-tap "a field that takes a reserved word passes" field_fits
+tap "a field that takes a reserved word is accepted" field_fits
 if [ "$own" = lp64 ]; then
-	tap "abi/accepted has each that was added, and nothing else" \
+	tap "abi/accepted lists exactly the fields that were added" \
 		is_accepted "$srcdir" "$accepted"
-	tap "control: one that it does not have is found" \
+	tap "control: a field that abi/accepted does not list is detected" \
 		fails is_accepted "$work/fits" "$accepted"
 	suppressions "$work/fits" > "$work/more"
-	tap "so is one that is not there" \
+	tap "control: a field that does not exist is detected" \
 		fails is_accepted "$srcdir" "$work/more"
 else
-	tap_skip "abi/accepted has each that was added, and nothing else" \
+	tap_skip "abi/accepted lists exactly the fields that were added" \
 		"its offsets are those of processors with 64 bits"
 fi
-tap "control: one in the middle is found" layout_changes middle \
+tap "control: a field in the middle is detected" layout_changes middle \
 	"s/uint64_t chunks;/uint64_t mutant; &/; s/reserved.$room./$one_less/"
-tap "so is a field that is gone" layout_changes renamed \
+tap "control: a removed field is detected" layout_changes renamed \
 	's/uint64_t frees;/uint64_t freed;/'
-tap "and another type of the same size" layout_changes type \
+tap "control: another type of the same size is detected" layout_changes type \
 	's/uint64_t frees;/int64_t frees;/'
-tap "and a larger structure" layout_changes larger \
+tap "control: a larger structure is detected" layout_changes larger \
 	"s/uint64_t reserved.$room.;/uint64_t mutant; &/"
-tap "and a gap" layout_changes gap \
+tap "control: a gap is detected" layout_changes gap \
 	"s/uint64_t reserved.$room.;/uint32_t mutant; uint64_t $one_less;/"
 
 # ---- Nodes of the version script ------------------------------------------
@@ -165,8 +171,8 @@ sed -n "s/.*<elf-symbol name='\([^']*\)' version='\([^']*\)'.*/\1@\2/p" \
 	"$srcdir"/abi/*.abi > "$work/old"
 release=$(sed -n 's/^AC_INIT(\[secmalloc\], \[\(.*\)\.[0-9]*\])$/\1/p' \
 	"$srcdir/configure.ac")
-# nodes_stay MAP RELEASE: all that the last release had is in the node where it
-# was, and all that was added since is in that of RELEASE.
+# nodes_stay MAP RELEASE: each symbol of the last release is still in its node,
+# and each symbol that was added since is in the node of RELEASE.
 nodes_stay() {
 	map_names "$1" | awk -F @ -v node="SECMALLOC_$2" '
 	NR == FNR { old[$0]; nodes[$2]; next }
@@ -180,7 +186,8 @@ nodes_stay() {
 		exit bad
 	}' "$work/old" -
 }
-# A release that may add functions: this one, unless its ABI is stored already.
+# The release that may add functions: this one, unless its ABI is already
+# stored.
 next=$release
 ! grep -q "@SECMALLOC_$release\$" "$work/old" || next=1.99
 # added_to NODE
@@ -188,13 +195,14 @@ added_to() {
 	map_with secmalloc_mutant "$1" > "$work/mutant.map"
 	nodes_stay "$work/mutant.map" "$next"
 }
-tap "names stay in their nodes, and new ones are in that of $release" \
+tap "symbols stay in their nodes, and new ones are in the node of $release" \
 	nodes_stay "$srcdir/lib/secmalloc.map" "$release"
-tap "one that is added to the node of a new release passes" \
+tap "a symbol added to the node of a new release is accepted" \
 	added_to "SECMALLOC_$next"
-tap "control: one that is added to an old node is found" \
+tap "control: a symbol added to an old node is detected" \
 	fails added_to SECMALLOC_1.0
-tap "so is one in the node of another release" fails added_to SECMALLOC_1.98
+tap "control: a symbol in the node of another release is detected" \
+	fails added_to SECMALLOC_1.98
 
 # ---- Functions and types --------------------------------------------------
 
@@ -203,12 +211,12 @@ give_up() {
 	tap_done
 	exit
 }
-# The way in which libabigail writes the architecture.
+# The architecture as libabigail writes it.
 architecture() {
 	sed -n "s/^<abi-corpus .*architecture='\([^']*\)'.*/\1/p" "$1"
 }
 
-abidiff --version > /dev/null 2>&1 || give_up "no abidiff"
+abidiff --version > /dev/null 2>&1 || give_up "abidiff is not installed"
 abidw --no-corpus-path --out-file "$work/ours" "$library" > /dev/null 2>&1
 stored=none
 for file in "$srcdir"/abi/*.abi; do
@@ -216,18 +224,19 @@ for file in "$srcdir"/abi/*.abi; do
 		|| stored=$file
 done
 test "$stored" != none \
-	|| give_up "there is none for $(architecture "$work/ours")"
+	|| give_up "no ABI is stored for $(architecture "$work/ours")"
 abidiff "$stored" "$stored" > /dev/null 2>&1 \
-	|| give_up "this abidiff cannot read what is stored"
+	|| give_up "this abidiff cannot read the stored ABI"
 
-# To add functions is no change for those who do not know them.
+# A new function does not affect programs that do not use it.
 keeps_abi() {
 	abidiff --no-added-syms --suppr "$accepted" "$stored" "$1"
 }
 copy_keeps_abi() {
 	changed same '' && linked "$tree" && keeps_abi "$tree/library"
 }
-# is_found NAME SED FILE...: the bit 4 says that there are changes.
+# is_found NAME SED FILE...: abidiff reports the changed copy. The bit 4 of its
+# exit status stands for changes.
 is_found() {
 	changed "$@" && linked "$tree" || return 1
 	status=0
@@ -238,8 +247,8 @@ removal_is_found() {
 	is_found removed '/secmalloc_audit;/d' lib/secmalloc.map
 	test $((status & 8)) -eq 8
 }
-# The new function returns what no other returns, or the compiler could fold two
-# functions into one.
+# The new function returns a value that no other function returns. Otherwise the
+# compiler could merge two functions.
 addition_is_reported() {
 	changed addition '' || return 1
 	map_with secmalloc_mutant SECMALLOC_1.99 > "$tree/lib/secmalloc.map"
@@ -259,15 +268,17 @@ if readelf -SW "$library" | grep -q '\.debug_info'; then
 	tap "the library has the ABI of the last release" keeps_abi "$library"
 else
 	tap_skip "the library has the ABI of the last release" \
-		"it was built without debugging information; see the next"
+		"it has no debugging information; the next result covers it"
 fi
-tap "so has a copy with debugging information" copy_keeps_abi
-tap "control: a function that is removed is found" removal_is_found
-tap "so is a parameter of another type" is_found parameter \
+tap "a copy with debugging information has the ABI of the last release" \
+	copy_keeps_abi
+tap "control: a removed function is detected" removal_is_found
+tap "control: a parameter of another type is detected" is_found parameter \
 	's/secmalloc_verify(unsigned checks)/secmalloc_verify(long checks)/' \
 	include/secmalloc.h lib/api/api.c
-tap "and a field in the place of reserved ones" \
+tap "control: a field in place of reserved words is detected" \
 	is_found reserve "$take_one" include/secmalloc.h
-tap "which abi/accepted can let pass" field_is_accepted
-tap "a function that is added is reported, and passes" addition_is_reported
+tap "abi/accepted can accept a field in place of reserved words" \
+	field_is_accepted
+tap "an added function is reported and accepted" addition_is_reported
 tap_done

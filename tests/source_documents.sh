@@ -1,5 +1,7 @@
 #!/bin/sh
-# The files that the documents name are there, and doc/TESTING.md knows each suite.
+# The files that the documents name exist, and doc/TESTING.md describes each
+# suite.
+#
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
@@ -9,8 +11,8 @@ trap 'rm -rf "$work"' EXIT
 documents=$(cd "$srcdir" && find . -maxdepth 2 -name '*.md' \
 	! -path './build/*' | sed 's,^\./,,' | sort)
 
-# Each path in backticks, of a file in the tree; what only a build makes is none,
-# and nor is one with a NAME to fill in.
+# Print each path in backticks that is to be a file of the tree. Files that only
+# a build creates and paths with a NAME to fill in are left out.
 paths() {
 	grep -o '`[^` ]*`' "$1" | tr -d '`' \
 		| grep '^\(bench\|doc\|examples\|include\|lib\|m4\|tests\|tools\)/' \
@@ -18,8 +20,8 @@ paths() {
 		| grep -vx 'bench/results\.csv\|bench/errors\.log\|doc/html' \
 		| sort -u
 }
-# A test or an example may be named without what its file's name ends with, and
-# several by a pattern. A suite in secret memory is that of the name behind.
+# A test or an example may be named without its suffix, and several may be named
+# by a pattern. A suite named secret_X runs the file X in secret memory.
 exists() {
 	for found in "$srcdir"/$1 "$srcdir"/$1.c "$srcdir"/$1.sh \
 		"$srcdir"/tests/${1##*/secret_}.c; do
@@ -38,7 +40,7 @@ names_exist() {
 	done
 	return $result
 }
-# The first column of the table of kinds, one pattern a line.
+# The first column of the table of kinds, one pattern per line.
 sed -n '/^## The kinds/,/^## Where/s/^| \(`[^|]*\)|.*/\1/p' \
 	"$srcdir/doc/TESTING.md" | tr -d '` ' | tr ',' '\n' > "$work/patterns"
 suites() {
@@ -91,15 +93,15 @@ sees_a_name_of_nothing() {
 }
 # shellcheck disable=SC2086,SC2046 # lists of words
 {
-	tap "what the documents name exists" names_exist $documents
-	tap "each suite is of a kind that TESTING.md describes" \
+	tap "the files that the documents name exist" names_exist $documents
+	tap "each suite belongs to a kind that TESTING.md describes" \
 		suites_are_described $(suites)
 }
-tap "and each kind has one" kinds_have_suites
-tap "control: a name of nothing is found" sees_a_name_of_nothing
+tap "each kind that TESTING.md describes has a suite" kinds_have_suites
+tap "control: the name of an absent file is detected" sees_a_name_of_nothing
 if suites_are_described odd_one > /dev/null; then
-	tap "control: a suite of no kind is found" false
+	tap "control: a suite that belongs to no kind is detected" false
 else
-	tap "control: a suite of no kind is found" true
+	tap "control: a suite that belongs to no kind is detected" true
 fi
 tap_done

@@ -1,5 +1,6 @@
 #!/bin/sh
-# Each file of the tree is as .editorconfig has editors write it.
+# Each file of the tree has the form that .editorconfig tells editors to write.
+#
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
@@ -8,9 +9,11 @@ trap 'rm -rf "$work"' EXIT
 top=$(cd "$srcdir" && pwd)
 tab=$(printf '\t')
 
-command -v editorconfig > /dev/null || tap_skip_all "no editorconfig"
+command -v editorconfig > /dev/null \
+	|| tap_skip_all "editorconfig is not installed"
 
-# Which of the files of the list $2, in the directory $1, contradict .editorconfig.
+# wrong DIRECTORY LIST: print which of the files of the list contradict
+# .editorconfig.
 wrong() {
 	(
 		cd "$1" || exit 1
@@ -36,7 +39,7 @@ contradicting() {
 		done
 		;;
 	trim_trailing_whitespace=true) xargs grep -l "[ $tab]\$" ;;
-	# Spaces may follow the tabs, to align.
+	# Spaces for alignment may follow the tabs.
 	indent_style=tab) xargs grep -l "^$tab* $tab" ;;
 	indent_style=space) xargs grep -l "^ *$tab" ;;
 	indent_size=* | tab_width=*) ;;
@@ -51,7 +54,7 @@ all_obey() {
 		&& test ! -s "$work/found"
 }
 
-# sees WHAT FILE FORMAT: the file with these bytes is found to be wrong in that.
+# sees WHAT FILE FORMAT: a file with these bytes is reported for that property.
 sees() {
 	mkdir -p "$work/tree" && cp "$top/.editorconfig" "$work/tree" || return 1
 	# shellcheck disable=SC2059 # it is a format
@@ -62,15 +65,16 @@ sees() {
 }
 
 list_tree "$work/files"
-tap "each file is as .editorconfig says" all_obey
-tap "control: other bytes than UTF-8 are found" sees charset=utf-8 x.md '\344\n'
-tap "control: a carriage return is found" sees end_of_line=lf x.md 'a\r\n'
-tap "control: an end without a newline is found" \
+tap "each file has the form that .editorconfig describes" all_obey
+tap "control: bytes that are not UTF-8 are detected" \
+	sees charset=utf-8 x.md '\344\n'
+tap "control: a carriage return is detected" sees end_of_line=lf x.md 'a\r\n'
+tap "control: a missing newline at the end is detected" \
 	sees insert_final_newline=true x.md 'a'
-tap "control: a blank at the end of a line is found" \
+tap "control: a blank at the end of a line is detected" \
 	sees trim_trailing_whitespace=true x.md 'a \n'
-tap "control: a space before a tab is found" \
+tap "control: a space before a tab is detected" \
 	sees indent_style=tab x.c '\t \tint a;\n'
-tap "control: a tab instead of spaces is found" \
+tap "control: a tab instead of spaces is detected" \
 	sees indent_style=space x.m4 '\tfi\n'
 tap_done

@@ -1,5 +1,6 @@
 #!/bin/sh
-# The C of the tree is laid out as .clang-format says.
+# The C files of the tree have the layout that .clang-format defines.
+#
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
@@ -16,8 +17,8 @@ sees_a_difference() {
 reason=$(is_laid_out) || tap_skip_all "$reason"
 for directory in include lib tests bench examples; do
 	# shellcheck disable=SC2046 # names have no blanks
-	tap "$directory/ is laid out as .clang-format says" is_laid_out \
+	tap "$directory/ has the layout of .clang-format" is_laid_out \
 		$(find "$srcdir/$directory" -name '*.[ch]' -o -name '*.cc')
 done
-tap "control: a file that is not is found" sees_a_difference
+tap "control: a file with another layout is detected" sees_a_difference
 tap_done

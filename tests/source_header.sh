@@ -1,6 +1,7 @@
 #!/bin/sh
-# The public header stands alone, in C and in C++, without a warning, and tells
-# the version that configure.ac does.
+# The public header compiles alone, in C and in C++, without warnings, and has
+# the version that configure.ac has.
+#
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
@@ -33,19 +34,20 @@ sees_another_version() {
 flags="-Wall -Wextra -Wpedantic -Wstrict-prototypes -Werror"
 for standard in c99 c11 gnu17; do
 	# shellcheck disable=SC2086 # flags are words
-	tap "$standard" $CC -std=$standard $flags \
+	tap "the header compiles as $standard" $CC -std=$standard $flags \
 		-I"$srcdir/include" -c "$work/use.c" -o "$work/use.o"
 done
 if $CXX --version > /dev/null 2>&1; then
 	for standard in c++11 c++20; do
-		tap "$standard" "$CXX" -std=$standard -Wall -Wextra -Wpedantic \
+		tap "the header compiles as $standard" \
+			"$CXX" -std=$standard -Wall -Wextra -Wpedantic \
 			-Werror -I"$srcdir/include" -c "$work/use.cc" \
 			-o "$work/use.o"
 	done
 else
-	tap_skip "c++" "no C++ compiler"
+	tap_skip "the header compiles as C++" "no C++ compiler"
 fi
-tap "its version number is that of configure.ac" \
+tap "the header's version number is that of configure.ac" \
 	version_agrees "$srcdir/configure.ac"
-tap "control: another version is seen" sees_another_version
+tap "control: another version is detected" sees_another_version
 tap_done

@@ -1,16 +1,17 @@
 #!/bin/sh
-# tools/pre-commit refuses a commit that breaks a rule, and looks at what is
-# staged alone: tried in a repository made for this.
+# tools/pre-commit rejects a commit that breaks a rule, and checks only what is
+# staged. It is tried in a repository created for this script.
+#
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
-command -v git > /dev/null || tap_skip_all "no git"
+command -v git > /dev/null || tap_skip_all "git is not installed"
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 top=$(cd "$srcdir" && pwd)
 repository=$work/repository
 
-# Nothing of the user's or of a surrounding git command has a say.
+# Settings of the user or of a surrounding git command must not have an effect.
 unset GIT_DIR GIT_INDEX_FILE GIT_WORK_TREE
 GIT_CONFIG_GLOBAL=/dev/null GIT_CONFIG_NOSYSTEM=1
 GIT_AUTHOR_NAME=A GIT_AUTHOR_EMAIL=a@example.org
@@ -27,12 +28,13 @@ make_repository() {
 		&& mkdir -p .git/hooks \
 		&& ln -s ../../tools/pre-commit .git/hooks/pre-commit
 }
-# change FORMAT FILE: write the file, in the current directory.
+# change FORMAT FILE: write a file in the current directory.
 change() {
 	# shellcheck disable=SC2059 # it is a format
 	printf "$1" > "$2"
 }
-# refuses CHECKER DIR: to commit what is staged there, because of that one alone.
+# refuses CHECKER DIR: what is staged there cannot be committed, and only this
+# checker rejects it.
 refuses() {
 	cd "$2" || return 1
 	! git commit -m "Not to be" > "$work/said" 2>&1 || return 1
@@ -103,32 +105,34 @@ says_what_it_skips() {
 	test "$(grep -c '^pre-commit: SKIP' "$work/said")" -eq 3
 }
 
-make_repository > "$work/said" 2>&1 || tap "a repository is made" \
+make_repository > "$work/said" 2>&1 || tap "the repository is created" \
 	eval 'cat "$work/said"; false'
-tap "files that keep the rules are committed" accepts_all
+tap "files that follow the rules are committed" accepts_all
 if reason=$("$top/tools/check-format"); then
-	tap "a C file laid out otherwise is refused" \
+	tap "a C file with another layout is rejected" \
 		refuses_file tools/check-format "$bad_c" y.c
-	tap "the working tree does not spoil what is staged" \
+	tap "a fault only in the working tree does not prevent a commit" \
 		ignores_the_working_tree
-	tap "and does not hide it" is_not_fooled_by_the_working_tree
-	tap "commit -a is checked" checks_a_commit_of_all
-	tap "so is a commit in a worktree" works_in_a_worktree
+	tap "a good working tree does not hide a staged fault" \
+		is_not_fooled_by_the_working_tree
+	tap "git commit -a is checked" checks_a_commit_of_all
+	tap "a commit in another worktree is checked" works_in_a_worktree
 else
-	tap_skip "the layout of C files, staged, not staged, in a worktree" \
+	tap_skip "the layout of staged C files is checked" \
 		"$reason"
 fi
 if command -v shellcheck > /dev/null; then
-	tap "a script with a fault is refused" \
+	tap "a script with a fault is rejected" \
 		refuses_file shellcheck "$bad_script" y.sh
 else
-	tap_skip "a script with a fault is refused" "no shellcheck"
+	tap_skip "a script with a fault is rejected" \
+		"shellcheck is not installed"
 fi
 if command -v codespell > /dev/null; then
-	tap "a misspelling is refused" refuses_file codespell "$misspelt" y.md
+	tap "a misspelling is rejected" refuses_file codespell "$misspelt" y.md
 else
-	tap_skip "a misspelling is refused" "no codespell"
+	tap_skip "a misspelling is rejected" "codespell is not installed"
 fi
-tap "an include that breaks the layers is refused" refuses_a_module
+tap "an include that breaks the layers is rejected" refuses_a_module
 tap "a check whose program is missing is reported" says_what_it_skips
 tap_done

@@ -1,11 +1,13 @@
 #!/bin/sh
-# The manual as HTML: every page, an index of every function, and no link that
-# leads nowhere.
+# The manual as HTML has every page, an index with every function, and no broken
+# link.
+#
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
 MANDOC=${MANDOC:-mandoc}
-"$MANDOC" -T html /dev/null > /dev/null 2>&1 || tap_skip_all "no mandoc"
+"$MANDOC" -T html /dev/null > /dev/null 2>&1 \
+	|| tap_skip_all "mandoc is not installed"
 make_work
 trap 'rm -rf "$work"' EXIT
 html=$work/html
@@ -26,14 +28,14 @@ every_function_is_in_the_index() {
 			|| { echo "$name"; return 1; }
 	done < "$work/names"
 }
-# FILE LINK for each link of the pages and their style.
+# Print FILE LINK for each link of the pages and their style sheet.
 links() {
 	for file in "$1"/*.html; do
 		grep -o 'href="[^"]*"' "$file" | sed 's/^href="//; s/"$//' \
 			| sort -u | sed "s|^|$file |"
 	done
 }
-# A link is to a file that is there, and to an id that is in it.
+# Each link leads to an existing file, and to an id that exists in that file.
 resolve() {
 	links "$1" > "$work/links"
 	test -s "$work/links" || return 1
@@ -78,18 +80,18 @@ make_html_makes_it() {
 	test -n "$found" && resolve "${found%/*}"
 }
 
-tap "it is made" make_it
-tap "every page is there" every_page_is_there
+tap "tools/manual-html succeeds" make_it
+tap "every page of the manual is converted" every_page_is_there
 tap "every function is in the index" every_function_is_in_the_index
-tap "every link leads somewhere" resolve "$html"
-tap "other manuals are named, and ours are linked" refers_to_others
-tap "control: a link to a page that is missing is found" sees_a_broken_link
-tap "control: a link into a page that is wrong is found" sees_a_broken_anchor
-tap "without mandoc it fails" fails_without_mandoc
+tap "every link has a target" resolve "$html"
+tap "pages of other manuals are named, and ours are linked" refers_to_others
+tap "control: a link to a missing page is detected" sees_a_broken_link
+tap "control: a link to a missing id is detected" sees_a_broken_anchor
+tap "without mandoc tools/manual-html fails" fails_without_mandoc
 missing=$(why_no_install)
 if [ -z "$missing" ]; then
-	tap "make install-html installs it" make_html_makes_it
+	tap "make install-html installs the pages" make_html_makes_it
 else
-	tap_skip "make install-html installs it" "$missing"
+	tap_skip "make install-html installs the pages" "$missing"
 fi
 tap_done

@@ -1,6 +1,7 @@
 #!/bin/sh
-# lib/ is as doc/ARCHITECTURE.md has it: the layer rule, by includes and by calls;
-# the names; the invariants by number. And each of these checks can fail.
+# lib/ follows doc/ARCHITECTURE.md: the layer rule for includes and for calls,
+# the names, and the numbers of the invariants. Each check has a control.
+#
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
@@ -8,7 +9,7 @@ make_work
 copy=$work
 trap 'rm -rf "$copy"' EXIT
 
-# A copy of the sources, in which the controls break something.
+# Create a copy of the sources, in which the controls break something.
 copy_sources() {
 	rm -rf "${copy:?}"/*
 	mkdir "$copy/doc"
@@ -16,7 +17,7 @@ copy_sources() {
 	cp "$srcdir/doc/ARCHITECTURE.md" "$copy/doc"
 	chmod -R u+w "$copy"
 }
-# broken FILE LINE: a line more is found, for the FILE's sake.
+# broken FILE LINE: an added line is reported, with the name of FILE.
 broken() {
 	copy_sources
 	mkdir -p "$copy/lib/${1%/*}"
@@ -25,8 +26,8 @@ broken() {
 	cat "$copy/found"
 	grep -q "^lib/$1: " "$copy/found"
 }
-# broken_object FILE LINE MESSAGE: an object more, compiled from that line, is
-# found among those of the build.
+# broken_object FILE LINE MESSAGE: an object compiled from this line is added to
+# those of the build, and reported.
 broken_object() {
 	copy_sources
 	mkdir -p "$copy/build"
@@ -43,13 +44,13 @@ broken_object() {
 	grep -q "$3" "$copy/found"
 }
 
-# The invariants in the page are those of the headers, word by word.
+# The invariants in the page are word for word those of the headers.
 invariants_agree() {
 	"$srcdir/tools/list-invariants" "$1" > "$copy/headers"
 	grep '^\* \*\*[A-Z][0-9]' "$srcdir/doc/ARCHITECTURE.md" > "$copy/page"
 	test -s "$copy/page" && diff "$copy/page" "$copy/headers"
 }
-# What an audit finds, and what a comment cites, is an invariant that there is.
+# Each invariant that an audit reports or a comment cites exists.
 numbers_exist() {
 	grep -ho '\<[ABGKMPRSTV][0-9]\>' "$1"/lib/*/*.[ch] | sort -u \
 		> "$copy/cited"
@@ -71,7 +72,7 @@ sees_a_number_of_none() {
 	echo '/* B9 */' >> "$copy/lib/space/buddy.c"
 	numbers_exist "$copy" | grep -q B9
 }
-# Each folder has its sentence, and no other is named.
+# lib/README.md has a sentence for each folder, and for no other.
 readme_has_each_folder() {
 	(cd "$srcdir/lib" && ls -d ./*/) | sed 's,[./],,g' | sort \
 		> "$copy/folders"
@@ -79,40 +80,42 @@ readme_has_each_folder() {
 		| sort | diff "$copy/folders" -
 }
 
-tap "lib/ keeps the layer rule in what it includes" \
+tap "the includes in lib/ follow the layer rule" \
 	"$srcdir/tools/check-layers" "$srcdir"
-tap "control: an include of a higher layer is found" \
+tap "control: an include of a higher layer is detected" \
 	broken space/buddy.c '#include "chunk/slab.h"'
-tap "control: an include of the other folder in a layer is found" \
+tap "control: an include of the other folder in a layer is detected" \
 	broken space/run.c '#include "report/misuse.h"'
-tap "control: a folder without a layer is found" broken more/new.c ''
-tap "control: a kernel header in the wrong folder is found" \
+tap "control: a folder without a layer is detected" broken more/new.c ''
+tap "control: a kernel header in the wrong folder is detected" \
 	broken chunk/slab.c '#include <sys/mman.h>'
 if ! ls "$BUILD_DIR"/lib/*/*.o > /dev/null 2>&1; then
-	tap_skip "the layer rule in what it calls" "no static library was built"
+	tap_skip "lib/ follows the layer rule in calls, and the naming rule" \
+		"no static library was built"
 elif grep -q '^CFLAGS = .*-flto' "$BUILD_DIR/Makefile"; then
-	tap_skip "the layer rule in what it calls" \
-		"objects for link-time optimization do not list what they need"
+	tap_skip "lib/ follows the layer rule in calls, and the naming rule" \
+		"objects for link-time optimization do not list their symbols"
 else
-	tap "lib/ keeps the layer rule in what it calls, and its names" \
+	tap "lib/ follows the layer rule in calls, and the naming rule" \
 		"$srcdir/tools/check-layers" "$srcdir" "$BUILD_DIR"
-	tap "control: a call of a higher layer is found, without an include" \
+	tap "control: a call of a higher layer is detected without an include" \
 		broken_object space/more 'void smi_slab_give(void);
 		void smi_more_call(void); void smi_more_call(void)
 		{ smi_slab_give(); }' \
 		'lib/space/more.c: layer 3 needs smi_slab_give of lib/chunk/slab.c'
-	tap "control: so is a name of another file" \
+	tap "control: a name that belongs to another file is detected" \
 		broken_object space/more 'int smi_pool_more;' \
 		'lib/space/more.c: smi_pool_more is not named after it'
-	tap "control: and files of one folder that need each other" \
+	tap "control: files of one folder that need each other are detected" \
 		broken_object report/last_error 'void smi_shortage_explain(void);
 		void smi_last_error_begin(void); void smi_last_error_begin(void)
 		{ smi_shortage_explain(); }' 'in a circle'
 fi
 tap "lib/README.md has a sentence for each folder" readme_has_each_folder
-tap "the invariants are those of the headers" invariants_agree "$srcdir"
-tap "control: an invariant that is worded otherwise is found" \
+tap "the invariants in ARCHITECTURE.md are those of the headers" \
+	invariants_agree "$srcdir"
+tap "control: an invariant with other words is detected" \
 	sees_another_wording
-tap "an invariant that is cited is one" numbers_exist "$srcdir"
-tap "control: a number that is none is found" sees_a_number_of_none
+tap "each invariant that is cited exists" numbers_exist "$srcdir"
+tap "control: a number without an invariant is detected" sees_a_number_of_none
 tap_done

@@ -1,27 +1,28 @@
 #!/bin/sh
-# What the documents link is in the tree, files and headings. The README's figures
+# The files and headings that the documents link to exist. The README's figures
 # are in doc/PERFORMANCE.md.
+#
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
 make_work
 trap 'rm -rf "$work"' EXIT
 
-# pages DIR: those of a tree.
+# pages DIR: print the pages of a tree.
 pages() {
 	find "$1" -maxdepth 2 -name '*.md' ! -path '*/build/*' | sort
 }
-# The places that a page links, but for those of the web.
+# Print the targets of a page's links, except those on the web.
 links() {
 	sed '/^```/,/^```/d' "$1" | grep -o ']([^)]*)' | sed 's/^](//; s/)$//' \
 		| grep -v '^https\{0,1\}:'
 }
-# A page's headings as its renderer names them.
+# Print the anchors that a renderer creates for a page's headings.
 anchors() {
 	sed -n 's/^##* //p' "$1" | tr '[:upper:]' '[:lower:]' \
 		| sed "s/[^a-z0-9 _-]//g; s/ /-/g"
 }
-# A link that leads nowhere: PAGE: LINK.
+# Print each link without a target, as PAGE: LINK.
 dead_links() {
 	for page in $(pages "$1"); do
 		for link in $(links "$page"); do
@@ -37,7 +38,8 @@ dead_links() {
 		done
 	done
 }
-# Numbers of the README's part on speed that have a unit or a colon before them.
+# Print each number with a unit or after a colon in the README's section on
+# speed that is not in doc/PERFORMANCE.md.
 stray_figures() {
 	sed -n '/^## How fast/,/^## /p' "$1" \
 		| grep -oE '[0-9][0-9,.]*( ns|[;)])|: [0-9][0-9,.]*' \
@@ -53,7 +55,7 @@ none() {
 	cat "$work/found"
 	test ! -s "$work/found"
 }
-# A tree with one mistake of each kind.
+# Create a tree with one mistake of each kind.
 sees_mistakes() {
 	mkdir -p "$work/tree/doc"
 	cat > "$work/tree/README.md" <<-'END'
@@ -72,8 +74,8 @@ sees_mistakes() {
 		&& test "$(stray_figures "$work/tree/README.md")" = 12345
 }
 
-tap "each link leads somewhere" none dead_links "$srcdir"
-tap "the README's figures are published" none stray_figures \
+tap "each link has a target" none dead_links "$srcdir"
+tap "the README's figures are in PERFORMANCE.md" none stray_figures \
 	"$srcdir/README.md"
-tap "control: mistakes of each kind are found" sees_mistakes
+tap "control: mistakes of each kind are detected" sees_mistakes
 tap_done

@@ -1,6 +1,7 @@
 #!/bin/sh
-# The manual pages are clean mdoc, and document every function, field and
+# The manual pages are valid mdoc, and document every function, field and
 # constant of the header.
+#
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
@@ -8,8 +9,8 @@ make_work
 trap 'rm -rf "$work"' EXIT
 MANDOC=${MANDOC:-mandoc}
 
-# Which pages of others this machine has says nothing of ours; what mandoc thinks
-# of the machine's index of pages goes to its standard error.
+# Findings about pages that this machine lacks are ignored. mandoc writes its
+# messages about the machine's index of pages to standard error.
 is_clean() {
 	$MANDOC -T lint -W style "$@" 2> /dev/null \
 		| grep -v 'referenced manual not found' > "$work/lint"
@@ -52,9 +53,10 @@ sees_an_error() {
 
 # ---- Fields and constants -------------------------------------------------
 
-# undocumented TREE: what its pages have no entry for. The entry of a field is in
-# the page of a function that takes the structure. The entry of a constant is in
-# one page of section 3, together with all constants of the same prefix.
+# undocumented TREE: print what the tree's pages have no entry for. The entry of
+# a field is in the page of a function that takes the structure. The entry of a
+# constant is in one page of section 3, together with all constants that have
+# the same prefix.
 undocumented() {
 	"$srcdir/tools/abi" declared "$1" > "$work/declared"
 	awk '
@@ -103,7 +105,8 @@ documents_all() {
 	cat "$work/undocumented"
 	test -s "$work/declared" && test ! -s "$work/undocumented"
 }
-# mutant SED [PAGE LINE]: a copy with another header, and a line more in a page.
+# mutant SED [PAGE LINE]: create a copy with a changed header and one more line
+# in a page.
 mutant() {
 	rm -rf "$work/tree"
 	mkdir -p "$work/tree/include" "$work/tree/doc" || return 1
@@ -115,7 +118,7 @@ mutant() {
 		|| return 1
 	test $# -eq 1 || echo "$3" >> "$work/tree/doc/$2"
 }
-# lacks NAME MUTANT...: what the mutant brings is all that has no entry.
+# lacks NAME MUTANT...: NAME, which the mutant adds, is all that has no entry.
 lacks() {
 	name=$1
 	shift
@@ -134,32 +137,36 @@ enumerator='s/SECMALLOC_READONLY,/SECMALLOC_MUTANT,\
 	&/'
 
 if $MANDOC -T lint /dev/null > /dev/null 2>&1; [ $? -le 6 ]; then
-	tap "the pages are clean" is_clean "$srcdir"/doc/*.[37]
-	tap "control: a page that is not is found" sees_an_error
+	tap "the manual pages are valid mdoc" is_clean "$srcdir"/doc/*.[37]
+	tap "control: an error in a page is detected" sees_an_error
 else
-	tap_skip "the pages are clean" "no mandoc"
+	tap_skip "the manual pages are valid mdoc" "mandoc is not installed"
 fi
-tap "pages of ours that are referred to exist" references_exist
-tap "every function is in one NAME section" names_agree
-tap "and they are those of the version script" map_agrees
-tap "control: one that is missing is found" sees_a_missing_name
-tap "and in a SYNOPSIS" prototypes_agree
+tap "the secmalloc pages that are referred to exist" references_exist
+tap "every function is in exactly one NAME section" names_agree
+tap "the functions in the NAME sections are those of the version script" \
+	map_agrees
+tap "control: a function missing from NAME is detected" sees_a_missing_name
+tap "every function is in a SYNOPSIS" prototypes_agree
 
 tap "every field and constant has an entry in its page" documents_all "$srcdir"
-tap "control: a field that has none is found" \
+tap "control: a field without an entry is detected" \
 	lacks secmalloc_stats.mutant "$field"
-tap "so is one that is only mentioned" lacks secmalloc_stats.mutant \
+tap "control: a field that is only mentioned is detected" \
+	lacks secmalloc_stats.mutant \
 	"$field" secmalloc_stats.3 '.Va mutant'
-tap "and one that has its entry in another page" lacks secmalloc_stats.mutant \
+tap "control: a field with its entry in another page is detected" \
+	lacks secmalloc_stats.mutant \
 	"$field" secmalloc_init.3 '.It Va mutant'
-tap "with its entry it passes" is_documented \
+tap "a new field with its entry is accepted" is_documented \
 	"$field" secmalloc_stats.3 '.It Va mutant'
-tap "a constant that has no entry is found" \
+tap "control: a constant without an entry is detected" \
 	lacks SECMALLOC_VERIFY_MUTANT "$constant"
-tap "so is one that is not with the others" lacks SECMALLOC_VERIFY_MUTANT \
+tap "control: a constant that is not with the others is detected" \
+	lacks SECMALLOC_VERIFY_MUTANT \
 	"$constant" secmalloc_init.3 '.It Dv SECMALLOC_VERIFY_MUTANT'
-tap "with its entry it passes" is_documented \
+tap "a new constant with its entry is accepted" is_documented \
 	"$constant" secmalloc_verify.3 '.It Dv SECMALLOC_VERIFY_MUTANT'
-tap "an enumerator that has no entry is found" \
+tap "control: an enumerator without an entry is detected" \
 	lacks SECMALLOC_MUTANT "$enumerator"
 tap_done

@@ -1,8 +1,9 @@
 #!/bin/sh
-# secmalloc_messages(7) and secmalloc_explain(3) quote what the library says:
-# all of it, and nothing else. What is compared are the words between figures,
-# which stand as %zu and the like in the sources, and in the pages as N, S and
-# other words of capitals, as figures, or as dots.
+# secmalloc_messages(7) and secmalloc_explain(3) quote everything that the
+# library says, and nothing else. The words between the figures are compared. In
+# the sources, figures are conversions such as %zu. In the pages, they are N, S
+# or other words in capitals, digits, or dots.
+#
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
@@ -11,7 +12,8 @@ trap 'rm -rf "$work"' EXIT
 page=$srcdir/doc/secmalloc_messages.7
 explain=$srcdir/doc/secmalloc_explain.3
 
-# The string literals of C files, one a line; adjacent ones are one.
+# Print the string literals of C files, one per line. Adjacent literals are
+# joined.
 literals() {
 	awk '
 	function end() { if (held != "") print held; held = "" }
@@ -43,7 +45,7 @@ literals() {
 	}
 	END { end() }' "$@"
 }
-# The words between figures: of literals, and of what a page quotes.
+# Print the words between figures, of literals and of quotes in a page.
 parts_of_literals() {
 	sed -e 's/\\n//g' -e 's/%zu\|%[spd]\|\<[0-9]\+\>/\n/g' "$@" | tidy
 }
@@ -52,11 +54,12 @@ parts_of_quotes() {
 		-e 's/\<\(N\|S\|CALL\|ADDRESS\|WORDS\|FIELD\|STEP\)\>/\n/g' \
 		-e 's/\<\(STATE\|REMEDY\|KIND\|LIMITS\|INVARIANT\)\>/\n/g' "$@" | tidy
 }
-# Two words at least: less is no message.
+# A message has at least two words.
 tidy() {
 	sed -e 's/^[ :,()]*//' -e 's/[ :,()]*$//' | grep ' ' | sort -u
 }
-# The text of a page, on one line; and what its lists have as Sy, one a line.
+# text_of prints the text of a page on one line. quotes_of prints each Sy item
+# of its lists on a line.
 text_of() {
 	sed -e 's/^\.[A-Z][a-z] //' -e 's/\\&//g' -e 's/\\$//' "$1" \
 		| tr '\n' ' ' | tr -s ' '
@@ -66,7 +69,7 @@ quotes_of() {
 	{ $0 = line $0; line = "" }
 	sub(/^\.It Sy "/, "") && sub(/"$/, "")' "$1"
 }
-# Each line of a file is somewhere in another.
+# each_is_in FILE OTHER: each line of a file occurs in the other file.
 each_is_in() {
 	result=0
 	test -s "$1" || return 1
@@ -76,9 +79,9 @@ each_is_in() {
 	return $result
 }
 
-# All that may reach a user but what other pages have: the findings of verify,
-# and what an address is; paths, and the audit's invariants. The pages are about
-# Linux.
+# Print everything that may reach a user, except what other pages document: the
+# findings of verify and the explanations of addresses. Paths and the audit's
+# invariants are left out too. The pages are about Linux.
 said() {
 	for file in "$srcdir"/lib/*/*.c; do
 		case ${file#"$srcdir"/lib/} in
@@ -96,7 +99,8 @@ said() {
 }
 
 said > "$work/said"
-# Some are added to others: also one after the other.
+# Literals may be appended to each other at run time, so search them joined,
+# too.
 literals "$srcdir"/lib/*/*.c > "$work/lines"
 { cat "$work/lines"; tr -d '\n' < "$work/lines"; } > "$work/literals"
 parts_of_literals "$work/said" > "$work/said_parts"
@@ -120,7 +124,7 @@ addresses_agree() {
 	test "$(wc -l < "$work/tags")" -gt 8 || return 1
 	each_is_in "$work/tags" "$work/literals"
 }
-# What secmalloc_verify(3) has for examples: each is one of the findings.
+# Each example in secmalloc_verify(3) is one of the findings.
 verify_examples_are_said() {
 	sed -n '/^pool 3 is not locked/,/^\.Ed/p' \
 		"$srcdir/doc/secmalloc_verify.3" | grep -v '^\.Ed' \
@@ -152,13 +156,14 @@ sees_a_line_that_is_new() {
 	printf 'miles off\nthe moon is\n' | diff - "$work/missing"
 }
 
-tap "what the page quotes is in the sources" quotes_are_said
-tap "what the library says is in the page" \
+tap "each quote in the page is in the sources" quotes_are_said
+tap "each message of the library is in the page" \
 	each_is_in "$work/said_parts" "$work/text"
-tap "what an address is called is in its page, and nothing else" \
+tap "secmalloc_explain(3) quotes each explanation, and nothing else" \
 	addresses_agree
-tap "the examples of findings are findings" verify_examples_are_said
-tap "control: a line that is said otherwise now is found" \
+tap "the examples in secmalloc_verify(3) are findings" verify_examples_are_said
+tap "control: a quote with other words is detected" \
 	sees_a_line_that_drifted
-tap "control: a line that is not in the page is found" sees_a_line_that_is_new
+tap "control: a message that the page does not have is detected" \
+	sees_a_line_that_is_new
 tap_done

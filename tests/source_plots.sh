@@ -1,6 +1,7 @@
 #!/bin/sh
-# The drawings in doc/ are those of the tables in doc/PERFORMANCE.md, and
-# bench/plot draws what bench/run has measured.
+# The drawings in doc/ show the tables in doc/PERFORMANCE.md, and bench/plot
+# draws the results of bench/run.
+#
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
@@ -8,7 +9,7 @@ make_work
 trap 'rm -rf "$work"' EXIT
 page=$srcdir/doc/PERFORMANCE.md
 
-# The line below the drawings is the one that they have.
+# The drawings have a line about the machine, which is passed on unchanged.
 machine=$(sed -n 's/.*<text class="soft small" x="20"[^>]*>\(.*\)<.*/\1/p' \
 	"$srcdir/doc/bench-pair.svg")
 draws_the_same() {
@@ -23,7 +24,7 @@ sees_a_change() {
 	sed 's/^| 240 | 19.4 /| 240 | 91.4 /' "$page" > "$work/page.md"
 	! draws_the_same "$work/page.md"
 }
-# Three rounds, of which the second is the median.
+# Three rounds. The value of the second is the median.
 draws_results() {
 	{
 		for value in 30 20 10; do
@@ -41,7 +42,7 @@ draws_results() {
 		&& grep -q 'prefers-color-scheme:dark' "$work/bench-pair.svg"
 }
 
-tap "the drawings are those of the tables" draws_the_same "$page"
-tap "control: another figure is another drawing" sees_a_change
-tap "results of a run are drawn, as medians" draws_results
+tap "the drawings show the tables of PERFORMANCE.md" draws_the_same "$page"
+tap "control: another figure changes a drawing" sees_a_change
+tap "the medians of a run's results are drawn" draws_results
 tap_done

@@ -1,13 +1,15 @@
 #!/bin/sh
-# A suite is found by its name, or by the table of doc/TESTING.md that names a
-# suite for each public name; and what the table says is true.
+# A suite can be found by its name, or with the table in doc/TESTING.md that
+# lists suites for each public name. The statements of that table are true.
+#
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
 make_work
 trap 'rm -rf "$work"' EXIT
 
-# What a newcomer looks for: words of system calls, of the field and of the API.
+# Words that a newcomer searches for: system calls, terms of the field and the
+# API.
 words='audit canary core daemon double_free exec explain fork fragmentation
 	guard guarded ksm madvise max_pools memfd memlock mlock munlock nodump
 	on_fault on_low overflow privileges ptrace realloc rlimit seccomp
@@ -23,7 +25,7 @@ words_are_in_names() {
 	return $result
 }
 
-# The functions, constants and fields of the configuration.
+# Print the functions, the constants and the fields of the configuration.
 public_names() {
 	header=$srcdir/include/secmalloc.h
 	sed -n 's/^SECMALLOC_API .*[ *]\(sec[a-z_]*\)(.*/\1/p
@@ -33,8 +35,8 @@ public_names() {
 		"$header"
 }
 
-# The rows of the table, as its columns with a colon between them. Public names
-# stand in backticks, other words do not.
+# Print the rows of the table, with a colon between the columns. Public names
+# are in backticks, other words are not.
 rows() {
 	sed -n '/^## Where to look/,/^## /s/^| \(.*\) | \(`.*\) |$/\1:\2/p' \
 		"$srcdir/doc/TESTING.md"
@@ -43,7 +45,7 @@ names_in() {
 	grep -o '`[^`]*`' | tr -d '`'
 }
 
-# What a suite consists of: its file and the headers of tests/ that it includes.
+# Print the file of a suite and the headers of tests/ that it includes.
 text_of() {
 	for file in "$srcdir/tests/$1.c" "$srcdir/tests/$1.sh"; do
 		test -e "$file" || continue
@@ -62,7 +64,8 @@ the_table_has_the_public_names() {
 	test -s "$work/public" && diff "$work/public" "$work/listed"
 }
 
-# Each suite of a row has one of its names, and each name is in one of them.
+# Each suite of a row contains one of the row's names, and each name is in one
+# of the suites.
 suites_have_the_names() {
 	rows > "$work/rows"
 	result=0
@@ -89,8 +92,8 @@ suites_have_the_names() {
 	return $result
 }
 
-# In a copy, one suite is missing, and one name of the table. One of its rows names
-# a suite that does not try what the row says, and another one a suite that does
+# In a copy, one suite is missing, and one name of the table. One row names a
+# suite that does not test what the row says, and another row a suite that does
 # not exist.
 sees_each_mistake() {
 	mkdir -p "$work/tree/doc"
@@ -119,9 +122,10 @@ END
 	done < "$work/mistakes"
 }
 
-tap "each word that is looked for is in the name of a suite" words_are_in_names
+tap "each word that newcomers search for is in the name of a suite" \
+	words_are_in_names
 tap "the table of TESTING.md has each public name, and no other" \
 	the_table_has_the_public_names
-tap "the suites of the table exist, and try what it says" suites_have_the_names
-tap "control: mistakes of each kind are found" sees_each_mistake
+tap "the suites of the table exist, and contain the names" suites_have_the_names
+tap "control: mistakes of each kind are detected" sees_each_mistake
 tap_done

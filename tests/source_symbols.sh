@@ -1,5 +1,6 @@
 #!/bin/sh
-# What the library exports, what it needs, and how it is linked.
+# Which symbols the library exports and needs, and how it is linked.
+#
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
@@ -12,7 +13,7 @@ make_work
 trap 'rm -rf "$work"' EXIT
 
 header_names > "$work/header"
-# exported LIBRARY: each function as NAME@NODE.
+# exported LIBRARY: print each function as NAME@NODE.
 exported() {
 	$NM -D --defined-only "$1" \
 		| awk '$2 == "T" { sub("@@", "@", $3); print $3 }' \
@@ -20,10 +21,11 @@ exported() {
 }
 exported "$library" > "$work/exported"
 
-# All that may be asked of libc: no stdio, no allocator, and of output only
-# the fault's write(), and that of a child to its parent. On a 32-bit system some
-# have another name: that of a call with 64-bit file offsets ends in 64, and that
-# of thread-local storage on i386 has a third underscore.
+# The functions that the library may use: no stdio, no allocator, and for output
+# only write(), with which a fatal error prints its line and a child reports to
+# its parent. On 32-bit systems some names differ: calls with 64-bit file
+# offsets end in 64, and on i386 the function for thread-local storage has a
+# third underscore.
 cat > "$work/allowed" <<'END'
 __errno_location
 __stack_chk_fail
@@ -117,7 +119,7 @@ is_linked_hard() {
 	grep -q 'GNU_RELRO' "$work/segments" || return 1
 	grep 'GNU_STACK' "$work/segments" | grep -q 'RW ' || return 1
 }
-# gcc's own, on i386, is how a function finds where it is.
+# On i386, gcc adds functions of its own that tell a function its address.
 internal_names_have_a_prefix() {
 	! $NM --defined-only -g "$archive" 2> "$work/errors" \
 		| awk 'NF == 3 {print $3}' \
@@ -132,7 +134,7 @@ exports_the_map() {
 	map_names "$1" > "$work/map"
 	exported "$2" | diff "$work/map" -
 }
-# A library of which one name is in a node of its own.
+# Link a library that has one name in a node of its own.
 link_two_nodes() {
 	map_with secmalloc_mutant SECMALLOC_1.99 > "$work/two.map"
 	map_names "$work/two.map" | sed 's/\(.*\)@.*/void \1(void) {}/' \
@@ -145,17 +147,19 @@ sees_another_node() {
 	! exports_the_map "$work/one.map" "$work/two.so"
 }
 
-tap "the header's names are the exported ones" exports_the_header
-tap "each in its node of the version script" \
+tap "the library exports exactly the functions in the header" exports_the_header
+tap "each function is in its node of the version script" \
 	exports_the_map "$srcdir/lib/secmalloc.map" "$library"
-tap "a library with two nodes" link_two_nodes
-tap "has each name in its node" \
+tap "a library with two nodes is linked" link_two_nodes
+tap "a library with two nodes has each name in its node" \
 	exports_the_map "$work/two.map" "$work/two.so"
-tap "control: a name in another node is seen" sees_another_node
-tap "nothing else is asked of libc" needs_only_allowed
-tap "it needs libc alone" needs_libc_alone
-tap "only the fault and the gate to a parent write" only_writes_in_fault
-tap "relro, now, nodelete, no executable stack" is_linked_hard
-tap "the static library's names are sec* and smi_*" \
+tap "control: a name in another node is detected" sees_another_node
+tap "the library uses only the functions of libc on the list" needs_only_allowed
+tap "the library depends on libc alone" needs_libc_alone
+tap "only fatal errors and messages to a parent process call write()" \
+	only_writes_in_fault
+tap "the library has relro, now, nodelete and no executable stack" \
+	is_linked_hard
+tap "all names in the static library begin with sec or smi_" \
 	internal_names_have_a_prefix
 tap_done

@@ -1,6 +1,8 @@
 #!/bin/sh
-# All that names the version of the release, or that of the interface, agrees:
-# with AC_INIT in configure.ac, or -version-info in lib/Makefile.inc.
+# Every file that names the version of the release agrees with AC_INIT in
+# configure.ac. Every file that names the version of the interface agrees with
+# -version-info in lib/Makefile.inc.
+#
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
@@ -10,13 +12,14 @@ tree=$srcdir
 
 version=$(sed -n 's/^AC_INIT(\[secmalloc\], \[\(.*\)\])$/\1/p' \
 	"$srcdir/configure.ac")
-# The numbers of the library's file, of which the soname has the first.
+# The numbers in the name of the library's file. The first is that of the
+# soname.
 file_version=$(sed -n 's/.*-version-info \([0-9:]*\).*/\1/p' \
 	"$srcdir/lib/Makefile.inc" \
 	| awk -F: '{ printf "%d.%d.%d\n", $1 - $3, $3, $2 }')
 so_number=${file_version%%.*}
 
-# all_are WANTED: there are lines in the input, and each is that.
+# all_are WANTED: there are lines in the input, and each of them is WANTED.
 all_are() {
 	awk -v wanted="$1" '$0 != wanted { print "not " wanted ": " $0; bad = 1 }
 		END { if (NR == 0) print "there is none"; exit bad || !NR }'
@@ -60,8 +63,8 @@ debian() {
 	sed -n '1s/^secmalloc (\([^)-]*\).*/\1/p' "$tree/debian/changelog" \
 		| all_are "$version"
 }
-# The ABI of an unreleased version may still grow, so abi/ has that of the
-# release before it until then. NEWS says whether this version is released.
+# The ABI of an unreleased version may still grow. Until the release, abi/ holds
+# that of the release before. NEWS says whether this version is released.
 stored_abi() {
 	wanted=$version
 	! grep -q '^Not released yet\.' "$tree/NEWS" \
@@ -79,8 +82,8 @@ library() {
 		| sed -n 's/.*(SONAME).*\[\(.*\)\]/\1/p' \
 		| all_are "libsecmalloc.so.$so_number"
 }
-# The oldest symbols are of the release that began the soname, and none is of a
-# release to come. Each node inherits the one before it.
+# The oldest node is that of the release that introduced the soname, and no node
+# is newer than this release. Each node inherits from the one before.
 map() {
 	sed -n 's/^SECMALLOC_\(.*\) {$/\1/p' "$tree/lib/secmalloc.map" \
 		> "$work/nodes"
@@ -97,7 +100,7 @@ spec_soname() {
 	sed -n 's,.*%{_libdir}/libsecmalloc\.so\.,,p' "$tree/secmalloc.spec" \
 		| sed -n 1p | all_are "$so_number"
 }
-# Wherever the library's file is named it is named in full, without a wildcard.
+# Every file that names the library's file names it in full, without a wildcard.
 file_names() {
 	for file in secmalloc.spec tools/packages.sh doc/PACKAGING.md \
 		"debian/libsecmalloc$so_number.install" \
@@ -110,7 +113,8 @@ debian_soname() {
 	sed -n 's/ #MINVER#$//p' "$tree"/debian/*.symbols \
 		| all_are "libsecmalloc.so.$so_number libsecmalloc$so_number"
 }
-# The release that brought a symbol is the one that its node is named after.
+# Debian's symbols file says for each symbol the release that its node is named
+# after.
 debian_symbols() {
 	map=$tree/lib/secmalloc.map
 	{
@@ -120,7 +124,7 @@ debian_symbols() {
 	sed -n 's/^ //p' "$tree"/debian/*.symbols | sort | diff "$work/map" -
 }
 
-# ---- Each of them, and that it can fail -----------------------------------
+# ---- Each check and its control -------------------------------------------
 
 copy_tree() {
 	tree=$work/tree
@@ -131,7 +135,8 @@ copy_tree() {
 	done
 	chmod -R u+w "$tree"
 }
-# sees CHECK FILE SED: in a copy where the script has changed that file.
+# sees CHECK FILE SED: the check fails in a copy in which the script has changed
+# the file.
 sees() {
 	copy_tree || return 1
 	sed "$3" "$srcdir/$2" > "$tree/$2" || return 1
@@ -141,8 +146,8 @@ sees() {
 sees_an_old_abi() {
 	copy_tree && : > "$tree/abi/secmalloc-0.5.0.constants" && ! stored_abi
 }
-# With the line in NEWS taken out, or put in where there was none, abi/ has the
-# wrong version.
+# If the line about the release is removed from NEWS, or added where there was
+# none, abi/ has the wrong version.
 sees_a_wrong_state() {
 	copy_tree || return 1
 	released='/^Not released yet\./d'
@@ -152,8 +157,8 @@ sees_a_wrong_state() {
 Not released yet. So far it has:'
 	sed "$released" "$srcdir/NEWS" > "$tree/NEWS" && ! stored_abi
 }
-# added NODE LINE...: a copy in which the version script has secmalloc_mutant in
-# that node, and Debian's symbols have these lines more.
+# added NODE LINE...: create a copy in which the version script has
+# secmalloc_mutant in this node and Debian's symbols file has these lines more.
 added() {
 	copy_tree || return 1
 	map_with secmalloc_mutant "$1" > "$tree/lib/secmalloc.map"
@@ -183,43 +188,54 @@ sees_no_parent() {
 agrees() {
 	tree=$srcdir
 	tap "$1" "$2"
-	tap "control: where it does not" sees "$2" "$3" "$4"
+	tap "control: $1: a difference is detected" sees "$2" "$3" "$4"
 }
 
-tap "what was built is $version" is_built
-agrees "NEWS begins with $version and its day" news NEWS '1s/(.*)/(soon)/'
-agrees "the header names it" header include/secmalloc.h 's/such as "/&9/'
-agrees "and has its number" header_number include/secmalloc.h \
-	's/_NUMBER 0x/&9/'
-agrees "the manual names it" manual doc/secmalloc_init.3 's/^\.Qq /&9/'
-agrees "the spec file has it" spec secmalloc.spec 's/^Version:.*/&9/'
-agrees "so have its changes" spec_changes secmalloc.spec \
+tap "the build has version $version" is_built
+agrees "NEWS begins with $version and its date" news NEWS '1s/(.*)/(soon)/'
+agrees "the header's comment names $version" \
+	header include/secmalloc.h 's/such as "/&9/'
+agrees "the header has the number of $version" \
+	header_number include/secmalloc.h 's/_NUMBER 0x/&9/'
+agrees "the manual names $version" manual doc/secmalloc_init.3 's/^\.Qq /&9/'
+agrees "the spec file has version $version" \
+	spec secmalloc.spec 's/^Version:.*/&9/'
+agrees "the spec file's changelog begins with $version" \
+	spec_changes secmalloc.spec \
 	'/^%changelog/,$s/ - /&9/'
-agrees "Debian's changes have it" debian debian/changelog '1s/(/&9/'
+agrees "Debian's changelog begins with $version" \
+	debian debian/changelog '1s/(/&9/'
 tree=$srcdir
-tap "the ABI of the release that NEWS names last is stored" stored_abi
-tap "control: that of another is seen" sees_an_old_abi
-tap "control: an ABI that a release did not store is seen" sees_a_wrong_state
+tap "abi/ holds the ABI of the last release in NEWS" stored_abi
+tap "control: the ABI of another release is detected" sees_an_old_abi
+tap "control: an ABI that a release did not store is detected" \
+	sees_a_wrong_state
 
 if test -f "$BUILD_DIR/.libs/libsecmalloc.so"; then
 	tap "the soname is libsecmalloc.so.$so_number" library
 else
-	tap_skip "the soname" "no shared library was built"
+	tap_skip "the soname is libsecmalloc.so.$so_number" \
+		"no shared library was built"
 fi
-agrees "the version script's nodes belong to it" map lib/secmalloc.map \
+agrees "the version script's nodes belong to the soname" map lib/secmalloc.map \
 	's/^SECMALLOC_.* {/SECMALLOC_999.0 {/'
-tap "control: a node that does not inherit the one before is seen" \
+tap "control: a node that does not inherit from the one before is detected" \
 	sees_no_parent
-agrees "the spec file packages it" spec_soname secmalloc.spec \
+agrees "the spec file packages libsecmalloc.so.$so_number" \
+	spec_soname secmalloc.spec \
 	's/\/libsecmalloc\.so\.[0-9.]*$/&9/'
 agrees "all packages name the file libsecmalloc.so.$file_version" \
 	file_names tools/packages.sh 's/libsecmalloc\.so\.[0-9.]*\./&9/'
-agrees "Debian's package is named after it" debian_soname \
+agrees "Debian's package is named after the soname" debian_soname \
 	"debian/libsecmalloc$so_number.symbols" 's/ libsecmalloc[0-9]*/&t64/'
-agrees "Debian knows the symbols" debian_symbols lib/secmalloc.map \
+agrees "Debian's symbols file lists the symbols" \
+	debian_symbols lib/secmalloc.map \
 	's/secmalloc_audit;/secmalloc_auditor;/'
-tap "Debian can know those of another node" knows_a_node
-tap "control: one that Debian does not know is seen" sees_no_symbol
-tap "so is one that Debian has in another node" sees_another_node
-tap "and one that Debian has from another release on" sees_another_release
+tap "Debian's symbols file can list symbols of a second node" knows_a_node
+tap "control: a symbol missing from Debian's file is detected" \
+	sees_no_symbol
+tap "control: a symbol in another node of Debian's file is detected" \
+	sees_another_node
+tap "control: another release in Debian's file is detected" \
+	sees_another_release
 tap_done

@@ -1,9 +1,10 @@
 /*
- * swap.h - a small swap file, and what the kernel has written to it
+ * swap.h - a small swap file, and searches for what the kernel has written to
+ * it
  *
- * It is read with O_DIRECT, because reads through the page cache show old
- * contents. What was in a slot of it stays there when the slot is free again,
- * so each thing that is looked for needs a pattern of its own.
+ * The file is read with O_DIRECT, because reads through the page cache show old
+ * contents. The contents of a slot stay in the file after the slot is free
+ * again, so each search needs a pattern of its own.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -23,12 +24,13 @@
 
 #define SWAP_BYTES ((size_t)32 << 20)
 #define SWAP_PAGE  ((size_t)4096)
-#define SWAP_PAGES 256 /* that a test puts patterns in */
+#define SWAP_PAGES 256 /* the pages that a test fills with patterns */
 
 static char swap_path[300];
 static unsigned char *swap_copy;
 
-/* A header as mkswap(8) writes it: version 1, the last page, the signature. */
+/* Write a header as mkswap(8) does: version 1, the last page and the
+ * signature. */
 static inline bool swap_make(void)
 {
 	uint32_t header[SWAP_PAGE / 4] = {0};
@@ -53,16 +55,16 @@ static inline bool swap_make(void)
 	return ok;
 }
 
-/* Have a swap file in use; or skip all. */
+/* Create a swap file and use it, or skip the suite. */
 static inline void swap_start(void)
 {
 	if (sysconf(_SC_PAGESIZE) != (long)SWAP_PAGE)
-		tap_skip_all("the swap header is that of pages of 4 KiB");
+		tap_skip_all("the swap header is for pages of 4 KiB");
 	swap_copy = mmap(NULL, SWAP_BYTES, PROT_READ | PROT_WRITE,
 	                 MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	machine_lock(LOCK_EX);
 	if (swap_copy == MAP_FAILED)
-		tap_skip_all("no memory for a copy of a swap file");
+		tap_skip_all("a copy of the swap file cannot be mapped");
 	if (!swap_make()) {
 		int code = errno;
 
@@ -84,7 +86,8 @@ static inline void swap_end(void)
 	machine_lock(LOCK_UN);
 }
 
-/* How many times a pattern is in the swap file, or SIZE_MAX. */
+/* How many times a pattern is in the swap file, or SIZE_MAX if it cannot be
+ * read. */
 static inline size_t swap_count(uint64_t seed)
 {
 	int fd = open(swap_path, O_RDONLY | O_DIRECT);
@@ -101,7 +104,8 @@ static inline size_t swap_count(uint64_t seed)
 	                        : pattern_count(swap_copy, SWAP_BYTES, seed);
 }
 
-/* Each page has something of its own too: equal pages could be shared. */
+/* Put the pattern into each page, and a number too, because the kernel could
+ * share equal pages. */
 static inline void swap_put_pages(unsigned char *pages, uint64_t seed)
 {
 	for (size_t i = 0; i < SWAP_PAGES; i++) {
@@ -110,7 +114,7 @@ static inline void swap_put_pages(unsigned char *pages, uint64_t seed)
 	}
 }
 
-/* Ask the kernel to write them to swap. */
+/* Ask the kernel to write these pages to swap. */
 static inline void swap_out(unsigned char *pages)
 {
 	if (madvise(pages, SWAP_PAGES * SWAP_PAGE, MADV_PAGEOUT) != 0)

@@ -1,9 +1,10 @@
 /*
  * tap.h - results of a plain test program, in the Test Anything Protocol
  *
- * For tests in which Check's own fork would be in the way: locks do not cross
- * it. A test that needs what the machine or the build has not says so with
- * tap_skip(), which counts as skipped, never as passed.
+ * Suites use it where Check's own fork would be in the way, because memory
+ * locks are not inherited across fork. A test that needs something that the
+ * machine or the build does not have calls tap_skip(). Such a test counts as
+ * skipped, never as passed.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -55,7 +56,7 @@ __attribute__((format(printf, 2, 3))) static inline void tap_skip(
 	fflush(stdout);
 }
 
-/* A line that explains a result. */
+/* Print a line that explains a result. */
 __attribute__((format(printf, 1, 2))) static inline void tap_note(
 	const char *format, ...)
 {
@@ -70,9 +71,9 @@ __attribute__((format(printf, 1, 2))) static inline void tap_note(
 }
 
 /*
- * End the program. The plan comes last, so that a crash before it is seen. The
- * exit status is 0 whatever failed: the lines tell that, and it would count
- * twice.
+ * End the program. The plan is printed last, so that a crash before it is
+ * noticed. The exit status is 0 even if tests failed: the "not ok" lines
+ * already report the failures, and a nonzero status would count them twice.
  */
 static inline _Noreturn void tap_done(void)
 {
@@ -93,14 +94,14 @@ __attribute__((format(printf, 1, 2))) static inline _Noreturn void tap_skip_all(
 	exit(0);
 }
 
-/* ---- A case in a child that cannot be tried ----------------------------- */
+/* ---- Cases that cannot be tried ----------------------------------------- */
 
 #define TAP_CANNOT 77 /* the exit status of the child */
 
 static char *tap_reason; /* the child writes it, and the parent reads it */
-static pid_t tap_pid;    /* of the program itself */
+static pid_t tap_pid;    /* the process that runs the suite */
 
-/* Whoever started the program may have closed, ignored or blocked some. */
+/* The parent process may have closed some of the standard descriptors. */
 static inline void tap_open_standard_descriptors(void)
 {
 	int fd;
@@ -118,7 +119,7 @@ static inline void tap_let_signals_through(void)
 	struct sigaction is;
 	sigset_t none;
 
-	/* Handlers are those of a sanitizer. */
+	/* A handler that is already set belongs to a sanitizer, and stays. */
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
 		if (sigaction(numbers[i], NULL, &is) == 0
 		    && is.sa_handler == SIG_IGN)
@@ -127,7 +128,8 @@ static inline void tap_let_signals_through(void)
 	sigprocmask(SIG_SETMASK, &none, NULL);
 }
 
-/* Early, for some suites count the mappings of the process. */
+/* This runs before main(), because some suites count the mappings of the
+ * process, and the memory for reasons is one of them. */
 __attribute__((constructor)) static void tap_start(void)
 {
 	tap_open_standard_descriptors();
@@ -136,10 +138,12 @@ __attribute__((constructor)) static void tap_start(void)
 	tap_reason = mmap(NULL, TAP_REASON_BYTES, PROT_READ | PROT_WRITE,
 	                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (tap_reason == MAP_FAILED)
-		tap_skip_all("no memory can be shared: %s", strerror(errno));
+		tap_skip_all("shared memory cannot be mapped: %s",
+		             strerror(errno));
 }
 
-/* In the child: tell why, and get the exit status. The first reason stays. */
+/* Record, in a child, why a case cannot be tried. Returns the exit status to
+ * use. A reason that was recorded earlier is kept. */
 __attribute__((format(printf, 1, 2))) static inline int tap_cannot(
 	const char *why, ...)
 {
@@ -152,7 +156,8 @@ __attribute__((format(printf, 1, 2))) static inline int tap_cannot(
 	return TAP_CANNOT;
 }
 
-/* In either: no case after this one can be tried, or not this one. */
+/* Skip what cannot be tried. In the suite's own process, that is every case
+ * from here on. In a child, it is only the child's case. */
 __attribute__((format(printf, 1, 2))) static inline _Noreturn void
 tap_skip_rest(const char *why, ...)
 {
@@ -164,22 +169,23 @@ tap_skip_rest(const char *why, ...)
 	va_end(list);
 	if (getpid() != tap_pid)
 		_exit(tap_cannot("%s", text));
-	tap_skip("all that follows", "%s", text);
+	tap_skip("the rest of this suite", "%s", text);
 	tap_done();
 }
 
-/* In the parent. */
+/* Skip a case, in the parent, for the reason that its child recorded. */
 static inline void tap_skip_told(const char *what)
 {
 	tap_skip(what, "%s", tap_reason);
 	tap_reason[0] = '\0';
 }
 
-/* ---- What a suite needs ------------------------------------------------- */
+/* ---- Requirements of a suite -------------------------------------------- */
 
 /*
- * The sanitizers make mlock() do nothing, and have handlers and a layout of
- * their own: what is claimed of locks and crashes must be seen without them.
+ * Sanitizers turn mlock() into a no-op, and bring their own signal handlers and
+ * memory layout. Claims about locks and crashes therefore need a build without
+ * sanitizers.
  */
 static inline void tap_needs_plain_build(void)
 {
@@ -194,8 +200,8 @@ static inline void tap_needs_root(void)
 		tap_skip_all("needs root");
 }
 
-/* Root may not have all capabilities, in a container for instance. The errno of
- * becoming another user, or 0. */
+/* Try to become another user, in a child. Returns 0 or the errno. Root may lack
+ * the capability for it, in a container for instance. */
 static inline int tap_setuid_fails(void)
 {
 	int status = -1;
@@ -212,11 +218,12 @@ static inline void tap_needs_setuid(void)
 	int code = tap_setuid_fails();
 
 	if (code != 0)
-		tap_skip_all("root may not become another user: %s",
+		tap_skip_all("root is not allowed to become another user: %s",
 		             strerror(code));
 }
 
-/* Some containers and root directories do not have all of /proc. */
+/* Skip the suite if a file cannot be read. Some containers and root directories
+ * provide only a part of /proc. */
 static inline void tap_needs_file(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -226,7 +233,7 @@ static inline void tap_needs_file(const char *path)
 	close(fd);
 }
 
-/* Make a directory that mkdtemp() names. */
+/* Create a directory from a template of mkdtemp(), or skip the suite. */
 static inline void tap_needs_directory(char *template)
 {
 	if (mkdtemp(template) == NULL)
@@ -235,7 +242,8 @@ static inline void tap_needs_directory(char *template)
 		             strerror(errno));
 }
 
-/* A directory for files of the suite, or of what runs it. */
+/* Skip the suite if the directory for temporary files, which Check needs too,
+ * cannot be written to. */
 static inline void tap_needs_temporary_files(void)
 {
 	const char *directory = getenv("TMPDIR");
@@ -247,7 +255,7 @@ static inline void tap_needs_temporary_files(void)
 		             strerror(errno));
 }
 
-/* So much has to be lockable at one time. */
+/* Skip the suite unless this process can lock `kib` KiB at one time. */
 static inline void tap_needs_lock(size_t kib)
 {
 	size_t bytes = kib * 1024;

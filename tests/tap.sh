@@ -1,20 +1,22 @@
 #!/bin/sh
-# Results of a test script, in the Test Anything Protocol. To be sourced.
+# Results of a test script, in the Test Anything Protocol. Source this file.
+#
 # SPDX-License-Identifier: ISC
 
 tap_count=0
 tap_failed=0
 srcdir=${srcdir:-.}
 BUILD_DIR=${BUILD_DIR:-.}
-# Some tests have other users read their files.
+# In some tests other users read the test's files.
 umask 022
-# The tests compare words; and a shell warns of a locale that is not installed.
+# The tests compare messages, and a shell warns about a locale that is not
+# installed.
 LC_ALL=C
 export LC_ALL
 unset CDPATH GREP_OPTIONS LANGUAGE POSIXLY_CORRECT
 
-# tap NAME COMMAND...: it passes if the command does. What the command prints
-# is shown if it fails.
+# tap NAME COMMAND...: the test passes if the command succeeds. If it fails, the
+# output of the command is shown.
 tap() {
 	tap_count=$((tap_count + 1))
 	tap_name=$1
@@ -38,8 +40,9 @@ tap_skip_all() {
 	exit 0
 }
 
-# tap_adopt NAME COMMAND...: take over the results of a command that prints TAP,
-# each with NAME before its own. That it does not come to its plan is a failure.
+# tap_adopt NAME COMMAND...: adopt the results of a command that prints TAP,
+# each with NAME in front. It is a failure if the command does not print its
+# plan.
 tap_adopt() {
 	tap_adopted=$1
 	shift
@@ -59,20 +62,20 @@ tap_adopt() {
 	done << END
 $tap_output
 END
-	test "$tap_plan" = yes || tap "$tap_adopted: it came to its end" false
+	test "$tap_plan" = yes || tap "$tap_adopted: it printed its plan" false
 }
 
-# The exit status is 0 whatever failed: the lines tell that.
+# The exit status is 0 even if tests failed, because the lines report that.
 tap_done() {
 	echo "1..$tap_count"
 }
 
-# why_not COMMAND...: why a command does not succeed, in a line; nothing if it
-# does. One that is absent is told from one that is forbidden, and that from one
-# that the kernel does not know.
+# why_not COMMAND...: print in one line why a command does not succeed, or
+# nothing if it does. The line distinguishes commands that are absent,
+# forbidden, and unknown to the kernel.
 why_not() {
 	command -v "$1" > /dev/null || {
-		echo "no $1"
+		echo "$1 is not installed"
 		return
 	}
 	reason=$("$@" 2>&1 > /dev/null) && return
@@ -85,10 +88,10 @@ why_not() {
 	*) echo "$1 does not work here (${reason##*: })" ;;
 	esac
 }
-# as_other COMMAND...: by root, as an ordinary user.
+# as_other COMMAND...: run a command as an ordinary user. Only for root.
 as_other() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
-# why_not_other PROGRAM: why root cannot run it as an ordinary user, in a line;
-# nothing if it can. A directory may be closed.
+# why_not_other PROGRAM: print in one line why root cannot run a program as an
+# ordinary user, or nothing if it can. The reason may be a closed directory.
 why_not_other() {
 	reason=$(why_not setpriv --reuid=65534 --regid=65534 --clear-groups \
 		true)
@@ -103,19 +106,20 @@ why_not_other() {
 	done
 	echo "$closed is closed to other users"
 }
-# Why root may not become another user, as in some containers.
+# Print why root may not become another user, as in some containers.
 why_no_setuid() {
 	if [ "$(id -u)" -eq 0 ] && command -v setpriv > /dev/null; then
 		why_not setpriv --reuid=65534 --regid=65534 --clear-groups true
 	fi
 }
-# secmalloc_verify() reads it. Some root directories have a /proc without it.
+# secmalloc_verify() reads core_pattern, which is absent from /proc in some root
+# directories.
 why_no_core_pattern() {
 	cat /proc/sys/kernel/core_pattern > /dev/null 2>&1 \
 		|| echo "cannot read /proc/sys/kernel/core_pattern"
 }
 
-# keyd has threads, each with a stack.
+# keyd has threads, and each of them needs addresses for a stack.
 why_few_addresses() {
 	# shellcheck disable=SC3045 # dash, bash and busybox have it
 	addresses=$(ulimit -v)
@@ -123,19 +127,19 @@ why_few_addresses() {
 		|| echo "no more than $addresses KiB may be mapped (RLIMIT_AS)"
 }
 
-# Make a directory, $work.
+# Create a directory, $work.
 make_work() {
 	work=$(mktemp -d 2>&1) \
 		|| tap_skip_all "cannot write in ${TMPDIR:-/tmp}: ${work##*: }"
 }
 
-# Why no program in $work can be run, as where /tmp is mounted noexec.
+# Print why no program in $work can be run, as where /tmp is mounted noexec.
 why_no_exec() {
 	printf '#!/bin/sh\n' > "$work/exec" && chmod +x "$work/exec"
 	"$work/exec" 2> /dev/null || echo "no program in $work can be run"
 }
 
-# The same for a suite that runs what it makes there.
+# Create $work for a suite that runs programs which it creates there.
 make_work_to_run() {
 	make_work
 	missing=$(why_no_exec)
@@ -145,17 +149,18 @@ make_work_to_run() {
 	}
 }
 
-# Why make cannot install from the build directory, as when another user owns it.
+# Print why make cannot install from the build directory, for example because
+# another user owns it.
 why_no_install() {
 	test -w "$BUILD_DIR" || echo "cannot write in $BUILD_DIR"
 }
 
-# Whether the build has sanitizers: then nothing is locked.
+# Whether the build has sanitizers. Then no memory is locked.
 is_sanitized() { grep -q 'SECMALLOC_SANITIZED 1' "$BUILD_DIR/config.h"; }
 
-# machine_lock -s|-x: run the script again from its beginning with the lock of
-# tests/machine.h, shared or exclusive. flock(1) holds it, so that a daemon which
-# the script leaves behind does not.
+# machine_lock -s|-x: run the script again from its beginning, with the lock of
+# tests/machine.h, shared or exclusive. flock(1) holds the lock, so a daemon
+# that the script leaves behind does not hold it.
 machine_lock() {
 	test -z "${TAP_LOCKED:-}" || return 0
 	tap_lock=/proc/sys/kernel/core_pattern
@@ -165,20 +170,21 @@ machine_lock() {
 	if flock -o "$1" "$tap_lock" true 2> /dev/null; then
 		exec flock -o "$1" "$tap_lock" sh "$0"
 	fi
-	echo "# not locked: no flock(1) that knows -o"
+	echo "# not locked: there is no flock(1) with the option -o"
 }
 
-# A program that spins uses CPU time, and is ended by a limit on that, which it
-# reaches no sooner on a busy machine. A program that waits uses none: only a
-# limit on the time of day ends it, and the limits of bounded() and await() are
-# so generous that nothing but a hang reaches them.
+# A program that spins uses CPU time, so a limit on CPU time ends it, and a busy
+# machine does not make it reach that limit sooner. A program that waits uses no
+# CPU time, so only a limit on the time of day ends it. The limits of bounded()
+# and await() are so generous that only a hang reaches them.
 
-# limit_cpu SECONDS: of each process that is begun from now on.
+# limit_cpu SECONDS: limit the CPU time of each process that is started from now
+# on.
 limit_cpu() {
 	# shellcheck disable=SC3045 # dash, bash and busybox have it
 	ulimit -S -t "$1"
 }
-# bounded SECONDS COMMAND...: a program, with that limit on its CPU time.
+# bounded SECONDS COMMAND...: run a program with this limit on its CPU time.
 bounded() {
 	(
 		limit_cpu "$1" || exit
@@ -186,7 +192,8 @@ bounded() {
 		exec timeout 600 "$@"
 	)
 }
-# await COMMAND...: until it succeeds, or for two minutes.
+# await COMMAND...: repeat the command until it succeeds, for at most two
+# minutes.
 await() {
 	await_until=$(($(date +%s) + 120))
 	until "$@"; do
@@ -194,19 +201,20 @@ await() {
 		sleep 0.05
 	done
 }
-# has_ended PID: a child that has is a zombie until it is waited for.
+# has_ended PID: a child that has ended is a zombie until it is waited for.
 has_ended() {
 	! grep -qs '^State:[[:space:]]*[^Z[:space:]]' "/proc/$1/status"
 }
 
-# The functions that the public header declares, one a line, sorted.
+# Print the functions that the public header declares, sorted, one per line.
 header_names() {
 	tr '\n' ' ' < "$srcdir/include/secmalloc.h" \
 		| sed 's,/\*[^*]*\*\+\([^/*][^*]*\*\+\)*/,,g' \
 		| grep -o '\bsec[a-z0-9_]*(' | tr -d '(' | sort -u
 }
 
-# map_names MAP: what a version script exports, one NAME@NODE a line, sorted.
+# map_names MAP: print the symbols of a version script as NAME@NODE, sorted, one
+# per line.
 map_names() {
 	awk '/ [{]$/ { node = $1 }
 		/:$/ { global = $1 == "global:" }
@@ -214,8 +222,8 @@ map_names() {
 		global && /^\t/ { sub(/;.*/, ""); print $1 "@" node }' \
 		"$1" | LC_ALL=C sort
 }
-# map_with NAME NODE: the library's version script with one more name, in a node
-# that is added at its end if it is not there.
+# map_with NAME NODE: print the library's version script with one more name. If
+# the node does not exist, it is added at the end.
 map_with() {
 	awk -v name="$1" -v node="$2" '
 		/ [{]$/ { last = $1 }
@@ -225,8 +233,9 @@ map_with() {
 			node, name, last }' "$srcdir/lib/secmalloc.map"
 }
 
-# list_tree FILE: write to it the files that git keeps of the tree, or would keep.
-# In a tarball they cannot be told from what a build makes: the script is skipped.
+# list_tree FILE: write to FILE the names of the files that git tracks, or would
+# track. The script is skipped in a tarball, where these files cannot be
+# distinguished from those that a build creates.
 list_tree() {
 	git -C "$srcdir" ls-files --error-unmatch README.md \
 		> /dev/null 2>&1 || tap_skip_all "git has no list of the sources"

@@ -1,5 +1,5 @@
 /*
- * thread.h - threads that begin for certain
+ * thread.h - starts a thread, or skips what needs it
  *
  * SPDX-License-Identifier: ISC
  */
@@ -10,15 +10,15 @@
 
 #include <pthread.h>
 
-/* Begin a thread. Where that is impossible nothing more is tried, as the others
- * may wait for this one for ever. */
+/* Start a thread. If that is impossible, the rest of the suite is skipped,
+ * because other threads may wait for this one forever. */
 static inline void thread_begin(pthread_t *thread, void *(*work)(void *),
                                 void *argument)
 {
 	int code = pthread_create(thread, NULL, work, argument);
 
 	if (code != 0)
-		tap_skip_rest("a thread cannot be begun: %s", strerror(code));
+		tap_skip_rest("a thread cannot be started: %s", strerror(code));
 }
 
 #endif /* TESTS_THREAD_H */

@@ -1,5 +1,5 @@
 /*
- * thread_caches.h - threads that use the arena, with membarrier() and without
+ * thread_caches.h - threads that use the arena, with and without membarrier()
  *
  * SPDX-License-Identifier: ISC
  */
@@ -48,7 +48,7 @@ static inline bool sound(void)
 	return false;
 }
 
-/* Have the thread's cache hold slots of some classes. */
+/* Fill the thread's cache with slots of some classes. */
 static inline void warm_up(void)
 {
 	static const size_t sizes[] = {32, 64, 240, 500, 1200};
@@ -74,7 +74,7 @@ static inline void barriers_end(void)
 	pthread_barrier_destroy(&go);
 }
 
-/* The program: all results with membarrier(), and all without. */
+/* Run all cases with membarrier(), and again without it. */
 static inline _Noreturn void thread_caches_main(void (*all)(void))
 {
 	watchdog_start(120);
@@ -83,7 +83,7 @@ static inline _Noreturn void thread_caches_main(void (*all)(void))
 		             secmalloc_error());
 	secmalloc_fini();
 	all();
-	tap_note("and with barriers of the threads' own");
+	tap_note("all cases again, without membarrier()");
 	flags = SECMALLOC_NO_MEMBARRIER;
 	all();
 	tap_done();

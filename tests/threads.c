@@ -1,11 +1,12 @@
 /*
  * Eight threads use one arena, and free and resize each other's chunks, while
- * the arena is audited again and again. It is so small that it is often full.
- * Every chunk keeps its content, none is lost, and the arena is sound at the
- * end.
+ * another thread audits the arena again and again. The arena is so small that
+ * it is often full. Every chunk keeps its contents, none is lost, and the arena
+ * is sound at the end.
  *
- * Usage: threads [SECONDS], with membarrier() and without; 0, or nothing, is a
- * fixed number of rounds.
+ * Usage: threads [SECONDS]. The threads run for that time with membarrier(),
+ * and again without it. With 0 or no argument, they run for a fixed number of
+ * rounds.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -27,7 +28,7 @@
 #define ROUNDS  20000
 #define PLACES  512
 
-/* Chunks that belong to whoever swaps them out. */
+/* A chunk in one of these places belongs to the thread that swaps it out. */
 static _Atomic(unsigned char *) places[PLACES];
 static atomic_size_t damaged, refused;
 static atomic_bool done;
@@ -100,7 +101,7 @@ static void *work(void *argument)
 	return NULL;
 }
 
-/* Look at the arena for as long as it is used. */
+/* Audit the arena for as long as the threads use it. */
 static void *look(void *times)
 {
 	struct secmalloc_stats stats;
@@ -123,7 +124,8 @@ static void *init_when_cancelled(void *unused)
 	return unused;
 }
 
-/* A cancellation does not end a thread in the library, with its locks. */
+/* A cancellation does not end a thread while it is in the library and holds
+ * locks. */
 static void cancel_in_init(void)
 {
 	pthread_t thread;
@@ -146,7 +148,8 @@ static void share_an_arena(unsigned flags)
 	void *looked;
 
 	if (secmalloc_init(&config) != 0) {
-		tap_skip("8 threads on one arena", "8 pools cannot be locked");
+		tap_skip("8 threads can share one arena",
+		         "8 pools cannot be locked");
 		return;
 	}
 	atomic_store(&done, false);
@@ -159,10 +162,11 @@ static void share_an_arena(unsigned flags)
 	atomic_store(&done, true);
 	pthread_join(looker, &looked);
 	tap_ok(looked != NULL && looks > 0,
-	       "the arena was sound meanwhile, %zu times", looks);
+	       "the arena was sound in each of %zu audits during the run",
+	       looks);
 	for (int i = 0; i < PLACES; i++)
 		end(atomic_exchange(&places[i], NULL), 1);
-	if (!tap_ok(secmalloc_audit() == 0, "and is at the end"))
+	if (!tap_ok(secmalloc_audit() == 0, "the arena is sound at the end"))
 		tap_note("%s", secmalloc_error());
 	secmalloc_stats(&stats);
 	tap_ok(damaged == 0, "no chunk was damaged");
@@ -170,7 +174,8 @@ static void share_an_arena(unsigned flags)
 	               && stats.allocations == stats.frees
 	               && stats.allocations > THREADS * ROUNDS / 2
 	               && stats.failures == refused,
-	       "%ju allocations, as many frees; %zu refused",
+	       "%ju allocations and as many frees; %zu failed as the arena was "
+	       "full",
 	       (uintmax_t)stats.allocations, refused);
 	secmalloc_fini();
 }
@@ -181,7 +186,7 @@ int main(int argc, char **argv)
 
 	watchdog_start(200 + 2 * THREADS * (unsigned)seconds);
 	cancel_in_init();
-	tap_ok(true, "an init that was cancelled leaves no lock behind");
+	tap_ok(true, "an init in a cancelled thread leaves no lock behind");
 
 	until = time(NULL) + seconds;
 	share_an_arena(0);

@@ -12,8 +12,8 @@
 #include <check.h>
 #include <stdlib.h>
 
-/* As ck_assert(), which tells Check each time that it was passed: for what is
- * asked a million times. */
+/* Like ck_assert(), but faster, because it does not tell Check each time the
+ * condition holds. For conditions that are checked a million times. */
 #define unit_check(condition)                           \
 	do {                                            \
 		if (!(condition))                       \
@@ -27,7 +27,7 @@ static inline int unit_run(const char *module, const TTest *const *tests,
 	Suite *suite;
 	SRunner *runner;
 
-	/* Check keeps in them what its tests say. */
+	/* Check stores the results of its tests in temporary files. */
 	tap_needs_temporary_files();
 	suite = suite_create(module);
 	runner = srunner_create(suite);
@@ -38,17 +38,19 @@ static inline int unit_run(const char *module, const TTest *const *tests,
 		tcase_add_test(group, tests[i]);
 		suite_add_tcase(suite, group);
 	}
-	/* In one process, as for a debugger, the limit would be for all. */
+	/* If Check runs all tests in one process, as for a debugger, the limit
+	 * would apply to all of them together. */
 	if (srunner_fork_status(runner) == CK_FORK)
 		watchdog_limit_cpu(120);
 	srunner_set_tap(runner, "-");
 	srunner_run_all(runner, CK_SILENT);
 	srunner_free(runner);
-	/* What failed, the lines tell. */
+	/* The printed lines report the failures. */
 	return EXIT_SUCCESS;
 }
 
-/* The suite of a module, and of one that locks so much at one time. */
+/* The main program of a module's suite, and of a suite that locks `kib` KiB at
+ * one time. */
 #define UNIT_MAIN(module, ...) UNIT_MAIN_LOCKING(module, 0, __VA_ARGS__)
 #define UNIT_MAIN_LOCKING(module, kib, ...)                        \
 	int main(void)                                             \

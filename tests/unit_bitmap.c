@@ -1,4 +1,5 @@
-/* The bitmap against an array of bools, for every length to some words. */
+/* The bitmap agrees with an array of bools, for every length up to a few
+ * words. */
 /* SPDX-License-Identifier: ISC */
 #include "base/bitmap.h"
 
@@ -11,7 +12,7 @@
 static uint32_t map[8];
 static bool model[MOST];
 
-/* A pattern with long runs, which differs for each seed. */
+/* Fill the bitmap and the model with long runs, differently for each seed. */
 static void fill(uint32_t bits, unsigned seed)
 {
 	bool on = false;
@@ -35,7 +36,7 @@ static uint32_t model_next(uint32_t bits, uint32_t from, bool value)
 	return SMI_NONE;
 }
 
-START_TEST(finds_the_next_of_either_value)
+START_TEST(the_next_set_or_clear_bit_is_found)
 {
 	for (uint32_t bits = 1; bits < MOST; bits++) {
 		fill(bits, bits);
@@ -50,7 +51,7 @@ START_TEST(finds_the_next_of_either_value)
 }
 END_TEST
 
-START_TEST(counts_and_selects)
+START_TEST(set_bits_are_counted_and_selected)
 {
 	for (uint32_t bits = 1; bits < MOST; bits++) {
 		uint32_t count = 0;
@@ -71,7 +72,7 @@ START_TEST(counts_and_selects)
 }
 END_TEST
 
-START_TEST(sets_and_clears_exactly_a_range)
+START_TEST(exactly_a_range_is_set_or_cleared)
 {
 	const uint32_t bits = 130;
 
@@ -106,7 +107,7 @@ static uint32_t model_run(uint32_t bits, uint32_t length, uint32_t align)
 	return SMI_NONE;
 }
 
-START_TEST(finds_the_lowest_aligned_run)
+START_TEST(the_lowest_aligned_run_is_found)
 {
 	for (uint32_t bits = 1; bits < MOST; bits += 3)
 		for (unsigned seed = 0; seed < 5; seed++) {
@@ -123,5 +124,6 @@ START_TEST(finds_the_lowest_aligned_run)
 }
 END_TEST
 
-UNIT_MAIN("bitmap", finds_the_next_of_either_value, counts_and_selects,
-          sets_and_clears_exactly_a_range, finds_the_lowest_aligned_run)
+UNIT_MAIN("bitmap", the_next_set_or_clear_bit_is_found,
+          set_bits_are_counted_and_selected, exactly_a_range_is_set_or_cleared,
+          the_lowest_aligned_run_is_found)

@@ -1,4 +1,5 @@
-/* The buddy allocator against a map of units, audited after each step. */
+/* The buddy allocator agrees with a map of units. It is audited after each
+ * step. */
 /* SPDX-License-Identifier: ISC */
 #include "space/buddy.h"
 
@@ -29,7 +30,8 @@ static void check(void)
 		unit_check(smi_buddy_is_free(&buddy, unit) == !taken[unit]);
 }
 
-/* Note that a run was taken, which nobody may have had before. */
+/* Record in the model that a run was taken. None of its units may have been
+ * taken already. */
 static void note(uint32_t from, uint32_t units)
 {
 	ck_assert_uint_le(from + units, buddy.units);
@@ -68,10 +70,10 @@ START_TEST(a_pool_of_any_size_can_be_used_up_unit_by_unit)
 }
 END_TEST
 
-START_TEST(any_free_run_can_be_had)
+START_TEST(any_free_run_can_be_taken)
 {
-	/* All of the pool in one run, which no single block holds; then each
-	 * run in the middle of it. */
+	/* Take a run of each length, which may need more than one block. Then
+	 * take a run of that length at the end of the pool. */
 	for (uint32_t units = 1; units <= 70; units++)
 		for (uint32_t run = 1; run <= units; run++) {
 			uint32_t at;
@@ -102,7 +104,8 @@ START_TEST(alignment_is_kept)
 			uint32_t at;
 
 			start(256);
-			/* A first unit that is gone upsets the easy answer. */
+			/* The first unit is taken, so the start of the pool
+			 * cannot be the answer. */
 			note(smi_buddy_take(&buddy, 1, 0), 1);
 			at = smi_buddy_take(&buddy, run, order);
 			ck_assert_uint_ne(at, SMI_NONE);
@@ -116,7 +119,7 @@ START_TEST(alignment_is_kept)
 }
 END_TEST
 
-/* Whether the model has a free run that long. */
+/* Whether the model has a free run of this length. */
 static bool has_run(uint32_t length)
 {
 	uint32_t found = 0;
@@ -152,7 +155,7 @@ START_TEST(random_use_agrees_with_the_model)
 			runs[count++].units = units;
 		} else if (count > 0) {
 			i = (uint32_t)rand() % count;
-			/* In whole, or in two parts. */
+			/* Give the run back as a whole or in two parts. */
 			units = 1 + (uint32_t)rand() % runs[i].units;
 			give(runs[i].at + runs[i].units - units, units);
 			if (runs[i].units > units)
@@ -164,7 +167,7 @@ START_TEST(random_use_agrees_with_the_model)
 }
 END_TEST
 
-START_TEST(the_audit_sees_damage)
+START_TEST(the_audit_detects_damage)
 {
 	start(64);
 	note(smi_buddy_take(&buddy, 5, 0), 5);
@@ -178,7 +181,7 @@ START_TEST(the_audit_sees_damage)
 	buddy.free_units++;
 	ck_assert_ptr_nonnull(smi_buddy_audit(&buddy));
 	buddy.free_units--;
-	/* Two buddies apart: units 6 and 7 instead of their block. */
+	/* Units 6 and 7 are free separately instead of as one block. */
 	buddy.map[1][0] ^= 1u << 3;
 	buddy.count[1]--;
 	buddy.map[0][0] ^= 3u << 6;
@@ -189,5 +192,5 @@ START_TEST(the_audit_sees_damage)
 END_TEST
 
 UNIT_MAIN("buddy", a_pool_of_any_size_can_be_used_up_unit_by_unit,
-          any_free_run_can_be_had, alignment_is_kept,
-          random_use_agrees_with_the_model, the_audit_sees_damage)
+          any_free_run_can_be_taken, alignment_is_kept,
+          random_use_agrees_with_the_model, the_audit_detects_damage)

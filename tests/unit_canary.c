@@ -1,4 +1,4 @@
-/* Canaries: every byte of every slack is watched. */
+/* Canaries: a change of any byte of any slack is detected. */
 /* SPDX-License-Identifier: ISC */
 #include "chunk/canary.h"
 
@@ -38,7 +38,7 @@ START_TEST(each_changed_byte_is_found)
 }
 END_TEST
 
-START_TEST(a_short_canary_is_the_same)
+START_TEST(a_short_canary_equals_the_general_one)
 {
 	unsigned char _Alignas(16) other[112];
 
@@ -57,7 +57,7 @@ START_TEST(a_short_canary_is_the_same)
 }
 END_TEST
 
-START_TEST(nothing_but_the_slack_is_touched)
+START_TEST(only_the_slack_is_written)
 {
 	for (size_t size = 0; size <= 72; size++) {
 		memset(place, 0xee, sizeof(place));
@@ -80,7 +80,7 @@ START_TEST(a_string_ends_at_the_canary)
 }
 END_TEST
 
-START_TEST(it_depends_on_key_and_address)
+START_TEST(the_canary_depends_on_key_and_address)
 {
 	struct smi_canary_key other = key;
 	unsigned char *neighbour = place + 48;
@@ -99,8 +99,8 @@ START_TEST(it_depends_on_key_and_address)
 }
 END_TEST
 
-/* The two parts of a place that a chunk leaves, whatever its borders. */
-START_TEST(a_fill_is_checked_to_the_byte)
+/* The bytes of a slot outside a chunk, whatever the chunk's borders. */
+START_TEST(every_byte_of_a_fill_is_checked)
 {
 	for (size_t from = 0; from < 20; from++)
 		for (size_t to = from; to < 40; to++) {
@@ -122,6 +122,7 @@ START_TEST(a_fill_is_checked_to_the_byte)
 }
 END_TEST
 
-UNIT_MAIN("canary", each_changed_byte_is_found, a_short_canary_is_the_same,
-          nothing_but_the_slack_is_touched, a_string_ends_at_the_canary,
-          it_depends_on_key_and_address, a_fill_is_checked_to_the_byte)
+UNIT_MAIN("canary", each_changed_byte_is_found,
+          a_short_canary_equals_the_general_one, only_the_slack_is_written,
+          a_string_ends_at_the_canary, the_canary_depends_on_key_and_address,
+          every_byte_of_a_fill_is_checked)

@@ -1,4 +1,5 @@
-/* The address arithmetic, for page sizes that this machine need not have. */
+/* The address arithmetic, including page sizes that this machine does not
+ * have. */
 /* SPDX-License-Identifier: ISC */
 #include "space/geometry.h"
 
@@ -24,7 +25,8 @@ START_TEST(a_guard_follows_every_pool)
 		ck_assert_uint_ge(smi_geometry_stride(&g), pool + page);
 		ck_assert_uint_eq(g.reserve_bytes,
 		                  12 * smi_geometry_stride(&g));
-		/* Guard, key page, and a guard before pool 0. */
+		/* Before pool 0 there are a guard page, the key page and
+		 * another guard page. */
 		ck_assert_uint_ge(smi_geometry_key_offset(&g), page);
 		ck_assert_uint_le(smi_geometry_key_offset(&g) + 2 * page,
 		                  smi_geometry_pool_offset(&g, 0));
@@ -74,7 +76,7 @@ START_TEST(a_large_pool_takes_strides_with_a_guard_after_it)
 }
 END_TEST
 
-START_TEST(what_does_not_fit_is_refused)
+START_TEST(sizes_that_do_not_fit_are_refused)
 {
 	struct smi_geometry g;
 
@@ -90,7 +92,7 @@ START_TEST(what_does_not_fit_is_refused)
 	                 SMI_GEOMETRY_TOO_LARGE);
 	ck_assert_int_eq(smi_geometry_plan(&g, 4096, 65536, SIZE_MAX / 65536),
 	                 SMI_GEOMETRY_TOO_LARGE);
-	/* Units are numbered with 32 bits: 2^24 strides of 256 are too many. */
+	/* Units have 32-bit numbers: 2^24 strides of 256 units are too many. */
 	ck_assert_int_eq(smi_geometry_plan(&g, 4096, 65536, 1u << 24),
 	                 SMI_GEOMETRY_TOO_LARGE);
 }
@@ -123,4 +125,4 @@ END_TEST
 
 UNIT_MAIN("geometry", a_guard_follows_every_pool, every_offset_finds_its_stride,
           a_large_pool_takes_strides_with_a_guard_after_it,
-          what_does_not_fit_is_refused, the_defaults_fit)
+          sizes_that_do_not_fit_are_refused, the_defaults_fit)

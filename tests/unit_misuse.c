@@ -1,4 +1,5 @@
-/* The words for what was found: each kind, and never a byte of memory. */
+/* The message for each kind of misuse never contains a byte of the caller's
+ * memory. */
 /* SPDX-License-Identifier: ISC */
 #include "report/misuse.h"
 
@@ -27,7 +28,7 @@ static const char *words_of(enum smi_misuse_kind kind)
 	return words;
 }
 
-START_TEST(every_kind_has_its_words)
+START_TEST(every_kind_of_misuse_has_its_message)
 {
 	static const struct {
 		enum smi_misuse_kind kind;
@@ -63,7 +64,7 @@ START_TEST(every_kind_has_its_words)
 }
 END_TEST
 
-START_TEST(an_invariant_is_named)
+START_TEST(a_broken_invariant_is_named)
 {
 	struct smi_misuse misuse;
 	struct smi_text text;
@@ -79,4 +80,5 @@ START_TEST(an_invariant_is_named)
 }
 END_TEST
 
-UNIT_MAIN("finding", every_kind_has_its_words, an_invariant_is_named)
+UNIT_MAIN("misuse", every_kind_of_misuse_has_its_message,
+          a_broken_invariant_is_named)

@@ -1,4 +1,4 @@
-/* The reservation and the pools in it, with the real kernel. */
+/* The reservation and the pools in it, on the real kernel. */
 /* SPDX-License-Identifier: ISC */
 #include "config.h"
 
@@ -15,7 +15,7 @@ static struct smi_pools pools;
 static struct smi_pool table[STRIDES];
 static size_t page;
 
-/* A pool is three pages, a stride four. */
+/* A pool has three pages, a stride four. */
 static void start(void)
 {
 	page = smi_os_page_bytes();
@@ -24,7 +24,8 @@ static void start(void)
 	                                   STRIDES),
 	                 SMI_GEOMETRY_FITS);
 	pools.table = table;
-	/* Pages of which strides share none, some, and all. */
+	/* The strips differ in whether strides share no page, some pages or
+	 * all. */
 	for (size_t i = 0; i < SMI_STRIPS; i++) {
 		pools.strips[i].stride_bytes = (page >> i) + (i == 1 ? 8 : 0);
 		pools.strips[i].at = smi_os_reserve((STRIDES + 1) * page);
@@ -47,7 +48,7 @@ static enum smi_pool_place find(uintptr_t address, uint32_t *pool)
 	return smi_pool_find(&pools, address, pool);
 }
 
-START_TEST(every_address_is_told_apart)
+START_TEST(every_address_is_classified)
 {
 	uint32_t first, large, pool;
 	uintptr_t from, to;
@@ -57,8 +58,8 @@ START_TEST(every_address_is_told_apart)
 	large = smi_pool_lock(&pools, 9 * page, 9 * page);
 	ck_assert_uint_eq(first, 0);
 	ck_assert_uint_eq(large, 1);
-	/* Nine pages and a guard take three strides of four, and count as
-	 * three pools of three. */
+	/* Nine pages and a guard page take three strides of four pages, and
+	 * count as three pools of three pages. */
 	ck_assert_uint_eq(pools.used, 4);
 	ck_assert_uint_eq(pools.count, 4);
 	from = (uintptr_t)pools.reservation;
@@ -92,7 +93,7 @@ START_TEST(pools_can_be_written_and_walked)
 	size_t count = 0, ordinary = 0;
 
 	start();
-	/* Those of more than three pages count as two. */
+	/* Pools of more than three pages count as two. */
 	while (smi_pool_lock(&pools, (1 + count % 6) * page, page) != SMI_NONE)
 		ordinary += count++ % 6 < 3 ? 1 : 2;
 	ck_assert_uint_eq(ordinary, pools.count);
@@ -115,7 +116,7 @@ START_TEST(pools_can_be_written_and_walked)
 }
 END_TEST
 
-START_TEST(what_touches_the_reservation)
+START_TEST(any_overlap_with_the_reservation_is_noticed)
 {
 	uintptr_t from, to;
 
@@ -133,7 +134,7 @@ START_TEST(what_touches_the_reservation)
 }
 END_TEST
 
-START_TEST(the_audit_sees_damage)
+START_TEST(the_audit_detects_damage)
 {
 	start();
 	smi_pool_lock(&pools, 3 * page, 3 * page);
@@ -155,6 +156,7 @@ START_TEST(the_audit_sees_damage)
 }
 END_TEST
 
-UNIT_MAIN_LOCKING("pool", 256, every_address_is_told_apart,
-                  pools_can_be_written_and_walked, what_touches_the_reservation,
-                  the_audit_sees_damage)
+UNIT_MAIN_LOCKING("pool", 256, every_address_is_classified,
+                  pools_can_be_written_and_walked,
+                  any_overlap_with_the_reservation_is_noticed,
+                  the_audit_detects_damage)

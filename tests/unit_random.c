@@ -1,10 +1,10 @@
-/* The generator for the order of slots. */
+/* The random number generator that decides the order of slots. */
 /* SPDX-License-Identifier: ISC */
 #include "base/random.h"
 
 #include "unit.h"
 
-START_TEST(numbers_are_below_the_bound_and_even)
+START_TEST(numbers_are_uniform_below_the_bound)
 {
 	struct smi_random random = {1, 2, 3, 4};
 
@@ -17,7 +17,8 @@ START_TEST(numbers_are_below_the_bound_and_even)
 			unit_check(r < n);
 			counts[r]++;
 		}
-		/* 1,000 each, give or take seven deviations of 32. */
+		/* About 1,000 of each number, within seven standard deviations
+		 * of 32. */
 		for (uint32_t i = 0; n > 1 && i < n; i++) {
 			ck_assert_uint_gt(counts[i], 1000 - 7 * 32);
 			ck_assert_uint_lt(counts[i], 1000 + 7 * 32);
@@ -40,5 +41,5 @@ START_TEST(another_state_gives_another_order)
 }
 END_TEST
 
-UNIT_MAIN("random", numbers_are_below_the_bound_and_even,
+UNIT_MAIN("random", numbers_are_uniform_below_the_bound,
           another_state_gives_another_order)

@@ -1,4 +1,4 @@
-/* Runs over several pools, of one size and of many. */
+/* Runs in several pools, of one size and of many. */
 /* SPDX-License-Identifier: ISC */
 #include "fake_pools.h"
 #include "unit.h"
@@ -16,7 +16,7 @@ static void check(void)
 	}
 }
 
-/* Take the whole pool in one run, and find each of its bytes' run. */
+/* Take the whole pool as one run, and find that run from each of its units. */
 static void use_whole_pool(uint32_t pool, size_t bytes)
 {
 	uint32_t units = (uint32_t)(bytes / SMI_UNIT_BYTES);
@@ -29,7 +29,8 @@ static void use_whole_pool(uint32_t pool, size_t bytes)
 	ck_assert_uint_eq(smi_run_pool(&fake.runs, run), pool);
 	for (size_t at = 0; at < bytes; at += SMI_UNIT_BYTES)
 		ck_assert_uint_eq(smi_run_find(&fake.runs, start + at), run);
-	/* All notes can be written without touching anything else. */
+	/* All notes of the run can be written without changing anything
+	 * else. */
 	memset(smi_run_notes(&fake.runs, run), 0x77,
 	       units * SMI_UNIT_NOTES_BYTES);
 	check();
@@ -37,7 +38,7 @@ static void use_whole_pool(uint32_t pool, size_t bytes)
 	check();
 }
 
-/* Pools; the smallest take a fourth of a stride. */
+/* The number of pools. The smallest take a quarter of a stride. */
 #define MAX 70
 
 START_TEST(metadata_of_a_large_pool_fit_its_strides)
@@ -114,7 +115,7 @@ START_TEST(a_run_grows_and_shrinks_in_place)
 	smi_run_give(&fake.runs, run + 2, 5);
 	check();
 	ck_assert(smi_run_extend(&fake.runs, run, 2, 5));
-	/* Not past the end of the pool. */
+	/* A run does not grow past the end of the pool. */
 	smi_run_give(&fake.runs, next, 1);
 	ck_assert(!smi_run_extend(&fake.runs, run, 7, 122));
 	ck_assert(smi_run_extend(&fake.runs, run, 7, 121));

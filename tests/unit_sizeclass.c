@@ -1,4 +1,4 @@
-/* Size classes, each size and each class. */
+/* Size classes: every size and every class. */
 /* SPDX-License-Identifier: ISC */
 #include "chunk/sizeclass.h"
 
@@ -47,7 +47,8 @@ START_TEST(an_alignment_picks_the_smallest_slot_that_keeps_it)
 			       && (smi_sizeclass_bytes(want) < bytes
 			           || smi_sizeclass_bytes(want) % align != 0))
 				want++;
-			/* A run starts at a unit, and at nothing more. */
+			/* A run starts at a unit, and has no larger
+			 * alignment. */
 			if (align > SMI_UNIT_BYTES)
 				want = SMI_CLASSES;
 			ck_assert_uint_eq(class, want);
@@ -55,7 +56,7 @@ START_TEST(an_alignment_picks_the_smallest_slot_that_keeps_it)
 }
 END_TEST
 
-START_TEST(a_slab_has_room_and_little_tail)
+START_TEST(a_slab_holds_a_slot_and_wastes_little)
 {
 	for (unsigned class = 0; class < SMI_CLASSES; ++class) {
 		size_t slot = smi_sizeclass_bytes(class);
@@ -70,7 +71,7 @@ START_TEST(a_slab_has_room_and_little_tail)
 		ck_assert_uint_le(full * SMI_UNIT_BYTES, 16384);
 		ck_assert_uint_le(small * SMI_UNIT_BYTES % slot * 12,
 		                  small * SMI_UNIT_BYTES);
-		/* 95 % of locked bytes are to be usable. */
+		/* At least 95 % of the locked bytes have to be usable. */
 		ck_assert_uint_le(full * SMI_UNIT_BYTES % slot * 50,
 		                  full * SMI_UNIT_BYTES);
 	}
@@ -80,4 +81,4 @@ END_TEST
 UNIT_MAIN("sizeclass", every_size_gets_the_smallest_slot_that_holds_it,
           slots_are_aligned_and_at_most_one_16th_too_large,
           an_alignment_picks_the_smallest_slot_that_keeps_it,
-          a_slab_has_room_and_little_tail)
+          a_slab_holds_a_slot_and_wastes_little)

@@ -1,4 +1,4 @@
-/* Slots: how they are placed, found and checked. */
+/* Slots: how they are allocated, found and checked. */
 /* SPDX-License-Identifier: ISC */
 #include "slab.h"
 
@@ -53,11 +53,12 @@ START_TEST(slots_are_taken_in_random_order)
 		for (int i = 0; i < 85; i++)
 			smi_slab_give(&slabs, &places[i]);
 	}
-	/* Of 16,600 pairs a half ascends, give or take six deviations (390);
-	 * but the first slot comes last. */
+	/* Half of the 16,600 pairs ascend, within six standard deviations
+	 * (390). The first slot is always the last one taken. */
 	ck_assert_uint_gt(ascents, 8300 - 390);
 	ck_assert_uint_lt(ascents, 8300 + 390);
-	/* No slot is the first one much more often than 200 / 85. */
+	/* No slot is taken first much more often than the average of 200 / 85
+	 * times. */
 	for (int i = 0; i < 85; i++)
 		ck_assert_uint_lt(seen[i], 16);
 	fake_end(&fake);
@@ -111,7 +112,7 @@ START_TEST(slots_are_lent_and_returned)
 		ascents += i > 0 && lent[i].start > lent[i - 1].start;
 		smi_slab_return(&slabs, &place);
 	}
-	/* Of 84 pairs a half ascends, give or take five deviations. */
+	/* Half of the 84 pairs ascend, within five standard deviations. */
 	ck_assert_uint_gt(ascents, 42 - 14);
 	ck_assert_uint_lt(ascents, 42 + 14);
 	ck_assert_uint_eq(slabs.taken_bytes, 0);
@@ -120,7 +121,7 @@ START_TEST(slots_are_lent_and_returned)
 }
 END_TEST
 
-START_TEST(each_address_of_a_slab_is_told_apart)
+START_TEST(each_address_of_a_slab_is_classified)
 {
 	struct smi_place place, got;
 	uint32_t run;
@@ -153,12 +154,13 @@ START_TEST(each_address_of_a_slab_is_told_apart)
 }
 END_TEST
 
-START_TEST(damage_before_a_chunk_is_seen)
+START_TEST(damage_before_a_chunk_is_detected)
 {
 	struct smi_place place, before;
 	uint32_t first, second;
 
-	/* Before a run: free memory, a tail, a chunk, a free slot. */
+	/* Before the run there may be free memory, a tail, a chunk or a free
+	 * slot. */
 	start(false);
 	place = take(open_slab(5000, 10), 5000);
 	ck_assert(smi_slab_check_chunk(&slabs, &place, &misuse));
@@ -175,7 +177,7 @@ START_TEST(damage_before_a_chunk_is_seen)
 	place.start[-1] = 0;
 	ck_assert(smi_slab_check_chunk(&slabs, &place, &misuse));
 
-	/* Within a slab, on either kind of slot. */
+	/* Within a slab, the slot before the chunk may be taken or free. */
 	while (before.slot == 0)
 		before = take(first, 40);
 	before.start[-1] ^= 1;
@@ -188,7 +190,8 @@ START_TEST(damage_before_a_chunk_is_seen)
 }
 END_TEST
 
-/* The three checks read one description of what lies before a chunk. */
+/* The three checks of a chunk agree, because they share one description of its
+ * neighbour. */
 static void checks_agree(const struct smi_place *place)
 {
 	size_t slot_bytes = place->slab->slot_bytes;
@@ -197,7 +200,7 @@ static void checks_agree(const struct smi_place *place)
 	ck_assert_int_eq(sound,
 	                 smi_slab_check_is_sound(&fake.runs, &secrets.canary,
 	                                         place));
-	/* The third one answers for the common case alone. */
+	/* The third check gives an answer only in the common case. */
 	if (smi_slab_check_is_plainly_sound(&secrets.canary, place, slot_bytes))
 		ck_assert(sound);
 	else if (place->slot > 0 && slot_bytes - place->size <= 16
@@ -205,7 +208,7 @@ static void checks_agree(const struct smi_place *place)
 		ck_assert(!sound);
 }
 
-/* Change each of the bytes around the start and the end of a chunk in turn. */
+/* Change each byte around the start and the end of a chunk in turn. */
 static void checks_agree_around(const struct smi_place *place)
 {
 	size_t slot_bytes = place->slab->slot_bytes;
@@ -245,7 +248,8 @@ START_TEST(all_checks_of_a_chunk_agree)
 
 				checks_agree_around(&place);
 			}
-			/* What lies before a run: its last slot, or a tail. */
+			/* Before the run there is the last slot of another run,
+			 * or its tail. */
 			run = open_slab(5000, 10);
 			for (int n = 0; n < 2; n++) {
 				struct smi_place place = take(run, 5000);
@@ -258,7 +262,8 @@ START_TEST(all_checks_of_a_chunk_agree)
 }
 END_TEST
 
-/* Metadata that lead out of their run are not followed, and not believed. */
+/* Metadata of a neighbour that point outside its run are reported as misuse,
+ * and not followed. */
 START_TEST(a_neighbour_that_contradicts_its_run_is_misuse)
 {
 	struct smi_place place;
@@ -283,7 +288,7 @@ START_TEST(a_neighbour_that_contradicts_its_run_is_misuse)
 }
 END_TEST
 
-START_TEST(a_write_to_free_memory_is_seen_on_reuse)
+START_TEST(a_write_to_free_memory_is_detected_on_reuse)
 {
 	for (int whole = 0; whole < 2; whole++)
 		for (size_t at = 0; at < 1000; at += 37) {
@@ -312,7 +317,7 @@ END_TEST
 
 UNIT_MAIN("slab", every_class_fills_and_empties,
           slots_are_taken_in_random_order, each_offset_finds_its_slot,
-          slots_are_lent_and_returned, each_address_of_a_slab_is_told_apart,
-          damage_before_a_chunk_is_seen, all_checks_of_a_chunk_agree,
+          slots_are_lent_and_returned, each_address_of_a_slab_is_classified,
+          damage_before_a_chunk_is_detected, all_checks_of_a_chunk_agree,
           a_neighbour_that_contradicts_its_run_is_misuse,
-          a_write_to_free_memory_is_seen_on_reuse)
+          a_write_to_free_memory_is_detected_on_reuse)

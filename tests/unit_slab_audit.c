@@ -1,8 +1,8 @@
-/* The audit of a pool's slabs sees each kind of damage. */
+/* The audit of a pool's slabs detects each kind of damage. */
 /* SPDX-License-Identifier: ISC */
 #include "slab.h"
 
-START_TEST(the_audit_sees_damage)
+START_TEST(the_audit_detects_damage)
 {
 	struct smi_place place;
 	struct smi_slab *slab;
@@ -22,7 +22,7 @@ START_TEST(the_audit_sees_damage)
 	ck_assert_int_eq(misuse.kind, SMI_INCONSISTENT);
 	slab->free--;
 
-	/* The free bit of the chunk's slot. */
+	/* Change the free bit of the chunk's slot. */
 	smi_slab_free_bits(slab)[0] ^= 1u << place.slot;
 	slab->free++;
 	ck_assert(!audit());
@@ -33,7 +33,7 @@ START_TEST(the_audit_sees_damage)
 	ck_assert(!audit());
 	slabs.partial[slab->class] = place.run;
 
-	/* What cannot be is not followed. */
+	/* The audit does not follow impossible values. */
 	for (int field = 0; field < 9; field++) {
 		struct smi_slab saved = *slab;
 		uint32_t units = slabs.units[2];
@@ -76,7 +76,8 @@ START_TEST(the_audit_sees_damage)
 		check();
 	}
 
-	/* The last byte of all, in a free unit; and of the tail. */
+	/* Change the last byte of the pool, which is in a free unit, and the
+	 * last byte of the slab's tail. */
 	((unsigned char *)smi_pool_start(&fake.pools, 0))[65535] = 1;
 	ck_assert(!audit());
 	ck_assert_int_eq(misuse.kind, SMI_FREE_WRITTEN);
@@ -89,4 +90,4 @@ START_TEST(the_audit_sees_damage)
 }
 END_TEST
 
-UNIT_MAIN("slab_audit", the_audit_sees_damage)
+UNIT_MAIN("slab_audit", the_audit_detects_damage)

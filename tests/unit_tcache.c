@@ -1,4 +1,4 @@
-/* A thread's cache: grants, fills, flushes, and damage that is seen. */
+/* A thread's cache: grants, fills, flushes, and the detection of damage. */
 /* SPDX-License-Identifier: ISC */
 #include "cache/tcache.h"
 #include "chunk/slab_audit.h"
@@ -62,7 +62,7 @@ START_TEST(grants_double_up_to_the_share)
 	}
 	ck_assert(!smi_tcache_grant(cache, small));
 	ck_assert_uint_eq(cache->granted, SMI_BIN_SMALL * 48);
-	/* What is left of the share is two of 1216 bytes. */
+	/* The rest of the share allows two slots of 1216 bytes. */
 	ck_assert(smi_tcache_grant(cache, large));
 	ck_assert_uint_eq(cache->bins[large].most, 2);
 	ck_assert(!smi_tcache_grant(cache, large));
@@ -76,7 +76,7 @@ START_TEST(grants_double_up_to_the_share)
 }
 END_TEST
 
-START_TEST(slots_go_and_come_back)
+START_TEST(slots_are_filled_used_and_flushed)
 {
 	unsigned class;
 	uint32_t count;
@@ -143,8 +143,8 @@ START_TEST(a_written_slot_is_not_used)
 		ck_assert_uint_eq(misuse.at, at);
 		last->start[at] = 0;
 	}
-	/* A slot that is in two bins, as after a free by two threads at once:
-	 * it is a chunk again. */
+	/* A slot that is in two bins, as after two threads freed it at once. It
+	 * is a chunk again when the second bin hands it out. */
 	atomic_store(last->entry, 16);
 	ck_assert_ptr_null(smi_tcache_use(cache, bin, 200));
 	ck_assert_ptr_null(smi_tcache_use_plain(cache, bin, 224));
@@ -156,7 +156,7 @@ START_TEST(a_written_slot_is_not_used)
 }
 END_TEST
 
-START_TEST(the_audit_sees_damage)
+START_TEST(the_audit_detects_damage)
 {
 	struct smi_bin *bin;
 	struct smi_lent saved;
@@ -190,6 +190,6 @@ START_TEST(the_audit_sees_damage)
 }
 END_TEST
 
-UNIT_MAIN("cache", grants_double_up_to_the_share, slots_go_and_come_back,
-          a_stopped_cache_is_not_entered, a_written_slot_is_not_used,
-          the_audit_sees_damage)
+UNIT_MAIN("tcache", grants_double_up_to_the_share,
+          slots_are_filled_used_and_flushed, a_stopped_cache_is_not_entered,
+          a_written_slot_is_not_used, the_audit_detects_damage)

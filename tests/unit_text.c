@@ -1,4 +1,4 @@
-/* Words into a fixed buffer. */
+/* Formatting of text into a fixed buffer. */
 /* SPDX-License-Identifier: ISC */
 #include "base/text.h"
 
@@ -28,7 +28,7 @@ START_TEST(conversions_agree_with_printf)
 }
 END_TEST
 
-START_TEST(what_does_not_fit_is_cut)
+START_TEST(text_that_does_not_fit_is_cut)
 {
 	for (size_t room = 1; room < 20; room++) {
 		memset(buffer, '!', sizeof(buffer));
@@ -44,4 +44,4 @@ START_TEST(what_does_not_fit_is_cut)
 }
 END_TEST
 
-UNIT_MAIN("text", conversions_agree_with_printf, what_does_not_fit_is_cut)
+UNIT_MAIN("text", conversions_agree_with_printf, text_that_does_not_fit_is_cut)

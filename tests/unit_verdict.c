@@ -1,4 +1,4 @@
-/* What several checks found, in one message. */
+/* One message about the findings of several checks. */
 /* SPDX-License-Identifier: ISC */
 #include "report/verdict.h"
 
@@ -10,7 +10,7 @@
 
 static struct smi_verdict verdict;
 
-START_TEST(nothing_found_is_no_failure)
+START_TEST(without_findings_the_verdict_is_success)
 {
 	errno = 7;
 	smi_last_error_set(7, "before");
@@ -21,7 +21,7 @@ START_TEST(nothing_found_is_no_failure)
 }
 END_TEST
 
-START_TEST(findings_are_joined)
+START_TEST(findings_are_joined_into_one_message)
 {
 	smi_verdict_start(&verdict, "call");
 	smi_verdict_unknown(&verdict, "one %zu", (size_t)1);
@@ -39,8 +39,8 @@ START_TEST(findings_are_joined)
 }
 END_TEST
 
-/* However long they are, each is whole, or counted. */
-START_TEST(what_does_not_fit_is_counted)
+/* Each finding appears as a whole or is counted, whatever its length. */
+START_TEST(findings_that_do_not_fit_are_counted)
 {
 	static char long_one[800], want[900];
 
@@ -64,5 +64,6 @@ START_TEST(what_does_not_fit_is_counted)
 }
 END_TEST
 
-UNIT_MAIN("verdict", nothing_found_is_no_failure, findings_are_joined,
-          what_does_not_fit_is_counted)
+UNIT_MAIN("verdict", without_findings_the_verdict_is_success,
+          findings_are_joined_into_one_message,
+          findings_that_do_not_fit_are_counted)

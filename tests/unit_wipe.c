@@ -1,4 +1,4 @@
-/* Wiping, searching for what was not wiped, and comparing. */
+/* Wiping, searching for bytes that were not wiped, and comparing. */
 /* SPDX-License-Identifier: ISC */
 #include "base/wipe.h"
 
@@ -35,7 +35,7 @@ START_TEST(exactly_the_range_is_wiped)
 }
 END_TEST
 
-START_TEST(the_first_byte_that_is_not_zero_is_found)
+START_TEST(the_first_nonzero_byte_is_found)
 {
 	for (size_t from = 0; from < 9; from++)
 		for (size_t bytes = 0; bytes < 100; bytes++) {
@@ -55,7 +55,7 @@ START_TEST(the_first_byte_that_is_not_zero_is_found)
 }
 END_TEST
 
-START_TEST(any_byte_of_the_granules_is_seen)
+START_TEST(any_nonzero_byte_of_the_checked_granules_is_noticed)
 {
 	for (size_t bytes = 16; bytes <= 512; bytes += 16) {
 		memset(a, 0xff, sizeof(a));
@@ -87,6 +87,6 @@ START_TEST(any_bit_makes_a_difference)
 }
 END_TEST
 
-UNIT_MAIN("wipe", exactly_the_range_is_wiped,
-          the_first_byte_that_is_not_zero_is_found,
-          any_byte_of_the_granules_is_seen, any_bit_makes_a_difference)
+UNIT_MAIN("wipe", exactly_the_range_is_wiped, the_first_nonzero_byte_is_found,
+          any_nonzero_byte_of_the_checked_granules_is_noticed,
+          any_bit_makes_a_difference)

@@ -1,5 +1,5 @@
 /*
- * verify.h - what secmalloc_verify() says
+ * verify.h - checks the result and the message of secmalloc_verify()
  *
  * SPDX-License-Identifier: ISC
  */
@@ -12,7 +12,8 @@
 #include <grp.h>
 
 #define NOBODY 65534
-/* Whether it fails with an errno, and words that have `part` in them. */
+/* Whether secmalloc_verify() fails with this errno, and with a message that
+ * contains `part`. */
 static inline bool fails(unsigned checks, int code, const char *part)
 {
 	int result;
@@ -33,7 +34,7 @@ static inline bool finds(unsigned checks, const char *part)
 	return fails(checks, EPERM, part);
 }
 
-/* Whether it succeeds, and leaves errno alone. */
+/* Whether secmalloc_verify() succeeds and leaves errno alone. */
 static inline bool passes(unsigned checks)
 {
 	int result;

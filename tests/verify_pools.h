@@ -1,5 +1,5 @@
 /*
- * verify_pools.h - three pools, for secmalloc_verify() to look at
+ * verify_pools.h - an arena with three pools, for secmalloc_verify() to check
  *
  * SPDX-License-Identifier: ISC
  */
@@ -20,7 +20,7 @@
 #define POOLS      3
 #define POOL_BYTES ((size_t)65536)
 
-/* Where the pools of make_pools() start. */
+/* The start addresses of the pools that make_pools() creates. */
 static char *pools[POOLS];
 static size_t page;
 
@@ -29,7 +29,8 @@ static inline char *pool_of(void *chunk)
 	return (char *)((uintptr_t)chunk & ~(uintptr_t)(POOL_BYTES - 1));
 }
 
-/* Three pools, each between guards: the fourth, a child's, is not there yet. */
+/* Create three pools, each between guard pages, and fill each with one
+ * chunk. */
 static inline bool make_pools(void)
 {
 	struct secmalloc_config config = {
@@ -44,13 +45,13 @@ static inline bool make_pools(void)
 	return passes(LOCKED | ADVICE);
 }
 
-/* Before the first case. */
+/* Call this before the first case. */
 static inline void verify_pools_start(void)
 {
 	tap_needs_plain_build();
 	page = (size_t)sysconf(_SC_PAGESIZE);
 	if (page != 4096)
-		tap_skip_all("the offsets are those of pages of 4 KiB");
+		tap_skip_all("the offsets are for pages of 4 KiB");
 	tap_needs_lock(1024);
 }
 

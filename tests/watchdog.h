@@ -1,5 +1,5 @@
 /*
- * watchdog.h - the end of a test that would never end by itself
+ * watchdog.h - ends a test that would otherwise never end
  *
  * SPDX-License-Identifier: ISC
  */
@@ -10,15 +10,15 @@
 #include <unistd.h>
 
 /*
- * A process that spins uses CPU time, and is ended by a limit on that, which it
- * reaches no sooner on a busy machine. A process that waits uses none: only a
- * limit on the time of day ends it, and this one is so generous that nothing
- * but a hang reaches it.
+ * A process that spins uses CPU time, so a limit on CPU time ends it, and a
+ * busy machine does not make it reach that limit sooner. A process that waits
+ * uses no CPU time, so only a limit on the time of day ends it. This limit is
+ * so generous that only a hang reaches it.
  */
 #define WATCHDOG_WAIT_SECONDS 600
 
-/* End this process after so much CPU time, and each child of fork() too, whose
- * time is counted from its own start. */
+/* End this process after `seconds` of CPU time. Each child of fork() gets the
+ * same limit, and its time is counted from its own start. */
 static inline void watchdog_limit_cpu(unsigned seconds)
 {
 	struct rlimit limit;
@@ -28,8 +28,8 @@ static inline void watchdog_limit_cpu(unsigned seconds)
 	setrlimit(RLIMIT_CPU, &limit);
 }
 
-/* The same, and end this process when it has waited for too long. The children
- * do not inherit the limit on waiting. */
+/* Limit the CPU time as watchdog_limit_cpu() does, and end this process when it
+ * has waited for too long. Children do not inherit the limit on waiting. */
 static inline void watchdog_start(unsigned cpu_seconds)
 {
 	watchdog_limit_cpu(cpu_seconds);

@@ -1,9 +1,9 @@
 /*
- * check.h - as much of Check as the unit suites use, in one header
+ * check.h - the parts of Check that the unit suites use, in one header
  *
- * For targets that have no Check: tools/check-ports gives it to configure in
- * its place. Each test runs in a process of its own, and the results are in the
- * Test Anything Protocol.
+ * For targets without Check: tools/check-ports makes configure use this header
+ * instead. Each test runs in a process of its own. The results are printed in
+ * the Test Anything Protocol.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -30,7 +30,7 @@ typedef struct {
 	static void test##_run(int loop __attribute__((unused)))
 #define END_TEST
 
-/* ---- What is asserted --------------------------------------------------- */
+/* ---- Assertions --------------------------------------------------------- */
 
 __attribute__((format(printf, 3, 4))) static inline _Noreturn void ck_fail(
 	const char *file, int line, const char *format, ...)
@@ -52,7 +52,7 @@ __attribute__((format(printf, 3, 4))) static inline _Noreturn void ck_fail(
 		if (!(fact))                                      \
 			ck_fail(__FILE__, __LINE__, __VA_ARGS__); \
 	} while (0)
-#define ck_assert(fact) ck_assert_msg(fact, "not so: %s", #fact)
+#define ck_assert(fact) ck_assert_msg(fact, "failed: %s", #fact)
 
 #define ck_compare(type, format, a, op, b)                            \
 	do {                                                          \
@@ -72,9 +72,9 @@ __attribute__((format(printf, 3, 4))) static inline _Noreturn void ck_fail(
 #define ck_assert_uint_lt(a, b) ck_compare(uintmax_t, PRIuMAX, a, <, b)
 #define ck_assert_ptr_ne(a, b)  ck_compare(uintptr_t, PRIxPTR, a, !=, b)
 #define ck_assert_ptr_nonnull(a) \
-	ck_assert_msg((a) != NULL, "not so: %s", #a " != NULL")
+	ck_assert_msg((a) != NULL, "failed: %s", #a " != NULL")
 #define ck_assert_ptr_null(a) \
-	ck_assert_msg((a) == NULL, "not so: %s", #a " == NULL")
+	ck_assert_msg((a) == NULL, "failed: %s", #a " == NULL")
 #define ck_assert_mem_eq(a, b, n)           \
 	ck_assert_msg(memcmp(a, b, n) == 0, \
 	              "not so: the bytes of %s are equal", #a " and " #b)
@@ -87,7 +87,7 @@ static inline int ck_differ(const char *a, const char *b)
 	ck_assert_msg(!ck_differ(a, b), "not so: %s: \"%s\" and \"%s\"", \
 	              #a " == " #b, a, b)
 
-/* ---- How it is run ------------------------------------------------------ */
+/* ---- Running the tests -------------------------------------------------- */
 
 #define CK_MOST_TESTS 64
 #define CK_SILENT     0

@@ -1,7 +1,7 @@
 /*
- * The smallest use of an installed secmalloc, built by the projects beside it.
- * It prints the version of the library that runs. Exit status 77: this process
- * may not lock memory, and the words say why.
+ * The smallest use of an installed secmalloc. The projects next to this file
+ * build it. It prints the version of the library that it runs with. Exit status
+ * 77 means that this process may not lock memory, and the output says why.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -17,14 +17,14 @@ static int fail(const char *what)
 	return 1;
 }
 
-/* The exit status after secmalloc_init() failed with this error. */
+/* The exit status after secmalloc_init() has failed with this errno. */
 static int no_arena(int error)
 {
 	fail("no arena");
 	return error == EPERM || error == ENOMEM || error == ENOTSUP ? 77 : 1;
 }
 
-/* Whether the header is that of the library. */
+/* Whether the header and the library have the same version. */
 static int versions_agree(void)
 {
 	char text[32];
@@ -42,17 +42,18 @@ int main(void)
 	char *chunk;
 
 	if (!versions_agree())
-		return fail("the header is of another version");
+		return fail(
+			"the header and the library have different versions");
 	if (secmalloc_init(&config) != 0)
 		return no_arena(errno);
 	chunk = secmalloc(sizeof word);
 	if (chunk == NULL)
 		return fail("no chunk");
 	if (memcmp(chunk, zero, sizeof zero) != 0)
-		return fail("the chunk is not zero");
+		return fail("the chunk is not zeroed");
 	memcpy(chunk, word, sizeof word);
 	if (memcmp(chunk, word, sizeof word) != 0 || !secmalloc_owns(chunk))
-		return fail("the chunk does not hold what it was given");
+		return fail("the chunk does not hold what was written to it");
 	secfree(chunk);
 	secmalloc_fini();
 	puts(secmalloc_version());

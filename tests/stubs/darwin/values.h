@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* The types and numbers that are not the same on all of them. */
+/* Types and numbers that differ between the systems. */
 #pragma once
 #include <stdint.h>
 typedef uint32_t sigset_t;

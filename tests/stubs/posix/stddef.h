@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: ISC */
-/* That of some compilers includes others of the system's. */
+/* Some compilers have a stddef.h that includes headers of the system. */
 #pragma once
 typedef __SIZE_TYPE__ size_t;
 typedef __PTRDIFF_TYPE__ ptrdiff_t;

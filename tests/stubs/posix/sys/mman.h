@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: ISC */
-/* What the four systems share; minherit() and MAP_ANON are in no standard. */
+/* The declarations that the four systems have in common. minherit() and
+ * MAP_ANON are in no standard. */
 #pragma once
 #include <sys/types.h>
 #define PROT_NONE   0x00
