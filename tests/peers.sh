@@ -38,7 +38,7 @@ answer() {
 }
 # Why a peer is not asked, if it is not: the table is of some versions, and
 # others may do better.
-why_not() {
+why_not_asked() {
 	test -x "$BUILD_DIR/tests/peers_$1" || {
 		echo "configure did not find it"
 		return
@@ -74,7 +74,7 @@ ask() {
 	for peer in $peers; do
 		if [ $# -eq 2 ] && [ "$may" != yes ]; then
 			tap_skip "$row: $peer" "$may"
-		elif reason=$(why_not "$peer") && [ -n "$reason" ]; then
+		elif reason=$(why_not_asked "$peer") && [ -n "$reason" ]; then
 			tap_skip "$row: $peer" "$reason"
 		else
 			tap "$row: $peer" agrees "$row" "$peer" "$@"
