@@ -41,7 +41,7 @@ answer() {
 }
 # Print why a peer is not asked, if it is not. The table is about certain
 # versions, and other versions may behave differently.
-why_not() {
+why_not_asked() {
 	test -x "$BUILD_DIR/tests/peers_$1" || {
 		echo "configure did not find $1"
 		return
@@ -77,7 +77,7 @@ ask() {
 	for peer in $peers; do
 		if [ $# -eq 2 ] && [ "$may" != yes ]; then
 			tap_skip "$row: $peer" "$may"
-		elif reason=$(why_not "$peer") && [ -n "$reason" ]; then
+		elif reason=$(why_not_asked "$peer") && [ -n "$reason" ]; then
 			tap_skip "$row: $peer" "$reason"
 		else
 			tap "$row: $peer" agrees "$row" "$peer" "$@"
