@@ -36,6 +36,18 @@ static inline bool fails_now(const char *name)
 	return true;
 }
 
+/* The names that glibc gives these calls where file offsets have 64 bits. */
+#ifdef __USE_FILE_OFFSET64
+#pragma redefine_extname __real_ftruncate __real_ftruncate64
+#pragma redefine_extname __wrap_ftruncate __wrap_ftruncate64
+#pragma redefine_extname __real_mmap __real_mmap64
+#pragma redefine_extname __wrap_mmap __wrap_mmap64
+#pragma redefine_extname __real_open __real_open64
+#pragma redefine_extname __wrap_open __wrap_open64
+#pragma redefine_extname __real_setrlimit __real_setrlimit64
+#pragma redefine_extname __wrap_setrlimit __wrap_setrlimit64
+#endif
+
 #define WRAP(type, name, parameters, arguments, result)                       \
 	type __real_##name parameters;                                        \
 	type __wrap_##name parameters;                                        \
