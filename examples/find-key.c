@@ -8,7 +8,9 @@
  * It searches every writable mapping of the process for the 32 bytes of the
  * key, for its DER and its base64 text, and for the second half of its SHA-512,
  * from which the nonce of each signature is made. The key must be found where
- * it belongs, which shows that the search works.
+ * it belongs, which shows that the search works. Unreadable pages in a readable
+ * mapping are skipped and counted: they guard a thread's stack and hold
+ * nothing.
  *
  * Exit status: 0  found only in memory that is locked and not dumped
  *              1  found in other memory
@@ -16,6 +18,10 @@
  */
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
+#endif
+/* Addresses are offsets in /proc/PID/mem. */
+#ifndef _FILE_OFFSET_BITS
+#define _FILE_OFFSET_BITS 64
 #endif
 
 #include <errno.h>
@@ -48,7 +54,7 @@ struct mapping {
 struct totals {
 	unsigned searched, locked, other;
 	unsigned no_access, read_only;
-	uint64_t bytes, unreadable;
+	uint64_t bytes, skipped, unreadable;
 };
 
 static struct form forms[FORMS] = {
@@ -172,31 +178,51 @@ static unsigned count_form(const struct form *f, size_t have, size_t n)
 	return count;
 }
 
+/* Count in window[have..have+n), and keep its end for the next one. */
+static size_t count_all(size_t have, size_t n, unsigned *counts)
+{
+	size_t end = have + n;
+	int i;
+
+	for (i = 0; i < FORMS; i++)
+		counts[i] += count_form(&forms[i], have, n);
+	have = end < OVERLAP ? end : OVERLAP;
+	memmove(window, window + end - have, have);
+	return have;
+}
+
 static void search(int mem, const struct mapping *m, unsigned *counts,
                    struct totals *t)
 {
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	uint64_t at = m->start, skipped = 0;
 	size_t have = 0, want;
-	uint64_t at = m->start;
 	ssize_t n;
-	int i;
 
 	while (at < m->end) {
 		want = m->end - at < STEP ? (size_t)(m->end - at) : STEP;
 		n = pread(mem, window + have, want, (off_t)at);
 		if (n < 0 && errno == EINTR)
 			continue;
+		if (n < 0 && errno == EIO) {
+			skipped += page;
+			at += page;
+			have = 0;
+			continue;
+		}
 		if (n <= 0) {
 			t->unreadable += m->end - at;
-			return;
+			break;
 		}
-		for (i = 0; i < FORMS; i++)
-			counts[i] += count_form(&forms[i], have, (size_t)n);
+		have = count_all(have, (size_t)n, counts);
 		t->bytes += (uint64_t)n;
 		at += (uint64_t)n;
-		want = have + (size_t)n;
-		have = want < OVERLAP ? want : OVERLAP;
-		memmove(window, window + want - have, have);
 	}
+	/* One of which nothing can be read may hold the key. */
+	if (skipped == m->end - m->start)
+		t->unreadable += skipped;
+	else
+		t->skipped += skipped;
 }
 
 static void show(const struct mapping *m, const unsigned *counts)
@@ -247,6 +273,10 @@ static int verdict(const struct totals *t)
 	       t->searched, t->bytes / 1024, t->locked, t->other);
 	printf("not searched: %u mappings without access, %u read-only ones\n",
 	       t->no_access, t->read_only);
+	if (t->skipped)
+		printf("skipped in the searched ones: %" PRIu64 " kB of "
+		       "unreadable pages, such as guards of stacks\n",
+		       t->skipped / 1024);
 	if (t->other)
 		return 1;
 	if (t->unreadable)

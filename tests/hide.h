@@ -2,7 +2,9 @@
  * hide.h - values that the compiler is not to see through
  *
  * The tests do on purpose what the compiler warns of: ask for too much, write
- * past the end, use what was freed. It also may assume that none of it happens.
+ * past the end, use what was freed. It also may assume that none of it happens,
+ * and that a new chunk does not lie where another one lies or lay: a comparison
+ * of their addresses needs both hidden.
  *
  * SPDX-License-Identifier: ISC
  */

@@ -330,7 +330,7 @@ int main(void)
 	if (sysconf(_SC_PAGESIZE) != 4096)
 		tap_skip_all("the offsets are those of pages of 4 KiB");
 	tap_needs_lock(1024);
-	proc_mappings(); /* stdio has its buffers from now on */
+	proc_settle();
 	proc_status_kb("VmLck");
 	descriptors = proc_descriptors();
 	init_fails_whole(ENOMEM);

@@ -184,7 +184,7 @@ static void children_have_no_metadata(void)
 {
 	struct secmalloc_config config = {.initial_pools = 1};
 
-	proc_mappings(); /* stdio has its buffers from now on */
+	proc_settle();
 	mappings_before = proc_mappings();
 	secmalloc_init(&config);
 	secfree(secmalloc(100));

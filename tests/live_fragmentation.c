@@ -8,6 +8,7 @@
 
 #include "backing.h"
 #include "case.h"
+#include "hide.h"
 
 #include <stdint.h>
 
@@ -21,7 +22,7 @@ static bool no_free_place_is_out_of_reach(void)
 	if (secmalloc_init(&config) != 0)
 		return false;
 	/* Slots of 1,216 bytes, side by side, and then no room at all. */
-	while ((chunks[count] = secmalloc(1200)) != NULL)
+	while ((chunks[count] = hide(secmalloc(1200))) != NULL)
 		count++;
 	while (secmalloc(0) != NULL)
 		;
@@ -33,7 +34,7 @@ static bool no_free_place_is_out_of_reach(void)
 			if (chunks[j] != freed + 1216)
 				continue;
 			secfree(freed);
-			if (secmalloc(24) != freed)
+			if (hide(secmalloc(24)) != freed)
 				return false;
 			served++;
 		}
@@ -50,7 +51,8 @@ static bool a_hole_is_found(void)
 
 	if (secmalloc_init(&config) != 0)
 		return false;
-	while ((chunks[count] = secaligned_alloc(512, 5 * 512 - 8)) != NULL)
+	while ((chunks[count] = hide(secaligned_alloc(512, 5 * 512 - 8)))
+	       != NULL)
 		count++;
 	/* 128 units: 25 chunks of 5. Free neighbours by address. */
 	for (size_t i = 0; i < count; i++)

@@ -110,19 +110,19 @@ static bool larger_ones_are_kept(void)
 	uint64_t locked;
 
 	start();
-	large = secmalloc_guarded(3 * page);
+	large = hide(secmalloc_guarded(3 * page));
 	locked = stats_now().locked_bytes;
 	if (large == NULL)
 		case_skip();
 	if (locked != (CELLS + 1 + 4) * page || !writes_fault(large + 3 * page))
 		return false;
 	secfree(large);
-	if (secmalloc_guarded(2 * page + 1) != large + page - 16)
+	if (hide(secmalloc_guarded(2 * page + 1)) != large + page - 16)
 		return false;
 	secfree(large + page - 16);
 	/* It is used for small ones too when the others are gone. */
 	for (int i = 0; i < CELLS + 1; i++)
-		chunks[i] = secmalloc_guarded(16);
+		chunks[i] = hide(secmalloc_guarded(16));
 	return chunks[CELLS] == large + 3 * page - 16
 	       && stats_now().locked_bytes == locked && secmalloc_audit() == 0;
 }
@@ -152,7 +152,7 @@ static bool unmapped_by_fini(void)
 	size_t mappings;
 	char *chunk;
 
-	proc_mappings(); /* what stdio maps for itself is there from now on */
+	proc_settle();
 	mappings = proc_mappings();
 	start();
 	chunk = secmalloc_guarded(32);

@@ -39,7 +39,7 @@ static bool freed_from_any_access(void)
 	start_with(1, 0);
 	for (int opened = 0; opened < 2; opened++)
 		for (size_t i = 0; i < 3; i++) {
-			char *chunk = secmalloc_guarded(100), *again;
+			char *chunk = hide(secmalloc_guarded(100)), *again;
 
 			memset(chunk, 'x', 100);
 			if (secmalloc_protect(chunk, all[i]) != 0
@@ -48,7 +48,7 @@ static bool freed_from_any_access(void)
 				return false;
 			secfree(chunk);
 			/* There is one cell only. It is clean, and open. */
-			again = secmalloc_guarded(100);
+			again = hide(secmalloc_guarded(100));
 			if (again != chunk || writes_fault(again)
 			    || again[0] != 0 || again[99] != 0)
 				return false;

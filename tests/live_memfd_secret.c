@@ -85,7 +85,7 @@ static bool refused(int code, const char *words)
 {
 	size_t mappings;
 
-	proc_mappings(); /* what stdio maps for itself is there from now on */
+	proc_settle();
 	mappings = proc_mappings();
 	errno = 0;
 	if (start(SECMALLOC_BACKING_SECRET, 2) || errno != code) {
@@ -184,7 +184,7 @@ static bool all_is_secret(void)
 	size_t mappings;
 	char *first;
 
-	proc_mappings(); /* what stdio maps for itself is there from now on */
+	proc_settle();
 	mappings = proc_mappings();
 	if (!start(SECMALLOC_BACKING_SECRET, 1))
 		return false;

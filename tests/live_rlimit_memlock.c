@@ -81,7 +81,7 @@ static bool fails(const struct secmalloc_config *config, int code)
 {
 	size_t mappings;
 
-	proc_mappings(); /* what stdio maps for itself is there from now on */
+	proc_settle();
 	mappings = proc_mappings();
 	errno = 0;
 	if (secmalloc_init(config) != -1 || errno != code) {
@@ -179,6 +179,7 @@ static bool all_is_to_be_locked(void)
 	struct secmalloc_stats stats;
 	long before;
 
+	proc_settle();
 	if (mlockall(MCL_FUTURE) != 0)
 		return false;
 	before = proc_status_kb("VmLck");
@@ -215,7 +216,7 @@ static bool initial_pools_are_joined(void)
 	struct secmalloc_stats stats;
 	size_t without, joined, apart;
 
-	proc_mappings(); /* what stdio maps for itself is there from now on */
+	proc_settle();
 	without = proc_mappings();
 	if (secmalloc_init(&config) != 0)
 		return false;

@@ -7,11 +7,15 @@
 #define TESTS_PROC_H
 
 #include <dirent.h>
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
 /* A figure of /proc/self/status in kB, such as "VmLck", or -1. */
 static inline long proc_status_kb(const char *name)
@@ -101,6 +105,27 @@ static inline size_t proc_mappings(void)
 	if (file != NULL)
 		fclose(file);
 	return count;
+}
+
+/* What libc maps for itself at a first call is there from now on: the buffers
+ * of stdio and, since glibc 2.41, the state of getrandom(). To be called before
+ * mappings or locked memory are counted. */
+static inline void proc_settle(void)
+{
+	unsigned char byte;
+	ssize_t got = getrandom(&byte, sizeof(byte), 0);
+
+	(void)got;
+	proc_mappings();
+}
+
+/* Whether a page can be read. Those that guard a thread's stack cannot, and lie
+ * in a mapping that can: glibc since 2.42 marks them with MADV_GUARD_INSTALL.
+ * The kernel reads the set of signals before it refuses what to do with it. */
+static inline bool proc_can_read(const void *at)
+{
+	return syscall(SYS_rt_sigprocmask, -1, at, NULL, 8) == 0
+	       || errno != EFAULT;
 }
 
 /* The number of open descriptors of this process, one for the look included. */
