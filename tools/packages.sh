@@ -1,6 +1,6 @@
 #!/bin/sh
-# What check-rpm and check-deb have in common. To be sourced; $source_dir is
-# the top of the source.
+# What check-rpm, check-deb and check-distros have in common. To be sourced;
+# $source_dir is the top of the source.
 # SPDX-License-Identifier: ISC
 
 srcdir=${source_dir:?}
@@ -20,6 +20,13 @@ MAKEFLAGS=
 export LC_ALL MAKEFLAGS
 
 is_root() { test "$(id -u)" -eq 0; }
+
+# Whether the source is a clone, not a tarball.
+is_clone() {
+	command -v git > /dev/null \
+		&& git -c safe.directory='*' -C "$source_dir" ls-files \
+			--error-unmatch debian/control > /dev/null 2>&1
+}
 
 # Run as one who owns the files of a root directory: root, or with a user
 # namespace where that is allowed.
