@@ -17,7 +17,7 @@
 #include <sys/mman.h>
 
 #define PAGE    4096u
-#define SPAN    (16 * PAGE) /* memory that a class takes at a time */
+#define SPAN    ((size_t)16 * PAGE) /* memory that a class takes at a time */
 #define CANARY  8u
 #define CLASSES 96u
 
@@ -49,7 +49,7 @@ static size_t bytes_of(unsigned class)
 {
 	unsigned octave = 9 + (class - 32) / 8;
 
-	return class < 32 ? (class + 1) * 16u
+	return class < 32 ? (size_t)(class + 1) * 16
 	                  : ((size_t)1 << octave)
 	                            + ((size_t)((class - 32) % 8 + 1)
 	                               << (octave - 3));

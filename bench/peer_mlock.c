@@ -7,7 +7,7 @@
 
 #include <sys/mman.h>
 
-#define PAGE 4096
+#define PAGE ((size_t)4096)
 
 const char peer_name[] = "mmap+mlock";
 

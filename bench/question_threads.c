@@ -88,6 +88,8 @@ void question_threads(const char *cell)
 		work[1] = consume;
 	} else {
 		number = atoi(cell);
+		if (number < 1 || number > 2)
+			bench_give_up("has one thread, or two");
 	}
 	if (!peer_start(1 << 20))
 		bench_give_up("cannot be started");

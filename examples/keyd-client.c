@@ -67,13 +67,14 @@ static void __attribute__((noreturn)) die(const char *what, const char *why)
 static int connect_to(const char *path)
 {
 	struct sockaddr_un name = {.sun_family = AF_UNIX};
+	size_t length = strlen(path);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	if (fd < 0)
 		die("socket", strerror(errno));
-	if (strlen(path) >= sizeof name.sun_path)
+	if (length >= sizeof name.sun_path)
 		die(path, "socket path too long");
-	strcpy(name.sun_path, path);
+	memcpy(name.sun_path, path, length);
 	if (connect(fd, (struct sockaddr *)&name, sizeof name) < 0)
 		die(path, strerror(errno));
 	return fd;
@@ -306,7 +307,7 @@ static int run_bad_clients(const struct options *o)
 			send_half(fds[i], how);
 	}
 	for (i = 0; i < o->clients; i++) {
-		if (strcmp(how, "hangup"))
+		if (strcmp(how, "hangup") != 0)
 			await_hangup(fds[i]);
 		close(fds[i]);
 	}

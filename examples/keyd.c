@@ -142,10 +142,11 @@ static void listen_at(const char *path)
 {
 	struct sockaddr_un name = {.sun_family = AF_UNIX};
 	const struct sockaddr *address = (const void *)&name;
+	size_t length = strlen(path);
 	struct stat st;
 
-	demand(strlen(path) < sizeof(name.sun_path), "%s: path too long", path);
-	strcpy(name.sun_path, path);
+	demand(length < sizeof(name.sun_path), "%s: path too long", path);
+	memcpy(name.sun_path, path, length);
 	listener = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (lstat(path, &st) == 0) {
 		demand(S_ISSOCK(st.st_mode), "%s: not a socket", path);
@@ -277,7 +278,7 @@ int main(int argc, char **argv)
 	const char *key_path = NULL, *socket_path = NULL, *user = "nobody";
 	struct secmalloc_config config = {.initial_pools = 4,
 	                                  .on_low = say_low,
-	                                  .low_bytes = 2 * MESSAGE_MAX,
+	                                  .low_bytes = (size_t)2 * MESSAGE_MAX,
 	                                  .flags = SECMALLOC_NODUMP};
 	struct passwd *who = NULL;
 	sigset_t signals;

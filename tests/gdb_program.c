@@ -66,7 +66,7 @@ static void say_stats(void)
 	       (unsigned long long)s.free_bytes,
 	       (unsigned long long)s.cached_bytes);
 	printf("guarded cells: %llu, %llu bytes, %llu cells free\n",
-	       (unsigned long long)(s.guarded_chunks + s.guarded_free),
+	       (unsigned long long)s.guarded_chunks + s.guarded_free,
 	       (unsigned long long)s.guarded_bytes,
 	       (unsigned long long)s.guarded_free);
 	printf("locked: %llu bytes with the page of the canary key\n",

@@ -52,7 +52,6 @@ static int vfork_look(void)
 
 static int spawn_look(void)
 {
-	extern char **environ;
 	pid_t pid;
 
 	return posix_spawn(&pid, self, NULL, NULL, look_args, environ) != 0

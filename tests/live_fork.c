@@ -20,6 +20,7 @@
 #include <secmalloc.h>
 #include <signal.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 static char *chunk, *plain;
 
@@ -130,10 +131,12 @@ static int generations(void)
 static bool grab;
 static void grab_the_place(void)
 {
-	if (grab)
-		mmap((void *)((uintptr_t)chunk & ~(uintptr_t)4095), 4096,
-		     PROT_READ | PROT_WRITE,
-		     MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+	if (grab
+	    && mmap((void *)((uintptr_t)chunk & ~(uintptr_t)4095), 4096,
+	            PROT_READ | PROT_WRITE,
+	            MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
+	            0) == MAP_FAILED)
+		_exit(3);
 }
 
 static int init_and_use(void)

@@ -237,8 +237,8 @@ static int makes_its_own(void)
 static int beyond_the_limit(void)
 {
 	static const char *const words[] = {
-		"secmalloc: fork: the child's copy of 4 pools (262144 bytes) "
-		"could not be locked and was wiped, 266240 bytes are wanted",
+		("secmalloc: fork: the child's copy of 4 pools (262144 bytes) "
+	         "could not be locked and was wiped, 266240 bytes are wanted"),
 		"RLIMIT_MEMLOCK is 131072 soft", "fork while still root",
 		"LimitMEMLOCK=266240", NULL};
 

@@ -137,9 +137,10 @@ static bool without_a_system_call(void)
 	for (int round = 0; round < 100; round++) {
 		for (int i = 0; i < CELLS; i++) {
 			chunks[i] = secmalloc_guarded(32);
-			if (chunks[i] == NULL)
+			if (chunks[i] != NULL)
+				chunks[i][31] = 1;
+			else
 				syscall(SYS_exit, 1);
-			chunks[i][31] = 1;
 		}
 		for (int i = 0; i < CELLS; i++)
 			secfree(chunks[i]);

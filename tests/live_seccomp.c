@@ -73,7 +73,7 @@ static void grow(void)
 
 static void map(void)
 {
-	mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+	hide(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 }
 
 static void plain_malloc(void)

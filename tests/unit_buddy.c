@@ -155,6 +155,7 @@ START_TEST(random_use_agrees_with_the_model)
 			runs[count++].units = units;
 		} else if (count > 0) {
 			i = (uint32_t)rand() % count;
+			ck_assert_uint_gt(runs[i].units, 0);
 			/* Give the run back as a whole or in two parts. */
 			units = 1 + (uint32_t)rand() % runs[i].units;
 			give(runs[i].at + runs[i].units - units, units);

@@ -8,29 +8,27 @@
 #define KIB ((size_t)1024)
 
 static const size_t pages[] = {4 * KIB, 16 * KIB, 64 * KIB};
-#define EACH_PAGE(page)                            \
-	for (size_t page##_i = 0, page = pages[0]; \
-	     page##_i < 3 && ((page = pages[page##_i]), true); page##_i++)
+#define PAGES (sizeof(pages) / sizeof(*pages))
 
 START_TEST(a_guard_follows_every_pool)
 {
-	EACH_PAGE(page)
-	for (size_t count = 1; count < 200; count++) {
-		size_t pool = count * page;
-		struct smi_geometry g;
+	for (size_t i = 0; i < PAGES; i++)
+		for (size_t count = 1; count < 200; count++) {
+			size_t page = pages[i], pool = count * page;
+			struct smi_geometry g;
 
-		ck_assert_int_eq(smi_geometry_plan(&g, page, pool, 10),
-		                 SMI_GEOMETRY_FITS);
-		ck_assert(smi_is_pow2(smi_geometry_stride(&g)));
-		ck_assert_uint_ge(smi_geometry_stride(&g), pool + page);
-		ck_assert_uint_eq(g.reserve_bytes,
-		                  12 * smi_geometry_stride(&g));
-		/* Before pool 0 there are a guard page, the key page and
-		 * another guard page. */
-		ck_assert_uint_ge(smi_geometry_key_offset(&g), page);
-		ck_assert_uint_le(smi_geometry_key_offset(&g) + 2 * page,
-		                  smi_geometry_pool_offset(&g, 0));
-	}
+			ck_assert_int_eq(smi_geometry_plan(&g, page, pool, 10),
+			                 SMI_GEOMETRY_FITS);
+			ck_assert(smi_is_pow2(smi_geometry_stride(&g)));
+			ck_assert_uint_ge(smi_geometry_stride(&g), pool + page);
+			ck_assert_uint_eq(g.reserve_bytes,
+			                  12 * smi_geometry_stride(&g));
+			/* Guard, key page, and a guard before pool 0. */
+			ck_assert_uint_ge(smi_geometry_key_offset(&g), page);
+			ck_assert_uint_le(smi_geometry_key_offset(&g)
+			                          + 2 * page,
+			                  smi_geometry_pool_offset(&g, 0));
+		}
 }
 END_TEST
 
@@ -42,6 +40,7 @@ START_TEST(every_offset_finds_its_stride)
 	ck_assert_int_eq(smi_geometry_plan(&g, 4 * KIB, 64 * KIB, 5),
 	                 SMI_GEOMETRY_FITS);
 	stride = smi_geometry_stride(&g);
+	ck_assert_uint_gt(stride, 0);
 	for (size_t offset = 0; offset < g.reserve_bytes; offset += 512) {
 		size_t got = smi_geometry_stride_of(&g, offset);
 
@@ -100,8 +99,8 @@ END_TEST
 
 START_TEST(the_defaults_fit)
 {
-	EACH_PAGE(page)
-	{
+	for (size_t i = 0; i < PAGES; i++) {
+		size_t page = pages[i];
 		size_t pool = smi_geometry_default_pool(page);
 		struct smi_geometry g;
 

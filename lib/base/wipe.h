@@ -23,7 +23,7 @@ size_t smi_wipe_first_nonzero(const void *p, size_t bytes);
  * branch of their own, because some processors stall if three or more of four
  * accesses coincide.
  */
-#define SMI_UNROLLED_BYTES ((size_t)256)
+#define SMI_UNROLLED_BYTES (16 * sizeof(smi_granule))
 
 /*
  * The promise that the manual makes: before a slot is handed out again, its
