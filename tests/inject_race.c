@@ -1,8 +1,9 @@
 /*
- * A check without the lock that catches another thread at work is repeated
- * under the arena's lock. The chunk is freed or resized all the same, and no
- * call waits for that lock while the cache of its thread is busy: whoever has
- * the lock may be waiting for the cache.
+ * A check that is made without the arena's lock may fail because it observes
+ * another thread at work. It is then repeated under the lock, and the chunk is
+ * freed or resized correctly. A call never waits for the lock while the cache
+ * of its own thread is busy, because the thread that holds the lock may be
+ * waiting for that cache.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -15,7 +16,7 @@
 
 #include <secmalloc.h>
 
-/* The next checks without the lock find that the chunk is not sound. */
+/* The number of further checks without the lock that report damage. */
 static unsigned caught;
 
 bool __real_smi_slab_check_is_sound(const struct smi_runs *runs,
@@ -34,8 +35,8 @@ bool __wrap_smi_slab_check_is_sound(const struct smi_runs *runs,
 	return false;
 }
 
-/* How often the lock was asked for, and how often by a thread whose cache was
- * busy. */
+/* The number of times the lock was requested, and how many of these by a thread
+ * whose cache was busy. */
 static unsigned entered, entered_busy;
 
 static void count_entry(void)
@@ -70,8 +71,8 @@ static uint64_t chunks_now(void)
 	return stats.chunks;
 }
 
-/* Allocations, resizes and frees of all sizes, each check of which is caught at
- * work now and then. */
+/* Allocate, resize and free chunks of all sizes. Every third time, the check
+ * without the lock reports damage. */
 static bool work(void)
 {
 	static const size_t sizes[] = {1, 24, 100, 520, 1200, 4000, 9000};
