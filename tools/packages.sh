@@ -131,7 +131,7 @@ has_no_la() {
 	! find "$1" -name '*.la' | grep .
 }
 has_no_rpath() {
-	found=$(find "$1" -type f -name '*.so*')
+	found=$(find "$1" -type f -name '*.so*' ! -name '*-gdb.py')
 	test -n "$found" || { echo "no library in $1"; return 1; }
 	for file in $found; do
 		readelf -dW "$file" > "$work/dynamic" || return 1
