@@ -98,6 +98,7 @@ suites_have_the_names() {
 sees_each_mistake() {
 	mkdir -p "$work/tree/doc"
 	cp -R "$srcdir/include" "$srcdir/tests" "$work/tree"
+	chmod -R u+w "$work/tree"
 	rm -f "$work/tree/tests/live_setresuid.c"
 	sed 's/, `secmalloc_dontdump`//
 		s/^| `secmalloc_daemon` |.*/| `secmalloc_daemon` | `unit_text` |/
