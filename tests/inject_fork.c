@@ -314,9 +314,12 @@ static int loses_copy(void)
 
 /* Pretend to be a system whose fork() copies locked pages. */
 static bool copies;
+static unsigned *asked; /* shared with children */
 bool __wrap_smi_os_fork_copies(void);
 bool __wrap_smi_os_fork_copies(void)
 {
+	if (asked != NULL && asked != MAP_FAILED)
+		++*asked;
 	return copies;
 }
 
@@ -327,6 +330,8 @@ static void writes_what_is_its_own(void)
 {
 	int kb[3];
 
+	asked = mmap(NULL, sizeof(*asked), PROT_READ | PROT_WRITE,
+	             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	config.fork = SECMALLOC_FORK_KEEP;
 	config.pool_size = 32768;
 	start();
@@ -353,9 +358,14 @@ static void writes_what_is_its_own(void)
 	       "lock the first of 2 pools, and %d kB if it cannot lock the "
 	       "second",
 	       kb[0], kb[1]);
-	tap_ok(kb[2] == 64,
-	       "where fork() has copied the pools, the child has written %d kB",
-	       kb[2]);
+	if (asked != MAP_FAILED && *asked == 0)
+		tap_skip("where fork() copies the pools, the child wipes them",
+		         "link-time optimization bypasses --wrap");
+	else
+		tap_ok(kb[2] == 64,
+		       "where fork() has copied the pools, the child has "
+		       "written %d kB",
+		       kb[2]);
 	secmalloc_fini();
 }
 
