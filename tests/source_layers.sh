@@ -76,7 +76,7 @@ sees_a_number_of_none() {
 readme_has_each_folder() {
 	(cd "$srcdir/lib" && ls -d ./*/) | sed 's,[./],,g' | sort \
 		> "$copy/folders"
-	sed -n 's/^[0-9]*\. `\([a-z]*\)\/`.*/\1/p' "$srcdir/lib/README.md" \
+	sed -n 's/^| [0-9]* | `\([a-z]*\)\/` |.*/\1/p' "$srcdir/lib/README.md" \
 		| sort | diff "$copy/folders" -
 }
 
