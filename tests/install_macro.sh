@@ -17,22 +17,28 @@ unset PKG_CONFIG PKG_CONFIG_PATH PKG_CONFIG_SYSROOT_DIR SECMALLOC_CFLAGS \
 # pkg-config must not find a secmalloc that this machine has installed.
 PKG_CONFIG_LIBDIR=$work/none
 export PKG_CONFIG_LIBDIR
-# Answers that configure would otherwise ask the compiler for each time.
-ac_cv_c_compiler_gnu=yes ac_cv_prog_cc_g=yes ac_cv_prog_cc_c11=
-export ac_cv_c_compiler_gnu ac_cv_prog_cc_g ac_cv_prog_cc_c11
 
 # ---- Configure scripts -------------------------------------------------------
 
-# script NAME CALL [PROLOGUE]: create a configure script with this call of the
-# macro. For aclocal there is only what is installed with the library, so pkg.m4
+# AC_PROG_CC takes longer than everything else in a configure script. The scripts
+# that run most often answer its questions beforehand.
+known_compiler='AC_DEFUN([AC_PROG_CC], [AC_LANG_PUSH([C])
+AC_ARG_VAR([CC], [compiler])AC_ARG_VAR([CFLAGS], [for the compiler])
+AC_ARG_VAR([CPPFLAGS], [for the preprocessor])AC_ARG_VAR([LDFLAGS], [for the linker])
+AC_ARG_VAR([LIBS], [for the linker])ac_objext=o OBJEXT=o ac_exeext= EXEEXT=
+AC_LANG_POP([C])])'
+
+# script NAME CALL [BEFORE [AFTER]]: create a configure script with this call of
+# the macro, and with these lines before and after AC_PROG_CC. For aclocal there is only what is installed with the library, so pkg.m4
 # is absent. autoconf copies unknown macros unchanged unless they are forbidden.
 script() {
 	mkdir "$work/$1" && cd "$work/$1" || return 1
 	cat > configure.ac << END
 AC_INIT([script], [1])
 m4_pattern_forbid([^_SECMALLOC|^SECMALLOC_CHECK|^PKG_(PROG|CHECK)])
-AC_PROG_CC
 ${3:-}
+AC_PROG_CC
+${4:-}
 $2
 AC_SUBST([ran])
 AC_SUBST([HAVE_SECMALLOC])
@@ -100,15 +106,17 @@ is_wrong_call() {
 tap "make install succeeds" install_to_stage
 tap "the installed tree moves to a prefix" move_to_prefix
 libdir=$(dirname "$(dirname "$(find "$prefix" -name secmalloc.pc)")")
-tap "a script with all arguments is created" script usual \
-	'SECMALLOC_CHECK_CONFIG([yes], [1.0], [ran=found], [ran=not])'
+call='SECMALLOC_CHECK_CONFIG([yes], [1.0], [ran=found], [ran=not])'
+tap "a script with all arguments is created" script usual "$call"
+tap "so is one that knows the compiler" script known "$call" "$known_compiler"
 tap "a script with the default no is created" script no \
 	'SECMALLOC_CHECK_CONFIG([no], [99.0], [ran=found], [ran=not])'
-tap "a script without arguments is created" script bare 'SECMALLOC_CHECK_CONFIG'
+tap "a script without arguments is created" \
+	script bare 'SECMALLOC_CHECK_CONFIG' "$known_compiler"
 tap "a script that asks for several versions is created" \
 	script asks 'for least in $leasts; do
 	SECMALLOC_CHECK_CONFIG([], [$least], [ran="$ran$least "])
-done'
+done' "$known_compiler"
 tap "a default other than yes or no is refused" is_wrong_call \
 	'SECMALLOC_CHECK_CONFIG([maybe])' 'the default is yes or no'
 
@@ -134,7 +142,7 @@ finds_again() {
 tap "the library is found again when configure runs again" finds_again
 tap "the library is found without a working pkg-config" \
 	gives "yes|found||-lsecmalloc" \
-	usual PKG_CONFIG=false CPPFLAGS="$I" LDFLAGS="$L"
+	known PKG_CONFIG=false CPPFLAGS="$I" LDFLAGS="$L"
 # Link everything in PATH except pkg-config.
 mkdir "$work/path"
 (
@@ -148,7 +156,7 @@ without_pkg_config() {
 	PATH=$work/path tells 'checking for pkg-config... no' "$@"
 }
 tap "the library is found where pkg-config is absent" without_pkg_config \
-	"yes|found||-lsecmalloc" usual CPPFLAGS="$I" LDFLAGS="$L"
+	"yes|found||-lsecmalloc" known CPPFLAGS="$I" LDFLAGS="$L"
 tap "the minimum may be empty" gives "yes||$I|$L -lsecmalloc" bare "$by_pc"
 # Versions around the installed one. 08 must not be read as octal.
 version=$(sed -n 's/^Version: //p' "$BUILD_DIR/secmalloc.pc")
@@ -163,19 +171,19 @@ tap "$version is at least each of $less, but not $more" \
 
 tap "a prefix is searched for its .pc file" \
 	gives "yes|found|$I|$L -lsecmalloc" \
-	usual "$with=$prefix"
+	known "$with=$prefix"
 tap "a prefix is searched without pkg-config" \
 	gives "yes|found|$I|$L -lsecmalloc" \
-	usual "$with=$prefix" PKG_CONFIG=false
+	known "$with=$prefix" PKG_CONFIG=false
 cp -R "$prefix" "$work/moved"
 moved=-I$work/moved/include
 tap "a prefix that was moved is found" \
 	gives "yes|found|$moved|-L$work/moved/${libdir#"$prefix/"} -lsecmalloc" \
-	usual "$with=$work/moved"
+	known "$with=$work/moved"
 tap "with a prefix given, no other place is searched" gives "no|not||" \
-	usual "$with=$work/none" "$by_pc" CPPFLAGS="$I" LDFLAGS="$L"
+	known "$with=$work/none" "$by_pc" CPPFLAGS="$I" LDFLAGS="$L"
 tap "a prefix that is not an absolute path is refused" \
-	stops 'maybe is no absolute path' usual "$with=maybe"
+	stops 'maybe is no absolute path' known "$with=maybe"
 
 # ---- Flags from the user -----------------------------------------------------
 
@@ -188,20 +196,20 @@ asks_nobody() {
 }
 tap "the user's flags are used without asking pkg-config" asks_nobody \
 	"yes|found|-DMINE $I|$libdir/libsecmalloc.so" \
-	usual "$by_pc" SECMALLOC_CFLAGS="-DMINE $I" \
+	known "$by_pc" SECMALLOC_CFLAGS="-DMINE $I" \
 	SECMALLOC_LIBS="$libdir/libsecmalloc.so"
 tap "control: without the user's flags pkg-config is asked" \
-	fails asks_nobody "yes|found|$I|$L -lsecmalloc" usual "$by_pc"
+	fails asks_nobody "yes|found|$I|$L -lsecmalloc" known "$by_pc"
 tap "one flag from the user is combined with one from pkg-config" \
 	gives "yes|found|-DMINE $I|$L -lsecmalloc" \
-	usual "$by_pc" SECMALLOC_CFLAGS="-DMINE $I"
+	known "$by_pc" SECMALLOC_CFLAGS="-DMINE $I"
 tap "if the user's flags do not work, no others are tried" \
-	gives "no|not||" usual "$by_pc" SECMALLOC_LIBS=-lnone
+	gives "no|not||" known "$by_pc" SECMALLOC_LIBS=-lnone
 
 # ---- Not wanted, absent, too old ---------------------------------------------
 
 tap "--without-secmalloc disables the search" \
-	is_silent usual --without-secmalloc "$by_pc"
+	is_silent known --without-secmalloc "$by_pc"
 tap "with the default no, there is no search" \
 	is_silent no "$by_pc"
 if echo '#include <secmalloc.h>' | $CC -E - > /dev/null 2>&1; then
@@ -211,11 +219,11 @@ else
 	tap "without actions, an absent library is no error" gives "no|||" bare
 	tap "an absent library that was requested causes a warning" \
 		tells 'WARNING: .*secmalloc >= 1.0 was not found' "no|not||" \
-		usual "$with"
+		known "$with"
 	tap "without actions, an absent library that was requested is an error" \
 		stops 'secmalloc was not found' bare "$with"
 	tap "a header without its library is not found" \
-		gives "no|not||" usual PKG_CONFIG=false CPPFLAGS="$I"
+		gives "no|not||" known PKG_CONFIG=false CPPFLAGS="$I"
 fi
 
 tap "a library that is too old is refused" \
@@ -225,7 +233,7 @@ old=$work/moved
 sed '/define SECMALLOC_VERSION_NUMBER/d' "$prefix/include/secmalloc.h" \
 	> "$old/include/secmalloc.h"
 tap "the header decides about the version, not the .pc file" \
-	tells '1.0... no, too old' "no|not||" usual "$with=$old"
+	tells '1.0... no, too old' "no|not||" known "$with=$old"
 tap "a malformed version is refused" \
 	stops '1.x is not a version' asks leasts=1.x
 
@@ -234,7 +242,7 @@ tap "a malformed version is refused" \
 if command -v "${CXX%% *}" > /dev/null; then
 	tap "a script for C++ is created" script cxx \
 		'SECMALLOC_CHECK_CONFIG([yes], [1.0], [ran=found])' \
-		'AC_PROG_CXX AC_LANG([C++])'
+		"$known_compiler" 'AC_PROG_CXX AC_LANG([C++])'
 	tap "the library is found from C++" \
 		gives "yes|found|$I|$L -lsecmalloc" cxx "$by_pc"
 else

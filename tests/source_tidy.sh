@@ -1,6 +1,6 @@
 #!/bin/sh
-# clang-tidy finds no defect in lib/. `make tidy` also runs its static analyzer,
-# which takes longer, and looks at the other programs.
+# clang-tidy finds no defect in lib/. `make tidy` runs this suite, and then the
+# static analyzer too, which takes longer, on all programs.
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
 
