@@ -405,8 +405,14 @@ SECMALLOC_API void *seccalloc(size_t nmemb, size_t size)
  * size would do. Otherwise it moves, and the old slot is wiped. A chunk from
  * secaligned_alloc() that moves is aligned to 16 bytes only. secrealloc(NULL,
  * n) is the same as secmalloc(n). secrealloc(p, 0) gives a chunk of size 0; it
- * does not free. Making a chunk smaller never fails. For a guarded chunk, see
- * secmalloc_guarded().
+ * does not free. For a guarded chunk, see secmalloc_guarded().
+ *
+ * Neither a smaller size nor the present one ever fails. A larger size fails
+ * only if the chunk fits neither into its own place nor into any other that is
+ * free. The own place of a chunk of more than 4,088 bytes includes the free
+ * memory directly after it, but not the free memory directly before it. What
+ * is in the caches of threads counts as free. A chunk that fits makes the arena
+ * lock no further pool.
  *
  * Returns the chunk, or NULL with errno, in which case the old chunk is
  * unchanged:

@@ -42,6 +42,11 @@ static bool resized_where_it_is(void)
 	chunk = secmalloc_guarded(64);
 	memset(chunk, 'x', 64);
 	secmalloc_protect(chunk, SECMALLOC_NOACCESS);
+	/* The present size, too. */
+	chunk = secrealloc(chunk, 64);
+	if (chunk == NULL)
+		return false;
+	secmalloc_protect(chunk, SECMALLOC_NOACCESS);
 	chunk = secrealloc(chunk, 32);
 	if (chunk == NULL || chunk[0] != 'x' || chunk[31] != 'x'
 	    || !writes_fault(chunk + 32) || secmalloc_audit() != 0)

@@ -189,11 +189,11 @@ void smi_fast_path_give(const char *call, void *ptr)
 /* The result of an attempt to resize without the arena's lock. */
 enum resized {
 	IN_PLACE,
-	TO_MOVE, /* the chunk is sound, but needs another place */
+	TO_MOVE, /* the chunk is sound, but larger than its slot */
 	UNKNOWN
 };
 
-/* Resize a chunk in its slot, if the slot still suits it. */
+/* Resize a chunk in its slot, if the slot suits it. */
 static enum resized resize_slot(struct smi_tcache *cache, void *ptr,
                                 size_t *had, size_t size)
 {
@@ -205,8 +205,10 @@ static enum resized resize_slot(struct smi_tcache *cache, void *ptr,
 	    || !smi_slab_check_is_sound(cache->runs, cache->key, &place))
 		return UNKNOWN;
 	*had = place.size;
-	if (!smi_slab_suits(place.slab, size))
+	if (size > place.slab->slot_bytes - SMI_CANARY_LEAST_BYTES)
 		return TO_MOVE;
+	if (!smi_slab_suits(place.slab, size))
+		return UNKNOWN;
 	smi_slab_resize(cache->slabs, &place, size);
 	smi_tcache_count(&cache->counts.chunk_bytes, size - *had);
 	return IN_PLACE;
@@ -245,8 +247,9 @@ void *smi_fast_path_resize(const char *call, void *ptr, size_t size)
 	}
 	if (resized == IN_PLACE)
 		return ptr;
-	/* Shrinking must neither fail nor make the arena grow. */
-	if (resized == UNKNOWN || size < had)
+	/* A chunk that is smaller than its slot stays there if there is no
+	 * other place. */
+	if (resized == UNKNOWN)
 		return resize_in_arena(call, ptr, size);
 	moved = smi_fast_path_take(call, size);
 	if (moved != NULL) {

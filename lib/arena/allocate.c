@@ -60,31 +60,78 @@ static struct smi_place checked(struct smi_arena *arena,
 
 /* ---- Taking and giving -------------------------------------------------- */
 
-/*
- * Find room for a chunk in a slab or run of the right size, if need be after
- * emptying this thread's cache, then all others. The last resort is a slot that
- * is larger than needed.
- */
-static bool find_vacancy(struct smi_arena *arena, struct smi_tcache *cache,
-                         size_t align, size_t size, struct smi_vacancy *vacancy)
+/* Which caches were emptied to make room. */
+enum emptied { NONE, OWN, ALL };
+
+/* Empty this thread's cache or, after that, all others. False if nothing was in
+ * those that were left. */
+static bool empty_more(struct smi_arena *arena, struct smi_tcache *cache,
+                       size_t size, enum emptied *emptied)
 {
-	struct smi_slabs *slabs = &arena->slabs;
+	if (*emptied == NONE) {
+		*emptied = OWN;
+		if (smi_cached_flush_own(arena, cache, size))
+			return true;
+	}
+	if (*emptied == ALL)
+		return false;
+	*emptied = ALL;
+	return smi_cached_flush_others(arena, cache, size);
+}
+
+/* Extend the run of a chunk that is alone in it, so that it holds a chunk of
+ * `size`. False if the run cannot be extended, or the chunk is in a slab. */
+static bool extend(struct smi_arena *arena, struct smi_place *place,
+                   size_t size)
+{
+	struct smi_misuse misuse;
 	size_t bytes = size + SMI_CANARY_LEAST_BYTES;
 
-	return smi_placement_find(slabs, align, bytes, vacancy)
-	       || (smi_cached_flush_own(arena, cache, size)
-	           && smi_placement_find(slabs, align, bytes, vacancy))
-	       || (smi_cached_flush_others(arena, cache, size)
-	           && smi_placement_find(slabs, align, bytes, vacancy))
-	       || smi_placement_find_larger(slabs, align, bytes, vacancy);
+	if (place->slab->class != SMI_ALONE
+	    || bytes > arena->pools.geometry.reserve_bytes)
+		return false;
+	if (smi_slab_reunit(&arena->slabs, place,
+	                    (uint32_t)smi_units_for(bytes), &misuse))
+		return true;
+	if (misuse.kind != SMI_SOUND)
+		smi_arena_die(arena, place->start, 0, &misuse);
+	return false;
 }
 
 /*
- * Take a place, if need be from a new pool. False with errno and words. The
+ * Find room for a chunk in a slab or run of the right size, if need be after
+ * emptying this thread's cache, then all others. The last resort is a slot that
+ * is larger than needed. `from` is the place of the chunk if it has one, which
+ * is too small, or NULL. If that place could be extended, the vacancy has its
+ * run.
+ */
+static bool find_vacancy(struct smi_arena *arena, struct smi_tcache *cache,
+                         struct smi_place *from, size_t align, size_t size,
+                         struct smi_vacancy *vacancy)
+{
+	struct smi_slabs *slabs = &arena->slabs;
+	size_t bytes = size + SMI_CANARY_LEAST_BYTES;
+	enum emptied emptied = NONE;
+
+	do {
+		if (from != NULL && extend(arena, from, size)) {
+			vacancy->run = from->run;
+			return true;
+		}
+		if (smi_placement_find(slabs, align, bytes, vacancy))
+			return true;
+	} while (empty_more(arena, cache, size, &emptied));
+	return smi_placement_find_larger(slabs, align, bytes, vacancy);
+}
+
+/*
+ * Take a place, if need be from a new pool. `from` is as for find_vacancy(); if
+ * that place was extended, it is the result. False with errno and words. The
  * failure is counted here; the caller counts a success.
  */
 static bool take_place(struct smi_arena *arena, struct smi_tcache *cache,
-                       size_t align, size_t size, struct smi_place *place)
+                       struct smi_place *from, size_t align, size_t size,
+                       struct smi_place *place)
 {
 	struct smi_misuse misuse;
 	struct smi_vacancy vacancy;
@@ -96,7 +143,7 @@ static bool take_place(struct smi_arena *arena, struct smi_tcache *cache,
 			arena->call, size);
 		return false;
 	}
-	if (!find_vacancy(arena, cache, align, size, &vacancy)) {
+	if (!find_vacancy(arena, cache, from, align, size, &vacancy)) {
 		size_t bytes = size + SMI_CANARY_LEAST_BYTES;
 
 		if (!smi_arena_grow(arena, size,
@@ -107,6 +154,10 @@ static bool take_place(struct smi_arena *arena, struct smi_tcache *cache,
 		/* This succeeds: the new pool is large enough, and is aligned
 		 * to its stride. */
 		smi_placement_find(&arena->slabs, align, bytes, &vacancy);
+	}
+	if (from != NULL && vacancy.run == from->run) {
+		*place = *from;
+		return true;
 	}
 	if (!smi_slab_take(&arena->slabs, vacancy, size, place, &misuse))
 		smi_arena_die(arena, NULL, size, &misuse);
@@ -126,7 +177,7 @@ void *smi_allocate_take(struct smi_arena *arena, struct smi_tcache *cache,
 		if (chunk != NULL)
 			return chunk;
 	}
-	if (!take_place(arena, cache, align, size, &place))
+	if (!take_place(arena, cache, NULL, align, size, &place))
 		return NULL;
 	arena->counts.allocations++;
 	arena->counts.chunk_bytes += size;
@@ -154,26 +205,21 @@ void smi_allocate_give(struct smi_arena *arena, struct smi_tcache *cache,
 
 /* ---- Resizing ----------------------------------------------------------- */
 
-/* Make the place of a chunk suit `size` without moving it. False if the chunk
- * has to move. */
-static bool adapt(struct smi_arena *arena, struct smi_place *place, size_t size)
+/* Make the place of a chunk, which has room for `size`, suit that size. False
+ * if a smaller place would be better. */
+static bool fit(struct smi_arena *arena, struct smi_place *place, size_t size)
 {
 	struct smi_misuse misuse;
 	size_t bytes = size + SMI_CANARY_LEAST_BYTES;
 
 	if (place->slab->class != SMI_ALONE)
 		return smi_slab_suits(place->slab, size);
-	if (bytes > arena->pools.geometry.reserve_bytes)
-		return false;
-	if (smi_slab_reunit(&arena->slabs, place,
-	                    (uint32_t)smi_units_for(bytes), &misuse))
-		return true;
-	if (misuse.kind != SMI_SOUND)
-		smi_arena_die(arena, place->start, 0, &misuse);
-	return false;
+	return smi_slab_reunit(&arena->slabs, place,
+	                       (uint32_t)smi_units_for(bytes), &misuse);
 }
 
-/* Take a smaller place for a chunk that shrinks. False if there is none. */
+/* Take a place that suits `size`, for a chunk whose place is larger than
+ * that. False if there is none. */
 static bool take_smaller(struct smi_arena *arena, size_t size,
                          struct smi_place *place)
 {
@@ -213,20 +259,18 @@ void *smi_allocate_resize(struct smi_arena *arena, struct smi_tcache *cache,
 	had = place.size;
 	if (cache != NULL)
 		smi_cached_tend(arena, cache);
-	if (size > PTRDIFF_MAX
-	    || size > place.slab->slot_bytes - SMI_CANARY_LEAST_BYTES) {
-		if (size <= PTRDIFF_MAX && adapt(arena, &place, size))
-			smi_slab_resize(&arena->slabs, &place, size);
-		else if (take_place(arena, cache, SMI_ALIGN_BYTES, size, &to))
-			ptr = move(arena, &place, &to);
-		else
+	to = place;
+	if (size > place.slab->slot_bytes - SMI_CANARY_LEAST_BYTES) {
+		if (!take_place(arena, cache, &place, SMI_ALIGN_BYTES, size,
+		                &to))
 			return NULL;
-	} else if (!adapt(arena, &place, size)
-	           && take_smaller(arena, size, &to)) {
-		ptr = move(arena, &place, &to);
-	} else {
-		smi_slab_resize(&arena->slabs, &place, size);
+	} else if (!fit(arena, &place, size)) {
+		take_smaller(arena, size, &to);
 	}
+	if (to.start != place.start)
+		ptr = move(arena, &place, &to);
+	else
+		smi_slab_resize(&arena->slabs, &place, size);
 	arena->counts.chunk_bytes += size - had;
 	return ptr;
 }
