@@ -208,9 +208,10 @@ struct secmalloc_config {
 	 * or 16 pages where a page is larger than 4 KiB.
 	 *
 	 * With 0, a pool is made smaller if the lock limit leaves less room
-	 * than that. With 0, initial pools are also adjacent, up to 256 of them
-	 * between two guards, which makes secmalloc_init() and each fork()
-	 * faster. With any other size, each pool has guards of its own.
+	 * than that beside the guarded_chunks. With 0, initial pools are also
+	 * adjacent, up to 256 of them between two guards, which makes
+	 * secmalloc_init() and each fork() faster. With any other size, each
+	 * pool has guards of its own.
 	 */
 	size_t pool_size;
 

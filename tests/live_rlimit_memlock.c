@@ -260,6 +260,118 @@ static bool joined_pools_and_the_limit(void)
 	       && proc_status_kb("VmLck") == 1024 && secmalloc_audit() == 0;
 }
 
+/* ---- Pools and guarded chunks under one limit ---------------------------- */
+
+#define MOST_CELLS 14
+
+/* Set the soft limit, in pages. */
+static bool limit_to(size_t pages)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_MEMLOCK, &limit) != 0)
+		return false;
+	limit.rlim_cur = pages * page;
+	return setrlimit(RLIMIT_MEMLOCK, &limit) == 0;
+}
+
+/* Whether all of these guarded chunks can be had, and an ordinary one too. */
+static bool both_kinds(size_t guarded_chunks)
+{
+	char *chunks[MOST_CELLS], *plain;
+
+	for (size_t i = 0; i < guarded_chunks; i++) {
+		chunks[i] = secmalloc_guarded(32);
+		if (chunks[i] == NULL || !proc_has_flag(chunks[i], "lo"))
+			return false;
+	}
+	plain = secmalloc(32);
+	if (plain == NULL || !proc_has_flag(plain, "lo"))
+		return false;
+	secfree(plain);
+	for (size_t i = 0; i < guarded_chunks; i++)
+		secfree(chunks[i]);
+	return secmalloc_audit() == 0;
+}
+
+/* Init with one configuration under a limit of so many pages. The least that
+ * the configuration needs is the key page, the cells, all initial pools but one
+ * in full size, and a page for the last one. */
+static bool fit_together(size_t pages, size_t pools, size_t cells)
+{
+	struct secmalloc_config config = {
+		.initial_pools = pools,
+		.guarded_chunks = cells,
+	};
+	size_t least = 1 + cells + (pools > 0 ? (pools - 1) * 16 + 1 : 0);
+	size_t wanted = (1 + cells + pools * 16) * page;
+	char total[30];
+	bool good;
+
+	snprintf(total, sizeof(total), "LimitMEMLOCK=%zu", wanted);
+	if (!limit_to(pages))
+		return false;
+	errno = 0;
+	if (secmalloc_init(&config) != 0)
+		good = pages < least && errno == ENOMEM
+		       && strstr(secmalloc_error(), total) != NULL;
+	else
+		/* The first chunk needs a pool, for which there may be no
+		 * page. */
+		good = pages >= least
+		       && (pages == least && pools == 0 ? secmalloc(1) == NULL
+		                                        : both_kinds(cells));
+	if (!good)
+		tap_note("%zu pages, %zu pools, %zu guarded chunks: %s", pages,
+		         pools, cells, secmalloc_error());
+	secmalloc_fini();
+	return good && proc_status_kb("VmLck") == 0;
+}
+
+static bool pools_leave_room_for_cells(void)
+{
+	for (size_t pages = 2; pages <= 40; pages++)
+		for (size_t pools = 0; pools <= 3; pools++)
+			for (size_t cells = 0; cells <= 12; cells += 3)
+				if (!fit_together(pages, pools, cells))
+					return false;
+	return fit_together(16, 1, 1) && fit_together(16, 0, 14)
+	       && fit_together(15, 0, 14) && fit_together(16, 1, 14);
+}
+
+/* Under each policy that gives a child an arena, the child has both kinds too.
+ */
+static bool also_in_children(void)
+{
+	static const unsigned policies[] = {SECMALLOC_FORK_KEEP,
+	                                    SECMALLOC_FORK_WIPE};
+	struct secmalloc_config config = {
+		.initial_pools = 1,
+		.guarded_chunks = 4,
+	};
+
+	for (size_t i = 0; i < 2; i++) {
+		int status = -1;
+		pid_t pid;
+
+		config.fork = policies[i];
+		if (!limit_to(16) || secmalloc_init(&config) != 0)
+			return false;
+		pid = fork();
+		if (pid == 0)
+			_exit(both_kinds(4) && proc_status_kb("VmLck") == 64
+			              ? 0
+			              : 1);
+		waitpid(pid, &status, 0);
+		if (status != 0 || !both_kinds(4))
+			return false;
+		secmalloc_fini();
+	}
+	return true;
+}
+
+/* ---- Addresses ----------------------------------------------------------- */
+
 /* With max_pools 0, the library plans for the addresses that it may reserve. */
 static bool few_addresses(void)
 {
@@ -308,6 +420,10 @@ int main(void)
 	try("initial pools are adjacent", 8192 * KIB, initial_pools_are_joined);
 	try("adjacent initial pools use a limit to its last page", 1024 * KIB,
 	    joined_pools_and_the_limit);
+	try("pools of the default size leave room for the guarded chunks",
+	    1024 * KIB, pools_leave_room_for_cells);
+	try("with a limit of 64 KiB children have guarded and other chunks",
+	    64 * KIB, also_in_children);
 	try("after mlockall(MCL_FUTURE) only pools and the key are locked",
 	    4096 * KIB, all_is_to_be_locked);
 	try("a limit on addresses lowers the default of max_pools", 1024 * KIB,

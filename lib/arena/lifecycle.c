@@ -236,22 +236,26 @@ static int lock_initial_pools(struct smi_arena *arena,
 	return 0;
 }
 
-/* Lock the initial pools and guarded cells. -1 with errno and words. */
+/*
+ * Lock the guarded cells and the initial pools. -1 with errno and words.
+ *
+ * Cells come first, because near the lock limit a pool takes all that is left.
+ */
 static int lock_all(struct smi_arena *arena, const struct smi_arena_plan *plan,
                     struct smi_lock_shortage *shortage)
 {
-	if (smi_pool_open_strips(&arena->pools, (uint32_t)plan->initial_pools)
-	            != 0
-	    || lock_initial_pools(arena, plan) != 0) {
-		shortage->pools_locked = arena->pools.count;
-		smi_shortage_explain(shortage);
-		return -1;
-	}
 	if (!smi_guarded_chunks_prepare(arena, plan->guarded_chunks)) {
 		shortage->what = "guarded cells";
 		shortage->pools_locked = arena->guarded.pools.count;
 		shortage->pools_wanted = plan->guarded_chunks;
 		shortage->pool_bytes = plan->cell_bytes;
+		smi_shortage_explain(shortage);
+		return -1;
+	}
+	if (smi_pool_open_strips(&arena->pools, (uint32_t)plan->initial_pools)
+	            != 0
+	    || lock_initial_pools(arena, plan) != 0) {
+		shortage->pools_locked = arena->pools.count;
 		smi_shortage_explain(shortage);
 		return -1;
 	}
