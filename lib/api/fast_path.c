@@ -210,7 +210,7 @@ static enum resized resize_slot(struct smi_tcache *cache, void *ptr,
 	if (!smi_slab_suits(place.slab, size))
 		return UNKNOWN;
 	smi_slab_resize(cache->slabs, &place, size);
-	smi_tcache_count(&cache->counts.chunk_bytes, size - *had);
+	smi_tcache_count(&cache->counts.allocated_bytes, size - *had);
 	return IN_PLACE;
 }
 

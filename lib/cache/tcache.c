@@ -46,13 +46,13 @@ size_t smi_tcache_held(const struct smi_tcache *cache)
 	return held;
 }
 
-bool smi_tcache_grant(struct smi_tcache *cache, unsigned class)
+bool smi_tcache_grant(struct smi_tcache *cache, unsigned class, size_t room)
 {
 	struct smi_bin *bin = &cache->bins[class];
-	size_t fits = cache->granted < cache->share
-	                      ? (cache->share - cache->granted)
-	                                / bin->slot_bytes
+	size_t left = cache->granted < cache->share
+	                      ? cache->share - cache->granted
 	                      : 0;
+	size_t fits = (left < room ? left : room) / bin->slot_bytes;
 	uint32_t more = bin->most > 0 ? bin->most : FIRST_GRANT;
 
 	if (more > most_ever(class) - bin->most)
@@ -200,8 +200,9 @@ static bool is_unused(const struct smi_tcache *cache)
 {
 	return smi_tcache_held(cache) == 0 && cache->granted == 0
 	       && atomic_load(&cache->counts.allocations) == 0
+	       && atomic_load(&cache->counts.allocated_bytes) == 0
 	       && atomic_load(&cache->counts.frees) == 0
-	       && atomic_load(&cache->counts.chunk_bytes) == 0;
+	       && atomic_load(&cache->counts.freed_bytes) == 0;
 }
 
 bool smi_tcache_audit(const struct smi_tcache *cache, size_t *lent,
