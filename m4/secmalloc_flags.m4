@@ -17,6 +17,21 @@ AC_DEFUN([SECMALLOC_COMPILE_FLAG], [
   AS_VAR_POPDEF([cache])
 ])
 
+dnl SECMALLOC_CXX_FLAG(FLAG)
+dnl As SECMALLOC_COMPILE_FLAG, for the C++ compiler and SECMALLOC_CXXFLAGS.
+AC_DEFUN([SECMALLOC_CXX_FLAG], [
+  AS_VAR_PUSHDEF([cache], [secmalloc_cv_cxx_$1])
+  AC_CACHE_CHECK([whether $CXX takes $1], [cache], [
+    secmalloc_save_CXXFLAGS=$CXXFLAGS
+    CXXFLAGS="$CXXFLAGS -Werror $1"
+    AC_COMPILE_IFELSE([AC_LANG_PROGRAM()],
+      [AS_VAR_SET([cache], [yes])], [AS_VAR_SET([cache], [no])])
+    CXXFLAGS=$secmalloc_save_CXXFLAGS
+  ])
+  AS_VAR_IF([cache], [yes], [SECMALLOC_CXXFLAGS="$SECMALLOC_CXXFLAGS $1"])
+  AS_VAR_POPDEF([cache])
+])
+
 dnl SECMALLOC_LINK_FLAG(FLAG, VARIABLE)
 dnl Add FLAG to VARIABLE if the linker accepts it without a warning.
 AC_DEFUN([SECMALLOC_LINK_FLAG], [
