@@ -55,7 +55,7 @@ namespace detail {
 
 [[noreturn]] inline void die(const char *words) noexcept
 {
-	std::fprintf(stderr, "secmalloc: %s\n", words);
+	std::fprintf(stderr, "%s\n", words);
 	std::abort();
 }
 
