@@ -5,6 +5,7 @@
 . "${srcdir:-.}/tests/tap.sh"
 
 CC=${CC:-cc}
+CXX=${CXX:-c++}
 make_work
 trap 'rm -rf "$work"' EXIT
 
@@ -21,6 +22,13 @@ extract() {
 	inside { text = text $0 "\n" }'
 }
 compiles() {
+	# shellcheck disable=SC2086 # CXX may have flags
+	case $1 in
+	*.hpp.3-*)
+		$CXX -std=c++17 -Wall -Wextra -Werror -I"$srcdir/include" \
+			-x c++ -c "$1" -o "$work/it.o"
+		return ;;
+	esac
 	$CC -Wall -Wextra -Werror -I"$srcdir/include" -c "$1" -o "$work/it.o"
 }
 sees_an_error() {
@@ -34,6 +42,12 @@ for page in "$srcdir"/doc/*.[37]; do
 done
 for example in "$work"/*.c; do
 	name=${example##*/}
+	case $name in *.hpp.*)
+		command -v "${CXX%% *}" > /dev/null || {
+			tap_skip "${name%.c} compiles" "no C++ compiler"
+			continue
+		} ;;
+	esac
 	tap "${name%.c} compiles" compiles "$example"
 done
 tap "the manual has at least seven programs" test "$tap_count" -ge 7
