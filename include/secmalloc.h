@@ -28,8 +28,12 @@
  *            secmalloc_fini(), which must not run while another call is in
  *            progress.
  *   Signals  Only secmalloc_wipe(), secmalloc_equal(), secmalloc_version() and
- *            secmalloc_explain() are async-signal-safe. A signal never makes a
- *            call fail; no function returns EINTR.
+ *            secmalloc_explain() are async-signal-safe. It is fatal, like
+ *            misuse, if a signal handler calls any other function while it
+ *            interrupts a call of its own thread. A handler must not leave such
+ *            a call with longjmp() or pthread_exit() either: the thread's next
+ *            call is then fatal. A signal never makes a call fail; no function
+ *            returns EINTR.
  *   Fork     The field `fork` of struct secmalloc_config decides what a child
  *            gets. By default it gets nothing of the arena.
  *            secmalloc_daemon() always moves the arena to the child, whatever

@@ -26,6 +26,36 @@ _Thread_local struct smi_thread smi_current_thread SMI_TLS_MODEL = {
 static const char dying_words[] =
 	"the arena is damaged and the process is about to abort";
 
+/* ---- Calls that interrupt others ---------------------------------------- */
+
+/* Abort. The arena is sound for other threads, which may go on using it. */
+static _Noreturn void die_in_call(const char *call)
+{
+	const struct smi_arena *arena = smi_current_peek();
+
+	smi_current_thread.arena = SMI_NO_CACHE;
+	smi_fatal_die(arena != NULL ? arena->on_fault : NULL,
+	              "%s: called while another call of the same thread is not "
+	              "finished: a signal handler must not call the library",
+	              call);
+}
+
+/* The beginning and the end of a call that takes a lock. */
+static void begin_call(const char *call)
+{
+	const struct smi_tcache *cache = smi_current_cache();
+
+	if (smi_current_thread.in_call
+	    || (cache != NULL && smi_tcache_busy(cache) != 0))
+		die_in_call(call);
+	smi_current_thread.in_call = true;
+}
+
+static void end_call(void)
+{
+	smi_current_thread.in_call = false;
+}
+
 /* ---- Threads ------------------------------------------------------------ */
 
 /*
@@ -41,9 +71,13 @@ static void attach_thread(struct smi_arena *arena)
 	    || smi_os_mark_thread(thread) != 0)
 		return;
 	thread->cache = smi_cached_attach(arena);
+	/* A signal handler must not find the cache of an earlier arena. */
+	atomic_signal_fence(memory_order_seq_cst);
 	thread->arena = thread->cache != NULL ? atomic_load(&smi_current_number)
 	                                      : SMI_NO_CACHE;
 }
+
+static const char thread_exit[] = "thread exit";
 
 /* The init lock keeps the arena from being destroyed meanwhile. */
 static void end_thread(void *mark)
@@ -51,20 +85,22 @@ static void end_thread(void *mark)
 	struct smi_tcache *cache;
 
 	(void)mark;
+	begin_call(thread_exit);
 	smi_current_thread.ended = true;
 	pthread_mutex_lock(&smi_current.init_lock);
 	cache = smi_current_cache();
+	smi_current_thread.arena = SMI_NO_CACHE;
 	if (cache != NULL) {
 		struct smi_arena *arena = atomic_load(&smi_current.arena);
 
 		pthread_mutex_lock(&arena->lock);
-		arena->call = "thread exit";
+		arena->call = thread_exit;
 		smi_cached_detach(arena, cache);
 		smi_arena_runs_low(arena, false);
 		pthread_mutex_unlock(&arena->lock);
 	}
-	smi_current_thread.arena = SMI_NO_CACHE;
 	pthread_mutex_unlock(&smi_current.init_lock);
+	end_call();
 }
 
 __attribute__((constructor)) static void hook_thread_end(void)
@@ -111,6 +147,7 @@ int smi_current_init(const struct smi_arena_plan *plan)
 	if (smi_fatal_is_dying())
 		return smi_last_error_set(EALREADY, "%s: %s", plan->call,
 		                          dying_words);
+	begin_call(plan->call);
 	pthread_mutex_lock(&smi_current.init_lock);
 	if (atomic_load(&smi_current.arena) != NULL)
 		result = smi_last_error_set(EALREADY,
@@ -120,6 +157,7 @@ int smi_current_init(const struct smi_arena_plan *plan)
 	else
 		result = smi_current_make(plan, plan->no_dump);
 	pthread_mutex_unlock(&smi_current.init_lock);
+	end_call();
 	return result;
 }
 
@@ -129,28 +167,38 @@ void smi_current_fini(void)
 
 	if (smi_fatal_is_dying())
 		return;
+	begin_call("secmalloc_fini");
 	pthread_mutex_lock(&smi_current.init_lock);
 	atomic_store(&smi_current_number, SMI_NO_ARENA);
 	arena = atomic_exchange(&smi_current.arena, NULL);
 	if (arena != NULL)
 		smi_lifecycle_destroy(arena);
 	pthread_mutex_unlock(&smi_current.init_lock);
+	end_call();
 }
 
 /* ---- Entering ----------------------------------------------------------- */
 
 struct smi_arena *smi_current_enter_quietly(const char *call)
 {
-	struct smi_arena *arena = atomic_load_explicit(&smi_current.arena,
-	                                               memory_order_acquire);
+	struct smi_thread *thread = &smi_current_thread;
+	struct smi_arena *arena;
 
-	if (arena == NULL || smi_fatal_is_dying())
+	if (smi_fatal_is_dying())
 		return NULL;
-	if (!smi_current_thread.holds)
+	begin_call(call);
+	arena = atomic_load_explicit(&smi_current.arena, memory_order_acquire);
+	if (arena == NULL) {
+		end_call();
+		return NULL;
+	}
+	if (!thread->holds)
 		pthread_mutex_lock(&arena->lock);
 	arena->call = call;
 	if (!smi_current_has_cache())
 		attach_thread(arena);
+	if (smi_current_has_cache())
+		smi_tcache_hold(thread->cache);
 	return arena;
 }
 
@@ -204,8 +252,11 @@ void smi_current_leave(struct smi_arena *arena)
 		on_low = arena->on_low;
 		spare = smi_arena_spare_bytes(arena);
 	}
+	if (smi_current_has_cache())
+		smi_tcache_leave(smi_current_thread.cache);
 	if (!smi_current_thread.holds)
 		pthread_mutex_unlock(&arena->lock);
+	end_call();
 	if (on_low != NULL)
 		call_on_low(on_low, spare);
 }

@@ -46,6 +46,8 @@ struct smi_thread {
 	bool moves;               /* it forks, and the arena goes along */
 	bool holds;               /* it forks, and holds the arena's lock */
 	bool in_on_low;           /* it runs on_low, which does not nest */
+	volatile bool in_call;    /* it holds a lock or waits for one: see
+	                             smi_current_enter() */
 };
 extern _Thread_local struct smi_thread smi_current_thread SMI_TLS_MODEL;
 
@@ -104,6 +106,11 @@ void smi_current_fini(void);
  * smi_current_leave(). The thread also gets a cache if it has none and one is
  * free. NULL with ENXIO and words if there is no arena, or if this thread is
  * aborting because of misuse.
+ *
+ * Aborts if the thread is in the middle of another call, with a lock or with
+ * its cache. A signal handler then interrupted that call and began this one,
+ * which would wait for a lock that its own thread holds, or use a cache that is
+ * half changed.
  */
 struct smi_arena *smi_current_enter(const char *call);
 

@@ -160,6 +160,7 @@ static void after_fork_in_child(void)
 	int code = errno;
 
 	smi_current_thread.holds = false;
+	smi_current_thread.in_call = false; /* on_fault may have forked */
 	smi_fatal_forked();
 	smi_os_fork_end();
 	pthread_mutex_init(&smi_current.init_lock, NULL);

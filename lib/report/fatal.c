@@ -51,9 +51,10 @@ void smi_fatal_die(void (*on_fault)(const char *line), const char *format, ...)
 	va_list list;
 
 	be_undisturbed();
+	/* A signal handler that calls the library must not end up here, too. */
+	dying = true;
 	while (atomic_flag_test_and_set(&taken))
 		pause();
-	dying = true;
 
 	/* Reserve one byte for the newline. */
 	smi_text_start(&text, line, sizeof(line) - 1);
