@@ -88,9 +88,11 @@ extern "C" {
  *
  * With the flag, each thread runs a memory barrier of its own in each call,
  * which costs a few nanoseconds. Without it, secmalloc_init() calls
- * membarrier() once, and the library calls it again when the pools are full and
- * memory in other threads' caches is needed. If membarrier() is refused in
- * secmalloc_init(), the library behaves as if the flag were set.
+ * membarrier() once, and the library calls it again when it has to stop the
+ * caches of other threads: when the pools are full and memory in these caches
+ * is needed, in secmalloc_stats() and secmalloc_audit(), and before it reports
+ * misuse. If membarrier() is refused in secmalloc_init(), the library behaves
+ * as if the flag were set.
  */
 #define SECMALLOC_NO_MEMBARRIER 0x2u
 
@@ -612,9 +614,11 @@ struct secmalloc_stats {
 };
 
 /*
- * Write the counters of the arena to *stats. Each thread counts for itself, so
- * that counting costs nothing. The result is the exact sum, with each thread's
- * share taken at some moment during the call.
+ * Write the counters of the arena to *stats. All of them are from one moment,
+ * so they agree with one another: chunks is allocations less frees, for
+ * example. Each thread counts for itself, so that counting costs nothing. The
+ * call stops the other threads' caches while it adds up, as secmalloc_audit()
+ * does.
  *
  * Returns 0, or -1 with errno: EINVAL if stats is NULL; ENXIO if there is no
  * arena.

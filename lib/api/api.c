@@ -239,7 +239,7 @@ int secmalloc_stats(struct secmalloc_stats *stats)
 	arena = smi_current_enter(__func__);
 	if (arena == NULL)
 		return -1;
-	counts = smi_cached_counts(arena, &held);
+	counts = smi_cached_snapshot(arena, smi_current_cache(), &held);
 	*stats = (struct secmalloc_stats){
 		.pools = arena->pools.count,
 		.pools_initial = arena->initial_pools,

@@ -208,7 +208,7 @@ static enum resized resize_slot(struct smi_tcache *cache, void *ptr,
 	if (!smi_slab_suits(place.slab, size))
 		return TO_MOVE;
 	smi_slab_resize(cache->slabs, &place, size);
-	smi_tcache_count(&cache->counts.chunk_bytes, size - *had);
+	smi_tcache_count(&cache->counts.allocated_bytes, size - *had);
 	return IN_PLACE;
 }
 

@@ -24,7 +24,8 @@ static void settle(struct smi_arena_counts *counts, struct smi_tcache *cache)
 {
 	counts->allocations += take_count(&cache->counts.allocations);
 	counts->frees += take_count(&cache->counts.frees);
-	counts->chunk_bytes += take_count(&cache->counts.chunk_bytes);
+	counts->chunk_bytes += take_count(&cache->counts.allocated_bytes)
+	                       - take_count(&cache->counts.freed_bytes);
 }
 
 static void flush(struct smi_arena *arena, struct smi_tcache *cache,
@@ -100,12 +101,31 @@ struct smi_arena_counts smi_cached_counts(const struct smi_arena *arena,
 	for (uint32_t i = 0; i < caches->ever; i++) {
 		const struct smi_tcache *cache = &caches->all[i];
 
-		sum.allocations += atomic_load(&cache->counts.allocations);
 		sum.frees += atomic_load(&cache->counts.frees);
-		sum.chunk_bytes += atomic_load(&cache->counts.chunk_bytes);
+		sum.chunk_bytes -= atomic_load(&cache->counts.freed_bytes);
 		*held += smi_tcache_held(cache);
 	}
+	for (uint32_t i = 0; i < caches->ever; i++) {
+		const struct smi_tcache *cache = &caches->all[i];
+
+		sum.allocations += atomic_load(&cache->counts.allocations);
+		sum.chunk_bytes += atomic_load(&cache->counts.allocated_bytes);
+	}
+	if (*held > arena->slabs.taken_bytes)
+		*held = arena->slabs.taken_bytes;
 	return sum;
+}
+
+struct smi_arena_counts smi_cached_snapshot(struct smi_arena *arena,
+                                            const struct smi_tcache *own,
+                                            size_t *held)
+{
+	struct smi_arena_counts counts;
+
+	smi_tcaches_stop(&arena->caches, own);
+	counts = smi_cached_counts(arena, held);
+	smi_tcaches_resume(&arena->caches);
+	return counts;
 }
 
 /* Let a bin hold more slots, if need be by emptying all other bins. */

@@ -47,11 +47,18 @@ bool smi_cached_give(struct smi_arena *arena, struct smi_tcache *cache,
                      const struct smi_place *place);
 
 /*
- * The arena's counts plus those of all caches. Other threads may go on counting
- * during the call, so each cache's counts are from a moment of their own. *held
- * is the number of bytes in cached slots.
+ * The arena's counts plus those of all caches, and the number of bytes in
+ * cached slots. The caches are stopped, so both are from one moment. If they
+ * could not be stopped for certain, a thread may have finished one call
+ * meanwhile. Even then no more is freed than was allocated, and *held is at
+ * most what slabs have lent.
  */
 struct smi_arena_counts smi_cached_counts(const struct smi_arena *arena,
                                           size_t *held);
+
+/* As smi_cached_counts(), and stops the caches for it. */
+struct smi_arena_counts smi_cached_snapshot(struct smi_arena *arena,
+                                            const struct smi_tcache *own,
+                                            size_t *held);
 
 #endif /* SMI_CACHED_H */

@@ -200,8 +200,9 @@ static bool is_unused(const struct smi_tcache *cache)
 {
 	return smi_tcache_held(cache) == 0 && cache->granted == 0
 	       && atomic_load(&cache->counts.allocations) == 0
+	       && atomic_load(&cache->counts.allocated_bytes) == 0
 	       && atomic_load(&cache->counts.frees) == 0
-	       && atomic_load(&cache->counts.chunk_bytes) == 0;
+	       && atomic_load(&cache->counts.freed_bytes) == 0;
 }
 
 bool smi_tcache_audit(const struct smi_tcache *cache, size_t *lent,

@@ -58,10 +58,16 @@ struct smi_bin {
 #define SMI_TCACHE_FENCED  0x2u
 #define SMI_TCACHE_WHOLE   0x4u
 
-/* What a cache adds to the arena's counts. chunk_bytes wraps around below zero
- * if the thread frees chunks that other threads allocated. */
+/*
+ * What a cache adds to the arena's counts. Freed bytes are counted apart from
+ * allocated ones, so that a reader who cannot stop the caches may read what was
+ * freed in all of them first, and never finds that more was freed than
+ * allocated. A chunk that is resized in place counts as allocated in its last
+ * size.
+ */
 struct smi_tcache_counts {
-	_Atomic size_t allocations, frees, chunk_bytes;
+	_Atomic size_t allocations, frees;
+	_Atomic size_t allocated_bytes, freed_bytes;
 };
 
 struct smi_tcache {
@@ -162,14 +168,15 @@ static inline bool smi_tcache_enter(struct smi_tcache *cache)
 	return true;
 }
 
-/* Add to a counter that only the calling thread writes. */
+/* Add to a counter that only the calling thread writes. Whoever reads that a
+ * chunk was freed can also read that it was allocated, in another thread. */
 static inline void smi_tcache_count(_Atomic size_t *counter, size_t more)
 {
 	atomic_store_explicit(counter,
 	                      atomic_load_explicit(counter,
 	                                           memory_order_relaxed)
 	                              + more,
-	                      memory_order_relaxed);
+	                      memory_order_release);
 }
 
 static inline struct smi_bin *smi_tcache_bin(struct smi_tcache *cache,
@@ -206,7 +213,7 @@ static inline void smi_tcache_bin_set_count(struct smi_bin *bin, uint32_t count)
 static inline void smi_tcache_count_taken(struct smi_tcache *cache, size_t size)
 {
 	smi_tcache_count(&cache->counts.allocations, 1);
-	smi_tcache_count(&cache->counts.chunk_bytes, size);
+	smi_tcache_count(&cache->counts.allocated_bytes, size);
 }
 
 /*
@@ -297,7 +304,7 @@ static SMI_INLINE void smi_tcache_give(struct smi_tcache *cache,
 	smi_tcache_bin_set_count(bin, count + 1);
 	atomic_store_explicit(entry, SMI_ENTRY_CACHED, memory_order_release);
 	smi_tcache_count(&cache->counts.frees, 1);
-	smi_tcache_count(&cache->counts.chunk_bytes, -place->size);
+	smi_tcache_count(&cache->counts.freed_bytes, place->size);
 	if (bin->slot_bytes > SMI_UNROLLED_BYTES) {
 		smi_tcache_wipe_and_leave(cache, place->start, bin->slot_bytes);
 		return;
