@@ -90,9 +90,10 @@ extern "C" {
  * which costs a few nanoseconds. Without it, secmalloc_init() calls
  * membarrier() once, and the library calls it again when it has to stop the
  * caches of other threads: when the pools are full and memory in these caches
- * is needed, in secmalloc_stats() and secmalloc_audit(), and before it reports
- * misuse. If membarrier() is refused in secmalloc_init(), the library behaves
- * as if the flag were set.
+ * is needed, when idle threads hold a larger share of the pools in their caches
+ * than they may, in secmalloc_stats() and secmalloc_audit(), and before it
+ * reports misuse. If membarrier() is refused in secmalloc_init(), the library
+ * behaves as if the flag were set.
  */
 #define SECMALLOC_NO_MEMBARRIER 0x2u
 

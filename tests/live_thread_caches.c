@@ -7,11 +7,13 @@
 #include "thread_caches.h"
 #include "thread.h"
 
+#include <semaphore.h>
 #include <sys/wait.h>
 
-#define IDLE 6
-#define MANY 150 /* more threads than there are caches */
-#define MOST 100000
+#define IDLE  6
+#define CROWD 64
+#define MANY  150 /* more threads than there are caches */
+#define MOST  100000
 
 static void *chunks[MOST];
 
@@ -137,6 +139,52 @@ static void a_small_arena_is_not_eaten(void)
 	barriers_end();
 }
 
+static sem_t filled;
+
+static void *fill_and_wait(void *unused)
+{
+	warm_up();
+	sem_post(&filled);
+	pthread_barrier_wait(&go);
+	return unused;
+}
+
+/* Threads that fill their caches one after another, and are then idle, hold no
+ * more together than one thread may. The last ones get their share, too. */
+static void a_crowd_holds_an_eighth(void)
+{
+	static pthread_t threads[CROWD];
+	struct secmalloc_stats now;
+	size_t most = 0;
+	bool good;
+
+	start(16, 16);
+	barriers_for(CROWD + 1);
+	sem_init(&filled, 0, 0);
+	for (int t = 0; t < CROWD; t++) {
+		thread_begin(&threads[t], fill_and_wait, NULL);
+		while (sem_wait(&filled) != 0)
+			;
+		now = stats();
+		if (now.cached_bytes > most)
+			most = (size_t)now.cached_bytes;
+	}
+	good = sound();
+	tap_ok(most <= now.pool_bytes / 8 && good,
+	       "the caches of up to %d idle threads hold an eighth of the "
+	       "pools at most (%zu of %ju bytes)",
+	       CROWD, most, (uintmax_t)now.pool_bytes);
+	tap_ok(most > now.pool_bytes / 16 && now.cached_bytes > 4096,
+	       "control: they do hold memory, in the end %ju bytes",
+	       (uintmax_t)now.cached_bytes);
+	pthread_barrier_wait(&go);
+	for (int t = 0; t < CROWD; t++)
+		pthread_join(threads[t], NULL);
+	sem_destroy(&filled);
+	barriers_end();
+	secmalloc_fini();
+}
+
 static void more_threads_than_caches(void)
 {
 	static pthread_t threads[MANY];
@@ -240,6 +288,7 @@ static void all(void)
 	stopping_is_exclusive();
 	nothing_is_out_of_reach();
 	a_small_arena_is_not_eaten();
+	a_crowd_holds_an_eighth();
 	more_threads_than_caches();
 	fork_with_a_cache();
 }

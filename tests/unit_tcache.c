@@ -44,7 +44,7 @@ static void fill(size_t bytes)
 {
 	unsigned class = smi_slab_class_of(&slabs, bytes);
 
-	ck_assert(smi_tcache_grant(cache, class));
+	ck_assert(smi_tcache_grant(cache, class, SIZE_MAX));
 	smi_tcache_fill(cache, &slabs, class,
 	                smi_placement_find_slab(&slabs, class, cache->number));
 }
@@ -57,20 +57,36 @@ START_TEST(grants_double_up_to_the_share)
 	small = smi_slab_class_of(&slabs, 48);
 	large = smi_slab_class_of(&slabs, 1216);
 	for (uint32_t most = 4; most <= SMI_BIN_SMALL; most *= 2) {
-		ck_assert(smi_tcache_grant(cache, small));
+		ck_assert(smi_tcache_grant(cache, small, SIZE_MAX));
 		ck_assert_uint_eq(cache->bins[small].most, most);
 	}
-	ck_assert(!smi_tcache_grant(cache, small));
+	ck_assert(!smi_tcache_grant(cache, small, SIZE_MAX));
 	ck_assert_uint_eq(cache->granted, SMI_BIN_SMALL * 48);
 	/* The rest of the share allows two slots of 1216 bytes. */
-	ck_assert(smi_tcache_grant(cache, large));
+	ck_assert(smi_tcache_grant(cache, large, SIZE_MAX));
 	ck_assert_uint_eq(cache->bins[large].most, 2);
-	ck_assert(!smi_tcache_grant(cache, large));
+	ck_assert(!smi_tcache_grant(cache, large, SIZE_MAX));
 	ck_assert(smi_tcache_could_grant(cache, small));
 	ck_assert(!smi_tcache_could_grant(cache, large));
 	ck_assert(audit());
 	smi_tcache_ungrant(cache);
 	ck_assert_uint_eq(cache->bins[small].most, 0);
+	ck_assert(audit());
+	end();
+}
+END_TEST
+
+START_TEST(grants_keep_within_the_room)
+{
+	unsigned small;
+
+	start(4096);
+	small = smi_slab_class_of(&slabs, 48);
+	ck_assert(!smi_tcache_grant(cache, small, 47));
+	ck_assert(smi_tcache_grant(cache, small, 2 * 48 + 47));
+	ck_assert_uint_eq(cache->bins[small].most, 2);
+	ck_assert(!smi_tcache_grant(cache, small, 0));
+	ck_assert_uint_eq(cache->granted, 2 * 48);
 	ck_assert(audit());
 	end();
 }
@@ -190,6 +206,6 @@ START_TEST(the_audit_detects_damage)
 }
 END_TEST
 
-UNIT_MAIN("tcache", grants_double_up_to_the_share,
+UNIT_MAIN("tcache", grants_double_up_to_the_share, grants_keep_within_the_room,
           slots_are_filled_used_and_flushed, a_stopped_cache_is_not_entered,
           a_written_slot_is_not_used, the_audit_detects_damage)

@@ -15,6 +15,8 @@
  * Invariants:
  *   A1  `counts` plus the counts of all caches agree with the chunks in the
  *       slabs.
+ *   A2  All caches together were granted at most one part in SMI_TCACHES_PART
+ *       of the pools.
  *
  * SPDX-License-Identifier: ISC
  */

@@ -31,16 +31,28 @@ static const char *audit_counts(const struct smi_arena *arena,
 	return NULL;
 }
 
-/* Check K1 to K3, and that the slots lent by slabs are those in the caches. */
-static bool audit_caches(const struct smi_tcaches *caches,
+/* Check K1 to K4 and A2, and that the slots lent by slabs are those in the
+ * caches. */
+static bool audit_caches(const struct smi_arena *arena,
                          const struct smi_slab_sums *sums,
                          struct smi_misuse *misuse)
 {
-	size_t lent = 0;
+	const struct smi_tcaches *caches = &arena->caches;
+	size_t lent = 0, granted = 0;
 
-	for (uint32_t i = 0; i < caches->ever; i++)
+	for (uint32_t i = 0; i < caches->ever; i++) {
 		if (!smi_tcache_audit(&caches->all[i], &lent, misuse))
 			return false;
+		granted += caches->all[i].granted;
+	}
+	if (granted != caches->granted)
+		return smi_misuse_broken(misuse, SMI_NONE,
+		                         "K4: the bytes granted to caches do "
+		                         "not add up");
+	if (granted > arena->pools.bytes / SMI_TCACHES_PART)
+		return smi_misuse_broken(misuse, SMI_NONE,
+		                         "A2: the caches were granted too "
+		                         "much");
 	return lent == sums->lent
 	       || smi_misuse_broken(misuse, SMI_NONE,
 	                            "K1: a lent slot is in no cache");
@@ -65,7 +77,7 @@ static bool audit_stopped(struct smi_arena *arena, struct smi_misuse *misuse)
 		return smi_misuse_broken(misuse, SMI_NONE,
 		                         "R3: the free units do not add up");
 	return smi_slab_audit_lists(&arena->slabs, &sums, misuse)
-	       && audit_caches(&arena->caches, &sums, misuse)
+	       && audit_caches(arena, &sums, misuse)
 	       && smi_guarded_audit(&arena->guarded, misuse)
 	       && audit_invariant(audit_counts(arena, &sums), SMI_NONE, misuse);
 }

@@ -42,7 +42,45 @@ static void restart(struct smi_arena *arena, struct smi_tcache *cache,
                     size_t size)
 {
 	flush(arena, cache, size);
+	arena->caches.granted -= cache->granted;
 	smi_tcache_ungrant(cache);
+}
+
+/* The bytes that may still be granted to caches (A2). */
+static size_t room(const struct smi_arena *arena)
+{
+	return arena->pools.bytes / SMI_TCACHES_PART - arena->caches.granted;
+}
+
+/* Whether another thread has a cache that was granted more than `share`. */
+static bool any_above(const struct smi_tcaches *caches,
+                      const struct smi_tcache *own, size_t share)
+{
+	for (uint32_t i = 0; i < caches->ever; i++)
+		if (&caches->all[i] != own && caches->all[i].granted > share)
+			return true;
+	return false;
+}
+
+/*
+ * Empty the caches of other threads that were granted more than `share`, when
+ * there were fewer threads. False if there are none, or if they cannot be
+ * stopped.
+ */
+static bool restart_above(struct smi_arena *arena, const struct smi_tcache *own,
+                          size_t share)
+{
+	struct smi_tcaches *caches = &arena->caches;
+	bool stopped;
+
+	if (!any_above(caches, own, share))
+		return false;
+	stopped = smi_tcaches_stop(caches, own);
+	for (uint32_t i = 0; stopped && i < caches->ever; i++)
+		if (&caches->all[i] != own && caches->all[i].granted > share)
+			restart(arena, &caches->all[i], 0);
+	smi_tcaches_resume(caches);
+	return stopped;
 }
 
 void smi_cached_tend(struct smi_arena *arena, struct smi_tcache *cache)
@@ -128,17 +166,34 @@ struct smi_arena_counts smi_cached_snapshot(struct smi_arena *arena,
 	return counts;
 }
 
-/* Let a bin hold more slots, if need be by emptying all other bins. */
+/* Let a bin hold more slots, if there is room for that. */
+static bool grant_within(struct smi_arena *arena, struct smi_tcache *cache,
+                         unsigned class)
+{
+	size_t had = cache->granted;
+	bool more = smi_tcache_grant(cache, class, room(arena));
+
+	arena->caches.granted += cache->granted - had;
+	return more;
+}
+
+/* Let a bin hold more slots, if need be by emptying the caches of others that
+ * have more than their share, or else all other bins. */
 static bool grant(struct smi_arena *arena, struct smi_tcache *cache,
                   unsigned class)
 {
-	if (smi_tcache_grant(cache, class))
+	size_t slot_bytes = cache->bins[class].slot_bytes;
+
+	if (room(arena) < slot_bytes
+	    && cache->granted + slot_bytes <= cache->share)
+		restart_above(arena, cache, cache->share);
+	if (grant_within(arena, cache, class))
 		return true;
 	if (cache->bins[class].most > 0
 	    || !smi_tcache_could_grant(cache, class))
 		return false;
 	restart(arena, cache, 0);
-	return smi_tcache_grant(cache, class);
+	return grant_within(arena, cache, class);
 }
 
 void *smi_cached_take(struct smi_arena *arena, struct smi_tcache *cache,

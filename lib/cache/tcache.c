@@ -46,13 +46,13 @@ size_t smi_tcache_held(const struct smi_tcache *cache)
 	return held;
 }
 
-bool smi_tcache_grant(struct smi_tcache *cache, unsigned class)
+bool smi_tcache_grant(struct smi_tcache *cache, unsigned class, size_t room)
 {
 	struct smi_bin *bin = &cache->bins[class];
-	size_t fits = cache->granted < cache->share
-	                      ? (cache->share - cache->granted)
-	                                / bin->slot_bytes
+	size_t left = cache->granted < cache->share
+	                      ? cache->share - cache->granted
 	                      : 0;
+	size_t fits = (left < room ? left : room) / bin->slot_bytes;
 	uint32_t more = bin->most > 0 ? bin->most : FIRST_GRANT;
 
 	if (more > most_ever(class) - bin->most)

@@ -98,10 +98,11 @@ void smi_tcache_start(struct smi_tcache *cache, const struct smi_slabs *slabs,
 size_t smi_tcache_held(const struct smi_tcache *cache);
 
 /*
- * Let a bin hold more slots, as far as the cache's share allows, so that bins
- * in heavy use grow. False if the bin stays as it is. For the owner.
+ * Let a bin hold more slots, as far as the cache's share and `room` allow,
+ * both in bytes, so that bins in heavy use grow. False if the bin stays as it
+ * is. For the owner.
  */
-bool smi_tcache_grant(struct smi_tcache *cache, unsigned class);
+bool smi_tcache_grant(struct smi_tcache *cache, unsigned class, size_t room);
 
 /* Whether smi_tcache_grant() would succeed in a cache with empty bins. */
 bool smi_tcache_could_grant(const struct smi_tcache *cache, unsigned class);

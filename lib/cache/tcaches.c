@@ -17,6 +17,7 @@ void smi_tcaches_start(struct smi_tcaches *caches,
 	caches->ever = 0;
 	caches->attached = 0;
 	caches->stops = 0;
+	caches->granted = 0;
 }
 
 void smi_tcaches_renew(struct smi_tcaches *caches)

@@ -11,6 +11,9 @@
  * busy: its owner is in the middle of a few dozen instructions. tcache.h
  * describes how owner and stopper see each other.
  *
+ * Invariants:
+ *   K4  `granted` is the sum of the bytes that all caches were granted.
+ *
  * SPDX-License-Identifier: ISC
  */
 #ifndef SMI_TCACHES_H
@@ -21,7 +24,8 @@
 
 #define SMI_TCACHES 128u
 
-/* All caches together may hold one part in this many of the pools. */
+/* All caches together are granted at most one part in this many of the
+ * pools. */
 #define SMI_TCACHES_PART ((size_t)8)
 
 struct smi_tcaches {
@@ -30,6 +34,7 @@ struct smi_tcaches {
 	uint32_t ever;     /* caches that ever had an owner, the first ones */
 	uint32_t attached; /* caches that have an owner */
 	uint32_t stops;    /* not yet resumed; a fork may hold one */
+	size_t granted;    /* K4, kept by the caller */
 	bool fenced;       /* owners run barriers of their own */
 };
 
