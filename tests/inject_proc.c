@@ -54,28 +54,42 @@ int __wrap_open(const char *path, int flags, ...)
 
 /*
  * The list of threads ends after list_most bytes. leave_out is a thread that is
- * missing in the first list that would contain it.
+ * missing in the first list that would contain it. Another thread then stands
+ * in its place if put_instead is its id.
  */
 static size_t list_most = SIZE_MAX, listed;
-static long leave_out;
+static long leave_out, put_instead;
+
+/* Change a record of getdents64(). Returns the number of bytes by which the
+ * records became shorter. */
+static long leave_out_of(char *record, long rest)
+{
+	char name[24];
+	uint16_t length;
+
+	memcpy(&length, record + 16, sizeof(length));
+	leave_out = 0;
+	if (put_instead == 0) {
+		memmove(record, record + length, (size_t)(rest - length));
+		return length;
+	}
+	snprintf(name, sizeof(name), "%ld", put_instead);
+	if (strlen(name) > strlen(record + 19))
+		case_skip("the ids of threads differ in length");
+	strcpy(record + 19, name);
+	return 0;
+}
 
 static long change_list(char *records, long bytes)
 {
 	char id[24];
+	uint16_t length;
 
 	snprintf(id, sizeof(id), "%ld", leave_out);
-	for (long at = 0; leave_out != 0 && at < bytes;) {
-		uint16_t length;
-
+	for (long at = 0; leave_out != 0 && at < bytes; at += length) {
 		memcpy(&length, records + at + 16, sizeof(length));
-		if (strcmp(records + at + 19, id) == 0) {
-			memmove(records + at, records + at + length,
-			        (size_t)(bytes - at - length));
-			bytes -= length;
-			leave_out = 0;
-			break;
-		}
-		at += length;
+		if (strcmp(records + at + 19, id) == 0)
+			bytes -= leave_out_of(records + at, bytes - at);
 	}
 	if (listed + (size_t)bytes > list_most)
 		bytes = (long)(list_most - listed);
@@ -529,7 +543,7 @@ static bool list_in_pieces(void)
 
 /* When a thread ends while the list is read, the kernel may leave out another
  * one, once. */
-static bool left_out_once(void)
+static bool other_is_found(void)
 {
 	pthread_t thread;
 
@@ -540,6 +554,13 @@ static bool left_out_once(void)
 	leave_out = other;
 	return finds(IDS, "the effective uid is 0 in 1 of 2 threads")
 	       && leave_out == 0;
+}
+
+/* If yet another thread begins, the list has the right length all the same. */
+static bool replaced_is_found(void)
+{
+	put_instead = getpid();
+	return other_is_found();
 }
 
 /* A joined thread that the kernel has not removed yet counts for nothing. */
@@ -678,7 +699,9 @@ int main(void)
 	try_files("a list of threads that is cut is not believed",
 	          list_in_pieces);
 	try_files("a thread that the list left out once is found",
-	          left_out_once);
+	          other_is_found);
+	try_files("it is found even if the list is as long as it should be",
+	          replaced_is_found);
 	try_files("a thread that is ending does not matter", ending_thread);
 	try_files("threads that are all ending are not believed",
 	          only_ending_threads);
