@@ -458,7 +458,7 @@ static bool worker(void)
 	put_stat("iou-sqp-7", 0x404040);
 	if (!finds(IDS, "use setresuid") || says("io_uring"))
 		return false;
-	put_stat("a) S 1 7 7 0 -1 16 0 (", 0x404040);
+	put_stat("iou-) S 1 7 7 0 -1 16 0 0 0 0 0 0 0 0 0 0 1 (", 0x404040);
 	if (!finds(IDS, "use setresuid") || says("io_uring"))
 		return false;
 	put_stat("a(b) c", 0x404050);
@@ -628,7 +628,7 @@ static bool daemon_works(void)
 	return read(ends[0], &done, 1) == 1 && done == 'y';
 }
 
-static bool daemon_counts(void)
+static bool daemon_refuses(void)
 {
 	pthread_t thread;
 
@@ -646,6 +646,20 @@ static bool daemon_counts(void)
 	strcpy(insteads[0].of, "/proc/self/task");
 	strcpy(insteads[0].with, "/nowhere");
 	return daemon_fails("could not be read (errno 2)");
+}
+
+/* A call that succeeds ends this process with status 0. */
+static bool daemon_counts(void)
+{
+	int status = -1;
+	pid_t child = fork();
+
+	if (child == 0)
+		_exit(daemon_refuses() ? 7 : 1);
+	waitpid(child, &status, 0);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == TAP_CANNOT)
+		_exit(TAP_CANNOT);
+	return WIFEXITED(status) && WEXITSTATUS(status) == 7;
 }
 
 /* ---- Core dumps --------------------------------------------------------- */

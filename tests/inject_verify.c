@@ -324,6 +324,20 @@ static bool patterns_differ(void)
 	       && verify_with(file, "|/bin/x\n", core, EPERM, "is a pipe");
 }
 
+/* For a socket it matters whether the process is dumpable. */
+static bool dumpable_is_unknown(void)
+{
+	const unsigned core = SECMALLOC_VERIFY_CORE;
+
+	if (!drop())
+		return false;
+	fail_only = "prctl";
+	fail_with = EPERM;
+	fail_at = 1;
+	return verify_with(CORE_PATTERN, "@/run/x\n", core, ENOTSUP,
+	                   ": prctl(PR_GET_DUMPABLE) failed (errno 1): allow");
+}
+
 /* ---- The flag ----------------------------------------------------------- */
 
 static bool nodump_fails_at(const char *name, int number)
@@ -389,6 +403,8 @@ int main(void)
 	         "handled",
 	         status_differs);
 	try_case("each kind of core_pattern is handled", patterns_differ);
+	try_case("for a socket nothing is claimed if dumpable is unknown",
+	         dumpable_is_unknown);
 	try_case("SECMALLOC_NODUMP changes nothing if it fails", nodump_fails);
 	unlink(path);
 	tap_done();

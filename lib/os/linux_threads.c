@@ -144,17 +144,16 @@ static int walk_threads(void (*start)(void *with), visit *call, void *with)
 
 /*
  * Bits in the ninth column of the stat file. PF_EXITING is set before another
- * thread can have joined the thread. PF_IO_WORKER had another meaning in
- * kernels that do not list workers of io_uring (before 5.12), so the name
- * counts too. The name alone would prove nothing, because programs can choose
- * it.
+ * thread can have joined the thread, and stays set. PF_IO_WORKER had another
+ * meaning in kernels that do not list workers of io_uring (before 5.12), so the
+ * name counts too. The name alone would prove nothing, because programs can
+ * choose it.
  */
 #define PF_EXITING   0x4u
 #define PF_IO_WORKER 0x10u
 
 struct stat_line {
 	bool is_named_iou; /* as the kernel names workers of io_uring */
-	char state;
 	uint64_t flags;
 	uint64_t threads; /* of the process */
 };
@@ -179,7 +178,6 @@ static bool parse_stat(const char *text, struct stat_line *stat)
 	if (open == NULL || close == NULL)
 		return false;
 	stat->is_named_iou = strncmp(open + 1, "iou-", 4) == 0;
-	stat->state = *column_of(close + 1, 0);
 	flags = smi_proc_digits(column_of(close + 1, 6), 10, &stat->flags);
 	threads = smi_proc_digits(column_of(close + 1, 17), 10, &stat->threads);
 	return *flags == ' ' && *threads == ' ';
@@ -204,11 +202,6 @@ static int read_stat(size_t thread, struct stat_line *stat)
 	return smi_proc_words_close(&words);
 }
 
-static bool has_ended(char state)
-{
-	return state == 'Z' || state == 'X';
-}
-
 enum smi_thread_kind smi_proc_thread_kind(size_t thread)
 {
 	enum smi_thread_kind kind = SMI_THREAD_ORDINARY;
@@ -218,7 +211,7 @@ enum smi_thread_kind smi_proc_thread_kind(size_t thread)
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	if (read_stat(thread, &stat) != 0)
 		kind = has_gone(errno) ? SMI_THREAD_ENDED : kind;
-	else if (has_ended(stat.state) || (stat.flags & PF_EXITING) != 0)
+	else if ((stat.flags & PF_EXITING) != 0)
 		kind = SMI_THREAD_ENDED;
 	else if ((stat.flags & PF_IO_WORKER) != 0 && stat.is_named_iou)
 		kind = SMI_THREAD_IO_URING;
@@ -240,8 +233,7 @@ static int count(size_t thread, size_t *all, void *with)
 	if (read_stat(thread, &stat) != 0)
 		return has_gone(errno) ? 0 : -1;
 	*all = (size_t)stat.threads;
-	*(size_t *)with += !has_ended(stat.state)
-	                   && (stat.flags & PF_EXITING) == 0;
+	*(size_t *)with += (stat.flags & PF_EXITING) == 0;
 	return 0;
 }
 
@@ -293,8 +285,8 @@ static bool note(struct status *status, enum line line, const char *word)
 	uint64_t n;
 
 	if (line == STATE) {
-		status->ended = status->ended
-		                || (column == 0 && has_ended(*word));
+		if (column == 0)
+			status->ended = *word == 'Z' || *word == 'X';
 		return true;
 	}
 	if (!smi_proc_number(word, is_set ? 16 : 10, &n))
