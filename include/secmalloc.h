@@ -686,9 +686,10 @@ SECMALLOC_API int secmalloc_explain(const void *addr, char *buf, size_t n);
 #define SECMALLOC_VERIFY_ADVICE 0x2u
 
 /*
- * In each thread, the real, effective, saved and file system uid are equal and
- * not 0, and so are the four gids. Group 0 is not among the supplementary
- * groups. No thread has CAP_SETUID or CAP_SETGID, which could change that.
+ * In each thread that has not ended, the real, effective, saved and file system
+ * uid are equal and not 0, and so are the four gids. Group 0 is not among the
+ * supplementary groups. No thread has CAP_SETUID or CAP_SETGID, which could
+ * change that.
  */
 #define SECMALLOC_VERIFY_IDS 0x4u
 
@@ -733,7 +734,8 @@ SECMALLOC_API int secmalloc_explain(const void *addr, char *buf, size_t n);
  *
  * EPERM    a check failed
  * ENOTSUP  no check failed, but one could not be made: /proc is not mounted or
- *          not readable, or the kernel does not provide the information
+ *          not readable, what it shows is empty, cut short or malformed, or the
+ *          kernel does not provide the information
  * EINVAL   checks has unknown bits
  * ENXIO    there is no arena, and SECMALLOC_VERIFY_LOCKED, _ADVICE or _SECRET
  *          was requested; the other checks need none

@@ -20,6 +20,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <time.h>
 
 #define POOLS     4
 #define LOCKED_KB (POOLS * 64 + 4)
@@ -219,6 +220,27 @@ static void as_daemon_does(void)
 	       "a process without open streams has them as a daemon");
 }
 
+/* ---- A first thread that has ended -------------------------------------- */
+
+static void *launch_in_thread(void *unused)
+{
+	const struct timespec moment = {.tv_nsec = 1000000};
+
+	(void)unused;
+	for (int i = 0; i < 10000 && proc_first_state() != 'Z'; i++)
+		nanosleep(&moment, NULL);
+	_exit(proc_first_state() == 'Z' ? launch() : 3);
+}
+
+/* The first thread stays in the kernel's list until the others have ended. */
+static int launch_without_first(void)
+{
+	pthread_t thread;
+
+	thread_begin(&thread, launch_in_thread, NULL);
+	pthread_exit(NULL);
+}
+
 /* ---- Failures ----------------------------------------------------------- */
 
 /* The call fails with this errno and message, and does not leave a child
@@ -327,7 +349,9 @@ static int without_descriptors(void)
 	none = all;
 	none.rlim_cur = 0;
 	setrlimit(RLIMIT_NOFILE, &none);
-	good = fails(EMFILE, "no pipe");
+	good = fails(EMFILE, "/proc/self/task, which shows the number of "
+	                     "threads, could not be read (errno 24): close a "
+	                     "file descriptor");
 	setrlimit(RLIMIT_NOFILE, &all);
 	return good && parent_goes_on();
 }
@@ -423,6 +447,9 @@ int main(void)
 	every_policy();
 	as_daemon_does();
 	a_handler_frees();
+	end = launched(launch_without_first);
+	tap_ok(end == 0 && is_at_home(),
+	       "a first thread that has ended does not matter (%d)", end);
 	end = launched(within_the_limit);
 	if (end == TAP_CANNOT)
 		tap_skip_told(

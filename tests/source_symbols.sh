@@ -81,8 +81,11 @@ sigfillset
 sigtimedwait
 sigismember
 sigpending
+strchr
 strcmp
 strlen
+strncmp
+strrchr
 syscall
 sysconf
 waitpid

@@ -28,6 +28,10 @@ const int smi_bsd_inherit_copy = VM_INHERIT_COPY;
 const int smi_bsd_inherit_none = VM_INHERIT_NONE;
 
 const struct smi_words smi_words = {
+	.mappings_file = "",
+	.threads_file = "",
+	.core_sink_file = "",
+	.limit_call = "getrlimit",
 	.undump = "ptrace(PT_DENY_ATTACH)",
 	.dumpable_call = "",
 	.dumpable_again = "",

@@ -23,10 +23,15 @@ const int smi_bsd_inherit_copy = INHERIT_COPY;
 const int smi_bsd_inherit_none = INHERIT_NONE;
 
 const struct smi_words smi_words = {
+	.mappings_file = "",
+	.threads_file = "",
+	.core_sink_file = "",
+	.limit_call = "getrlimit",
 	.undump = "procctl(PROC_TRACE_CTL)",
 	.dumpable_call = "procctl(PROC_TRACE_STATUS)",
-	.dumpable_again = "as execve and procctl leave it: call "
-			  "procctl(PROC_TRACE_CTL) with PROC_TRACE_CTL_DISABLE",
+	.dumpable_again = "probably after procctl(PROC_TRACE_CTL) with "
+			  "PROC_TRACE_CTL_ENABLE: call it with "
+			  "PROC_TRACE_CTL_DISABLE after that",
 	.dumpable_remedy = "call procctl(PROC_TRACE_CTL) with "
 			   "PROC_TRACE_CTL_DISABLE",
 	.core_remedy = "0",

@@ -127,9 +127,10 @@ void smi_os_lock_limits(struct smi_lock_limits *limits)
 	*limits = (struct smi_lock_limits){0, 0, false};
 }
 
-void smi_os_core_limits(struct smi_core_limits *limits)
+int smi_os_core_limits(struct smi_core_limits *limits)
 {
-	*limits = (struct smi_core_limits){SIZE_MAX, SIZE_MAX};
+	(void)limits;
+	return not_here();
 }
 
 int smi_os_stop_cores(void)
@@ -231,9 +232,10 @@ void smi_os_gate_drop(int ends[2])
 	(void)ends;
 }
 
-size_t smi_os_threads(void)
+int smi_os_threads(size_t *threads)
 {
-	return 0;
+	(void)threads;
+	return not_here();
 }
 
 int smi_os_fork(void)
@@ -269,12 +271,19 @@ int smi_proc_each_mapping(bool (*see)(const struct smi_mapping *mapping,
 	return not_here();
 }
 
-int smi_proc_each_thread(bool (*see)(const struct smi_credentials *credentials,
+int smi_proc_each_thread(void (*start)(void *with),
+                         void (*see)(const struct smi_credentials *credentials,
                                      void *with),
                          void *with)
 {
-	(void)see, (void)with;
+	(void)start, (void)see, (void)with;
 	return not_here();
+}
+
+enum smi_thread_kind smi_proc_thread_kind(size_t thread)
+{
+	(void)thread;
+	return SMI_THREAD_ORDINARY;
 }
 
 bool smi_proc_has_capabilities(void)
@@ -297,6 +306,10 @@ int smi_proc_core_sink(enum smi_core_sink *sink)
 /* ---- Words -------------------------------------------------------------- */
 
 const struct smi_words smi_words = {
+	.mappings_file = "",
+	.threads_file = "",
+	.core_sink_file = "",
+	.limit_call = "",
 	.undump = "",
 	.dumpable_call = "",
 	.dumpable_again = "",
@@ -311,4 +324,10 @@ void smi_words_say_shortage(struct smi_text *text, size_t wanted, bool copy,
 	smi_text_add(text, "but this library was built without support for "
 	                   "locking memory on this system (platform none): "
 	                   "see doc/PORTING.md");
+}
+
+/* Nothing is ever read here. */
+void smi_words_say_unread(struct smi_text *text, const char *file, int code)
+{
+	(void)text, (void)file, (void)code;
 }

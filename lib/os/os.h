@@ -100,11 +100,12 @@ int smi_os_entropy(void *to, size_t bytes);
 
 void smi_os_lock_limits(struct smi_lock_limits *limits);
 
-/* The core dump size limits in bytes; SIZE_MAX means no limit. */
+/* The core dump size limits in bytes; SIZE_MAX means no limit. -1 with errno if
+ * they could not be read: ENOTSUP, or whatever a system call filter answers. */
 struct smi_core_limits {
 	size_t soft, hard;
 };
-void smi_os_core_limits(struct smi_core_limits *limits);
+int smi_os_core_limits(struct smi_core_limits *limits);
 
 /* Set both core limits to the value that stops core dumps, also those to a
  * pipe. EPERM: the hard limit is lower than that value. */
@@ -188,8 +189,12 @@ bool smi_os_gate_wait(int ends[2], void *message, size_t bytes);
 /* If the fork failed: close both ends. */
 void smi_os_gate_drop(int ends[2]);
 
-/* The number of threads of this process, or 0 if the system cannot tell. */
-size_t smi_os_threads(void);
+/*
+ * The number of threads of this process that have not ended; workers that the
+ * kernel runs for the process count too. -1 with errno as
+ * smi_proc_each_thread(); ENOTSUP: the system never reports it.
+ */
+int smi_os_threads(size_t *threads);
 
 /* Returns the child's id in the parent, 0 in the child, or -1 with errno:
  * EAGAIN, ENOMEM, ENOSYS. */

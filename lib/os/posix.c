@@ -143,12 +143,14 @@ void smi_posix_say_lock_limits(struct smi_text *text)
 	say_limit(text, hard, "hard");
 }
 
-void smi_os_core_limits(struct smi_core_limits *limits)
+int smi_os_core_limits(struct smi_core_limits *limits)
 {
-	struct rlimit core = {RLIM_INFINITY, RLIM_INFINITY};
+	struct rlimit core;
 
-	getrlimit(RLIMIT_CORE, &core);
+	if (getrlimit(RLIMIT_CORE, &core) != 0)
+		return -1;
 	limits_bytes(&core, &limits->soft, &limits->hard);
+	return 0;
 }
 
 int smi_os_stop_cores(void)

@@ -21,7 +21,15 @@
 void smi_words_say_shortage(struct smi_text *text, size_t wanted, bool copy,
                             int code);
 
+/* Append the remedy for a file that could not be read, which is one of those in
+ * smi_words. `code` is an errno as proc.h documents it, but not ENOTSUP. */
+void smi_words_say_unread(struct smi_text *text, const char *file, int code);
+
 struct smi_words {
+	/* The files that the calls of proc.h read; "" if they read none. */
+	const char *mappings_file, *threads_file, *core_sink_file;
+	/* The system call that reads a resource limit. */
+	const char *limit_call;
 	/* The system calls behind smi_os_set_dumpable() and
 	 * smi_os_dumpable(). */
 	const char *undump, *dumpable_call;

@@ -11,8 +11,10 @@
 
 #include "arena/passing.h"
 #include "os/os.h"
+#include "os/words.h"
 #include "process/current.h"
 #include "report/last_error.h"
+#include "report/unread.h"
 
 #include <errno.h>
 #include <string.h>
@@ -21,22 +23,46 @@ static const char call[] = "secmalloc_daemon";
 
 /* ---- The fork ----------------------------------------------------------- */
 
-/* Other threads would be missing in the child, and could write to pages during
- * the fork. Where the system does not report threads, those that have a cache
- * are still known. */
-static int check_alone(struct smi_arena *arena)
+/* The number of threads. Where the system never reports it, those that have a
+ * cache are still known. -1 with words. */
+static int count_threads(struct smi_arena *arena, size_t *threads)
 {
-	size_t threads = smi_os_threads();
 	size_t caches = arena->caches.attached
 	                + (smi_current_cache() == NULL ? 1 : 0);
+	struct smi_text *text;
+	int code;
 
-	if (threads <= 1 && caches == 1)
+	*threads = 0;
+	if (smi_os_threads(threads) != 0 && errno != ENOTSUP) {
+		code = errno;
+		text = smi_last_error_begin();
+		smi_text_add(text, "%s: ", call);
+		smi_unread_explain(text, smi_words.threads_file,
+		                   "the number of threads", code);
+		errno = code == EMFILE || code == ENFILE ? code : ENOTSUP;
+		return -1;
+	}
+	if (*threads < caches)
+		*threads = caches;
+	return 0;
+}
+
+/* Other threads would be missing in the child, and could write to pages during
+ * the fork. */
+static int check_alone(struct smi_arena *arena)
+{
+	size_t threads;
+
+	if (count_threads(arena, &threads) != 0)
+		return -1;
+	if (threads == 1)
 		return 0;
 	return smi_last_error_set(
 		ENOTSUP,
 		"%s: the process has %zu threads, and only this one would "
-		"exist in the child: make this call before starting others",
-		call, threads > caches ? threads : caches);
+		"exist in the child: make this call before starting others, or "
+		"an io_uring with workers",
+		call, threads);
 }
 
 /*
