@@ -288,7 +288,8 @@ struct secmalloc_config {
  * leaves nothing mapped. It never changes credentials. It changes limits only
  * with SECMALLOC_NODUMP, and signal handlers only with
  * SECMALLOC_EXPLAIN_FAULTS. It may be called again after secmalloc_fini(), and
- * in a child of fork() that has no arena.
+ * in a child of fork() that has no arena. It also works in a constructor that
+ * runs before those of the library.
  *
  * Returns 0, or -1 with errno:
  *

@@ -40,6 +40,7 @@ dup2
 fcntl
 fork
 fstat
+getpid
 getrandom
 getrlimit
 madvise

@@ -18,7 +18,7 @@
 #include "process/current.h"
 #include "process/daemon.h"
 #include "process/fault_handler.h"
-#include "process/fork_handlers.h"
+#include "process/hooks.h"
 #include "process/settings.h"
 #include "report/last_error.h"
 #include "verify/verify.h"
@@ -33,8 +33,8 @@ int secmalloc_init(const struct secmalloc_config *config)
 {
 	struct smi_arena_plan plan;
 
-	if (smi_settings_plan(&plan, config) != 0
-	    || smi_fork_handlers_check() != 0 || smi_current_init(&plan) != 0)
+	if (smi_settings_plan(&plan, config) != 0 || smi_hooks_register() != 0
+	    || smi_current_init(&plan) != 0)
 		return -1;
 	if (config != NULL && (config->flags & SECMALLOC_EXPLAIN_FAULTS) != 0)
 		smi_fault_handler_install();

@@ -133,7 +133,8 @@ int smi_os_at_fork(void (*prepare)(void), void (*parent)(void),
 
 /*
  * Register a function that runs when a thread that called smi_os_mark_thread()
- * ends, but not when the process ends. May be called only once. ENOMEM, EAGAIN.
+ * ends, but not when the process ends. Only one function can be registered.
+ * ENOMEM, EAGAIN.
  */
 int smi_os_at_thread_end(void (*end)(void *mark));
 
@@ -188,6 +189,9 @@ void smi_os_gate_open(int ends[2], const void *message, size_t bytes);
 bool smi_os_gate_wait(int ends[2], void *message, size_t bytes);
 /* If the fork failed: close both ends. */
 void smi_os_gate_drop(int ends[2]);
+
+/* The id of this process, which is positive. */
+int smi_os_process(void);
 
 /*
  * The number of threads of this process that have not ended; workers that the

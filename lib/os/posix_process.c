@@ -103,6 +103,11 @@ bool smi_os_gate_wait(int ends[2], void *message, size_t bytes)
 
 /* ---- Processes ---------------------------------------------------------- */
 
+int smi_os_process(void)
+{
+	return (int)getpid();
+}
+
 int smi_os_fork(void)
 {
 	return (int)fork();

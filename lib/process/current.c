@@ -67,7 +67,7 @@ static void attach_thread(struct smi_arena *arena)
 {
 	struct smi_thread *thread = &smi_current_thread;
 
-	if (thread->ended || !smi_current.ends_threads
+	if (thread->ended || !atomic_load(&smi_current.ends_threads)
 	    || smi_os_mark_thread(thread) != 0)
 		return;
 	thread->cache = smi_cached_attach(arena);
@@ -103,9 +103,12 @@ static void end_thread(void *mark)
 	end_call();
 }
 
-__attribute__((constructor)) static void hook_thread_end(void)
+bool smi_current_end_threads(void)
 {
-	smi_current.ends_threads = smi_os_at_thread_end(end_thread) == 0;
+	if (!atomic_load(&smi_current.ends_threads)
+	    && smi_os_at_thread_end(end_thread) == 0)
+		atomic_store(&smi_current.ends_threads, true);
+	return atomic_load(&smi_current.ends_threads);
 }
 
 /* ---- Making and ending -------------------------------------------------- */

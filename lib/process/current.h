@@ -55,8 +55,8 @@ extern _Thread_local struct smi_thread smi_current_thread SMI_TLS_MODEL;
 struct smi_current {
 	pthread_mutex_t init_lock;
 	_Atomic(struct smi_arena *) arena;
-	unsigned last_number; /* of the last arena that was made */
-	bool ends_threads;    /* threads run end_thread() at their end */
+	unsigned last_number;      /* of the last arena that was made */
+	_Atomic bool ends_threads; /* threads run end_thread() at their end */
 
 	/* What a child needs to know about the arena, since it may have no copy
 	 * of the metadata. */
@@ -88,6 +88,11 @@ static inline struct smi_tcache *smi_current_cache(void)
 {
 	return smi_current_has_cache() ? smi_current_thread.cache : NULL;
 }
+
+/* Have threads return their caches when they end. False if that is not possible
+ * at present: then threads have no caches. Only one thread may make this call
+ * at a time. */
+bool smi_current_end_threads(void);
 
 /* Make and publish the arena. -1 with errno and words: EALREADY if there is
  * one, or the errors of smi_lifecycle_create() and smi_nodump_apply(). */

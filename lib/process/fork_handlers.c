@@ -15,8 +15,6 @@
 #include <signal.h>
 #include <string.h>
 
-static bool registered;
-
 /* The fork in progress, if the child gets the arena. The init lock guards it.
  */
 static struct smi_passing passing;
@@ -48,6 +46,13 @@ static void restore_signals(void)
 	pthread_sigmask(SIG_SETMASK, &mask_before, NULL);
 }
 
+/*
+ * How many times the handlers are at work in a fork by this thread. Those that
+ * were registered last run first before the fork, and last after it; they act,
+ * and the others do nothing.
+ */
+static _Thread_local unsigned depth;
+
 /* ---- Before, and in the parent ------------------------------------------ */
 
 /*
@@ -64,6 +69,8 @@ static void before_fork(void)
 	struct smi_arena *arena;
 	int code = errno;
 
+	if (depth++ > 0)
+		return;
 	block_signals();
 	if (smi_fatal_is_dying()) {
 		smi_os_fork_begin();
@@ -99,6 +106,8 @@ static void after_fork_in_parent(void)
 {
 	int code = errno;
 
+	if (--depth > 0)
+		return;
 	smi_os_fork_end();
 	unlock_in_parent();
 	restore_signals();
@@ -159,6 +168,8 @@ static void after_fork_in_child(void)
 	bool at_rest = smi_current_thread.holds && !smi_fatal_is_dying();
 	int code = errno;
 
+	if (--depth > 0)
+		return;
 	smi_current_thread.holds = false;
 	smi_current_thread.in_call = false; /* on_fault may have forked */
 	smi_fatal_forked();
@@ -181,19 +192,8 @@ static void after_fork_in_child(void)
 	errno = code;
 }
 
-__attribute__((constructor)) static void hook_fork(void)
+int smi_fork_handlers_register(void)
 {
-	registered = smi_os_at_fork(before_fork, after_fork_in_parent,
-	                            after_fork_in_child)
-	             == 0;
-}
-
-int smi_fork_handlers_check(void)
-{
-	if (registered)
-		return 0;
-	return smi_last_error_set(ENOMEM,
-	                          "%s: there was no memory for the fork "
-	                          "handlers when the library was loaded",
-	                          "secmalloc_init");
+	return smi_os_at_fork(before_fork, after_fork_in_parent,
+	                      after_fork_in_child);
 }
