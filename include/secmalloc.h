@@ -419,9 +419,8 @@ SECMALLOC_API void *seccalloc(size_t nmemb, size_t size)
  * Neither a smaller size nor the present one ever fails. A larger size fails
  * only if the chunk fits neither into its own place nor into any other that is
  * free. The own place of a chunk of more than 4,088 bytes includes the free
- * memory directly after it, but not the free memory directly before it. What
- * is in the caches of threads counts as free. A chunk that fits makes the arena
- * lock no further pool.
+ * memory directly before and after it. What is in the caches of threads counts
+ * as free. A chunk that fits makes the arena lock no further pool.
  *
  * Returns the chunk, or NULL with errno, in which case the old chunk is
  * unchanged:

@@ -200,6 +200,16 @@ bool smi_buddy_take_at(struct smi_buddy *buddy, uint32_t start, uint32_t units)
 	return true;
 }
 
+uint32_t smi_buddy_free_from(const struct smi_buddy *buddy, uint32_t start,
+                             uint32_t most)
+{
+	uint32_t left = buddy->units - start;
+	uint32_t end = start + (most < left ? most : left);
+	uint32_t taken = smi_bitmap_next_clear(buddy->free_map, end, start);
+
+	return (taken != SMI_NONE ? taken : end) - start;
+}
+
 /* Whether a larger free block holds block i of an order. */
 static bool is_covered(const struct smi_buddy *buddy, uint32_t i,
                        unsigned order)

@@ -81,6 +81,11 @@ static inline bool smi_buddy_is_free(const struct smi_buddy *buddy,
 	return smi_bitmap_get(buddy->free_map, unit);
 }
 
+/* How many of the `most` units from `start` on are free, before the first that
+ * is not. The end of the pool counts as not free. */
+uint32_t smi_buddy_free_from(const struct smi_buddy *buddy, uint32_t start,
+                             uint32_t most);
+
 /* Returns NULL, or a text that names the violated invariant. */
 const char *smi_buddy_audit(const struct smi_buddy *buddy);
 

@@ -96,6 +96,15 @@ static void note_needed(struct smi_runs *runs, uint32_t units)
 		runs->needed_peak = needed;
 }
 
+/* Count `more` units that were taken from a pool, for a run of `units`. */
+static void count_taken(struct smi_runs *runs, uint32_t pool, uint32_t units,
+                        uint32_t more)
+{
+	runs->free_units -= more;
+	update_best(runs, pool);
+	note_needed(runs, units);
+}
+
 uint32_t smi_run_take(struct smi_runs *runs, uint32_t units,
                       unsigned align_order)
 {
@@ -112,9 +121,7 @@ uint32_t smi_run_take(struct smi_runs *runs, uint32_t units,
 			continue;
 		start += first_unit(runs, pool);
 		set_heads(runs, start, units, start);
-		runs->free_units -= units;
-		update_best(runs, pool);
-		note_needed(runs, units);
+		count_taken(runs, pool, units, units);
 		return start;
 	}
 	return SMI_NONE;
@@ -140,10 +147,25 @@ bool smi_run_extend(struct smi_runs *runs, uint32_t run, uint32_t units,
 	                       unit_in_pool(runs, run) + units, more))
 		return false;
 	set_heads(runs, run + units, more, run);
-	runs->free_units -= more;
-	update_best(runs, pool);
-	note_needed(runs, units + more);
+	count_taken(runs, pool, units + more, more);
 	return true;
+}
+
+uint32_t smi_run_widen(struct smi_runs *runs, uint32_t run, uint32_t had,
+                       uint32_t units)
+{
+	uint32_t pool = smi_run_pool(runs, run);
+	struct smi_buddy *buddy = smi_run_buddy(runs, pool);
+	uint32_t start = unit_in_pool(runs, run), more = units - had;
+	uint32_t after = smi_buddy_free_from(buddy, start + had, more);
+	uint32_t before = more - after;
+
+	if (before > start || !smi_buddy_take_at(buddy, start - before, before))
+		return SMI_NONE;
+	smi_buddy_take_at(buddy, start + had, after);
+	set_heads(runs, run - before, units, run - before);
+	count_taken(runs, pool, units, more);
+	return run - before;
 }
 
 bool smi_run_is_run(const struct smi_runs *runs, uint32_t run)

@@ -82,6 +82,14 @@ static inline size_t smi_run_needed_peak(const struct smi_runs *runs)
 	return runs->needed_peak;
 }
 
+/*
+ * Extend a run of `had` units to `units`: by the free units that follow it and,
+ * if those are too few, by free ones before it. Returns the number of the
+ * extended run, or SMI_NONE if both together are too few.
+ */
+uint32_t smi_run_widen(struct smi_runs *runs, uint32_t run, uint32_t had,
+                       uint32_t units);
+
 /* Whether `run` is the number of a run. Any number may be passed. */
 bool smi_run_is_run(const struct smi_runs *runs, uint32_t run);
 
