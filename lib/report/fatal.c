@@ -50,6 +50,9 @@ void smi_fatal_die(void (*on_fault)(const char *line), const char *format, ...)
 	struct smi_text text;
 	va_list list;
 
+	/* on_fault tried to end the thread, which ends the process. */
+	if (dying)
+		abort();
 	be_undisturbed();
 	/* A signal handler that calls the library must not end up here, too. */
 	dying = true;
