@@ -32,8 +32,15 @@ static size_t bytes, times, times_locked;
 static bool stops;
 static sem_t inside, go;
 
+/* A call that a signal handler makes in that place. */
+static bool handles;
+
 static void stop_here(void)
 {
+	if (handles) {
+		secmalloc_audit();
+		_exit(94);
+	}
 	if (!stops)
 		return;
 	stops = false;
@@ -409,6 +416,18 @@ static void found_while_the_cell_is_wanted(void)
 	pthread_join(thread, NULL);
 }
 
+static void handler_calls(void)
+{
+	char *chunk;
+
+	start(1, 0, SECMALLOC_FORK_NONE);
+	chunk = secmalloc_guarded(32);
+	expect("secmalloc_audit: called while another call of the same thread "
+	       "is not finished: a signal handler must not call the library");
+	handles = true;
+	secfree(chunk);
+}
+
 int main(void)
 {
 	struct secmalloc_config config = {.guarded_chunks = 1};
@@ -447,5 +466,7 @@ int main(void)
 	       found_while_an_audit_waits);
 	demand("damage found while another thread wants the cell", NULL,
 	       found_while_the_cell_is_wanted);
+	demand("a signal handler that calls the library meanwhile", NULL,
+	       handler_calls);
 	tap_done();
 }
