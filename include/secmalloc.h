@@ -82,7 +82,8 @@ extern "C" {
  * A flag of struct secmalloc_config: when freed memory is handed out again,
  * check that all of it still reads as zero. Without the flag only the first 256
  * bytes are checked, which covers every small chunk completely. A stray write
- * beyond them is then neither detected nor cleared.
+ * beyond them is then neither detected nor cleared. The flag also extends the
+ * checks of a guarded chunk to more than a page before it.
  */
 #define SECMALLOC_CHECK_WHOLE 0x1u
 
@@ -501,7 +502,8 @@ SECMALLOC_API int secmalloc_owns(const void *ptr);
  *
  * The chunk ends at the guard. If size is a multiple of 16, the byte after the
  * last one faults; otherwise up to 15 bytes of canary lie between the chunk and
- * the guard. The rest of its pages, before the chunk, is canary too.
+ * the guard. A page before the chunk, or what its pages have of it, is canary
+ * too.
  *
  * All functions for chunks accept a guarded chunk. secfree() checks, wipes and
  * frees it, whatever its access is. secrealloc() resizes it on its own pages if

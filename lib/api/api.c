@@ -9,6 +9,7 @@
 #include "config.h"
 
 #include "api/fast_path.h"
+#include "api/guarded_path.h"
 #include "arena/allocate.h"
 #include "arena/audit.h"
 #include "arena/cached.h"
@@ -162,14 +163,7 @@ int secmalloc_owns(const void *ptr)
 
 void *secmalloc_guarded(size_t size)
 {
-	struct smi_arena *arena = smi_current_enter(__func__);
-	void *chunk;
-
-	if (arena == NULL)
-		return NULL;
-	chunk = smi_guarded_chunks_take(arena, size);
-	smi_current_leave(arena);
-	return chunk;
+	return smi_guarded_path_take(__func__, size);
 }
 
 static int change_guarded(const char *call, void *ptr,
@@ -258,7 +252,7 @@ int secmalloc_stats(struct secmalloc_stats *stats)
 		.advice_missing = arena->pools.advice_missing,
 		.guarded_chunks = arena->guarded.chunks,
 		.guarded_peak = arena->guarded.chunks_peak,
-		.guarded_free = arena->guarded.free,
+		.guarded_free = arena->guarded.free.count,
 		.guarded_bytes = arena->guarded.pools.bytes,
 		.backing = arena->pools.secret ? SECMALLOC_BACKING_SECRET
 	                                       : SECMALLOC_BACKING_LOCKED,

@@ -199,10 +199,6 @@ void smi_allocate_give(struct smi_arena *arena, struct smi_tcache *cache,
 {
 	struct smi_place place;
 
-	if (smi_guarded_holds(&arena->guarded, ptr)) {
-		smi_guarded_chunks_give(arena, ptr);
-		return;
-	}
 	place = checked(arena, cache, ptr);
 	if (cache != NULL)
 		smi_cached_tend(arena, cache);

@@ -6,6 +6,7 @@
 #include "arena/audit.h"
 
 #include "arena/cached.h"
+#include "chunk/guarded_audit.h"
 #include "chunk/slab_audit.h"
 
 #include <string.h>
@@ -87,7 +88,7 @@ static bool audit_stopped(struct smi_arena *arena, struct smi_misuse *misuse)
 		                         "R4: the free blocks do not add up");
 	return smi_slab_audit_lists(&arena->slabs, &sums, misuse)
 	       && audit_caches(arena, &sums, misuse)
-	       && smi_guarded_audit(&arena->guarded, misuse)
+	       && smi_guarded_audit_cells(&arena->guarded, misuse)
 	       && audit_invariant(audit_counts(arena, &sums), SMI_NONE, misuse);
 }
 

@@ -59,33 +59,29 @@ static bool grow(struct smi_arena *arena, size_t size)
 	return false;
 }
 
-void *smi_guarded_chunks_take(struct smi_arena *arena, size_t size)
+uint32_t smi_guarded_chunks_take(struct smi_arena *arena, size_t size)
 {
 	struct smi_guarded *guarded = &arena->guarded;
-	struct smi_misuse misuse;
 	uint32_t cell;
-	void *chunk;
 
 	if (size > PTRDIFF_MAX) {
 		smi_last_error_set(
 			ENOMEM,
 			"%s: %zu bytes is larger than any object can be",
 			arena->call, size);
-		return NULL;
+		return SMI_NONE;
 	}
 	cell = smi_guarded_vacancy(guarded, size);
 	if (cell == SMI_NONE) {
 		if (!grow(arena, size)) {
 			arena->counts.failures++;
-			return NULL;
+			return SMI_NONE;
 		}
 		cell = smi_guarded_vacancy(guarded, size);
 	}
-	chunk = smi_guarded_take(guarded, cell, size, &misuse);
-	if (chunk == NULL)
-		smi_arena_die(arena, NULL, size, &misuse);
+	smi_guarded_take(guarded, cell, size);
 	arena->counts.allocations++;
-	return chunk;
+	return cell;
 }
 
 /* Find the cell of the chunk at ptr. Aborts if no guarded chunk starts there.
@@ -101,14 +97,12 @@ static uint32_t cell_of(struct smi_arena *arena, const void *ptr)
 }
 
 /*
- * Make a chunk readable and writable, and check it. The kernel refuses only if
- * a system call filter or a smaller RLIMIT_DATA was set after the chunk was
- * closed. The chunk can then be neither wiped nor freed, so the process aborts.
+ * Make a chunk readable and writable. The kernel refuses only if a system call
+ * filter or a smaller RLIMIT_DATA was set after the chunk was closed. The chunk
+ * can then be neither wiped nor freed, so the process aborts.
  */
-static void open_checked(struct smi_arena *arena, void *ptr, uint32_t cell)
+static void open_cell(struct smi_arena *arena, void *ptr, uint32_t cell)
 {
-	struct smi_misuse misuse;
-
 	if (smi_cell_access_force(&arena->guarded.pools, arena->guarded.cells,
 	                          cell, SECMALLOC_READWRITE)
 	    != 0)
@@ -116,48 +110,71 @@ static void open_checked(struct smi_arena *arena, void *ptr, uint32_t cell)
 		              "%s(%p): the guarded chunk could "
 		              "not be made accessible (errno %d)",
 		              arena->call, ptr, errno);
-	if (!smi_guarded_check(&arena->guarded, cell, &misuse))
-		smi_arena_die(arena, ptr, 0, &misuse);
 }
 
-void smi_guarded_chunks_give(struct smi_arena *arena, void *ptr)
+uint32_t smi_guarded_chunks_give(struct smi_arena *arena, void *ptr)
 {
 	uint32_t cell = cell_of(arena, ptr);
 
-	open_checked(arena, ptr, cell);
+	open_cell(arena, ptr, cell);
 	smi_guarded_give(&arena->guarded, cell);
 	arena->counts.frees++;
+	return cell;
+}
+
+/* Move a chunk that has been checked to another cell. NULL with errno ENOMEM
+ * and words: the chunk is untouched. */
+static void *move(struct smi_arena *arena, void *ptr, uint32_t from,
+                  size_t size)
+{
+	struct smi_guarded *guarded = &arena->guarded;
+	size_t had = guarded->cells[from].size;
+	struct smi_misuse misuse;
+	uint32_t to = smi_guarded_chunks_take(arena, size);
+	void *chunk;
+
+	if (to == SMI_NONE)
+		return NULL;
+	chunk = smi_guarded_make(guarded, to, size, &misuse);
+	if (chunk == NULL)
+		smi_arena_die(arena, NULL, size, &misuse);
+	memcpy(chunk, ptr, had);
+	smi_guarded_give(guarded, from);
+	if (!smi_guarded_end(guarded, from, &misuse))
+		smi_arena_die(arena, ptr, 0, &misuse);
+	arena->counts.frees++;
+	return chunk;
 }
 
 void *smi_guarded_chunks_resize(struct smi_arena *arena, void *ptr, size_t size)
 {
 	struct smi_guarded *guarded = &arena->guarded;
 	uint32_t cell = cell_of(arena, ptr);
-	size_t had = guarded->cells[cell].size;
 	enum secmalloc_access access = guarded->cells[cell].access;
-	void *to;
+	struct smi_misuse misuse;
+	void *chunk;
+	int code;
 
-	open_checked(arena, ptr, cell);
+	open_cell(arena, ptr, cell);
+	if (!smi_guarded_check(guarded, cell, guarded->check_whole, &misuse))
+		smi_arena_die(arena, ptr, 0, &misuse);
 	if (smi_guarded_cell_bytes(size, guarded->pools.geometry.page_bytes)
 	    <= smi_pool_bytes(&guarded->pools, cell)) {
+		chunk = smi_guarded_resize(guarded, cell, size, &misuse);
+		if (chunk == NULL)
+			smi_arena_die(arena, ptr, 0, &misuse);
 		arena->counts.allocations++;
 		arena->counts.frees++;
-		return smi_guarded_resize(guarded, cell, size);
+		return chunk;
 	}
-	to = smi_guarded_chunks_take(arena, size);
-	if (to == NULL) {
-		int code = errno;
-
-		/* The kernel allowed this access a moment ago. */
-		smi_cell_access_force(&guarded->pools, guarded->cells, cell,
-		                      access);
-		errno = code;
-		return NULL;
-	}
-	memcpy(to, ptr, had);
-	smi_guarded_give(guarded, cell);
-	arena->counts.frees++;
-	return to;
+	chunk = move(arena, ptr, cell, size);
+	if (chunk != NULL)
+		return chunk;
+	code = errno;
+	/* The kernel allowed this access a moment ago. */
+	smi_cell_access_force(&guarded->pools, guarded->cells, cell, access);
+	errno = code;
+	return NULL;
 }
 
 int smi_guarded_chunks_change(struct smi_arena *arena, void *ptr,

@@ -299,7 +299,7 @@ static struct smi_arena *create(const struct smi_arena_plan *plan)
 	smi_run_start(&arena->runs, &arena->pools);
 	smi_slab_start(&arena->slabs, &arena->runs, secrets, plan->check_whole);
 	smi_tcaches_start(&arena->caches, &arena->slabs, plan->no_membarrier);
-	smi_guarded_start(&arena->guarded, &secrets->canary);
+	smi_guarded_start(&arena->guarded, &secrets->canary, plan->check_whole);
 	if (smi_os_entropy(secrets, sizeof(*secrets)) != 0) {
 		smi_last_error_set(errno,
 		                   "%s: the kernel provided no random bytes "

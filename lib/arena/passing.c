@@ -86,6 +86,7 @@ void smi_passing_begin(struct smi_passing *passing, struct smi_arena *arena,
 {
 	passing->gate_code = smi_os_gate_make(passing->gate) == 0 ? 0 : errno;
 	passing->at_rest = smi_tcaches_stop(&arena->caches, own);
+	smi_guarded_settle(&arena->guarded);
 }
 
 void smi_passing_wait(struct smi_passing *passing, struct smi_arena *arena)

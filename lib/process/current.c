@@ -245,6 +245,26 @@ static SMI_APART void call_on_low(void (*on_low)(size_t), size_t bytes)
 	errno = code;
 }
 
+void smi_current_release(struct smi_arena *arena)
+{
+	if (smi_current_has_cache())
+		smi_tcache_leave(smi_current_thread.cache);
+	if (!smi_current_thread.holds)
+		pthread_mutex_unlock(&arena->lock);
+}
+
+void smi_current_retake(struct smi_arena *arena, const char *call)
+{
+	if (!smi_current_thread.holds)
+		pthread_mutex_lock(&arena->lock);
+	arena->call = call;
+}
+
+void smi_current_end(void)
+{
+	end_call();
+}
+
 void smi_current_leave(struct smi_arena *arena)
 {
 	void (*on_low)(size_t) = NULL;
@@ -255,10 +275,7 @@ void smi_current_leave(struct smi_arena *arena)
 		on_low = arena->on_low;
 		spare = smi_arena_spare_bytes(arena);
 	}
-	if (smi_current_has_cache())
-		smi_tcache_leave(smi_current_thread.cache);
-	if (!smi_current_thread.holds)
-		pthread_mutex_unlock(&arena->lock);
+	smi_current_release(arena);
 	end_call();
 	if (on_low != NULL)
 		call_on_low(on_low, spare);

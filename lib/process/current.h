@@ -129,6 +129,17 @@ const struct smi_arena *smi_current_peek(void);
 /* Unlock the arena, and then call on_low if the arena has run low. */
 void smi_current_leave(struct smi_arena *arena);
 
+/*
+ * smi_current_release() unlocks the arena for the rest of the call, which goes
+ * on with work that needs no lock, and then calls smi_current_end(). Misuse
+ * that is found meanwhile is for smi_current_retake(), which locks the arena
+ * again. on_low must not run in between; the thread's next call makes up for
+ * that.
+ */
+void smi_current_release(struct smi_arena *arena);
+void smi_current_retake(struct smi_arena *arena, const char *call);
+void smi_current_end(void);
+
 /* Whether ptr points into an arena that was left behind in a parent. */
 bool smi_current_was_left_behind(const void *ptr);
 

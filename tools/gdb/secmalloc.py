@@ -39,7 +39,8 @@ FIELDS = {
     "smi_slabs": ("partial",),
     SLAB: ("slot_bytes", "slots", "class"),
     "smi_guarded": ("pools", "cells", "free"),
-    "smi_cell": ("size", "live", "access"),
+    "smi_free_cells": ("count",),
+    "smi_cell": ("size", "state", "access"),
 }
 RECORD_FIELDS = ("next", "at", "bytes")
 
@@ -48,6 +49,7 @@ NONE = 0xffffffff                    # SMI_NONE
 NOTES_BYTES = 128                    # SMI_UNIT_NOTES_BYTES
 ALIGN_BYTES = 16                     # SMI_ALIGN_BYTES
 ENTRY_FREE, ENTRY_CACHED = 0, 1      # SMI_ENTRY_
+CELL_FREE, CELL_TAKING = 0, 1        # SMI_CELL_: a cell without a chunk
 NOACCESS, READONLY, READWRITE = 0, 1, 2  # SECMALLOC_NOACCESS ...
 
 # ---- Words ----------------------------------------------------------------
@@ -340,7 +342,7 @@ class Cell:
     """A guarded cell. Its chunk ends at the guard, except for alignment."""
 
     def __init__(self, end, value):
-        self.is_live = bool(value["live"])
+        self.has_chunk = int(value["state"]) not in (CELL_FREE, CELL_TAKING)
         self.size = int(value["size"])
         self.access = int(value["access"])
         place = (self.size + ALIGN_BYTES - 1) // ALIGN_BYTES * ALIGN_BYTES
@@ -465,11 +467,11 @@ def explain_by_cell(arena, address, before):
     away."""
     guarded, cells = arena.guarded, arena.cells()
     after = guarded.next_to(before)
-    if after in cells and cells[after].is_live \
+    if after in cells and cells[after].has_chunk \
             and 0 < guarded.start_of(after) - address <= guarded.page_bytes:
         return before_chunk(cells[after], address)
     cell = cells.get(before)
-    if cell and cell.is_live:
+    if cell and cell.has_chunk:
         return past_chunk(cell, address)
     return "in a guard of the guarded cells"
 
@@ -489,7 +491,7 @@ def explain_in_cell(arena, address):
     if not is_inside:
         return explain_by_cell(arena, address, number)
     cell = arena.cells()[number]
-    if not cell.is_live:
+    if not cell.has_chunk:
         return "inside a free guarded cell"
     at = address - cell.chunk
     if at < 0:
@@ -638,7 +640,7 @@ def print_sums(arena, rows):
           f"{sum(row[3] for row in rows)} free, "
           f"{sum(row[4] for row in rows)} of them cached")
     print(f"guarded cells: {len(guarded.numbers())}, {guarded.bytes} bytes, "
-          f"{int(arena.value['guarded']['free'])} cells free")
+          f"{int(arena.value['guarded']['free']['count'])} cells free")
     print(f"locked: {pools.bytes + guarded.bytes + pools.page_bytes} bytes "
           "with the page of the canary key")
 
@@ -692,7 +694,7 @@ def all_chunks(arena):
         for at, size in slab.chunks():
             yield at, size, slab.kind(), ""
     for cell in arena.cells().values():
-        if cell.is_live:
+        if cell.has_chunk:
             yield (cell.chunk, cell.size, "guarded",
                    ACCESS.get(cell.access, ""))
 
