@@ -24,18 +24,24 @@
 static struct {
 	char of[64];
 	char with[64];
-	bool used;
+	/* Only from this use on, and up to that one; 0 means always. */
+	unsigned from, until, uses;
 } insteads[INSTEADS];
 
 int __real_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...);
 int __wrap_open(const char *path, int flags, ...)
 {
-	for (int i = 0; i < INSTEADS; i++)
-		if (strcmp(path, insteads[i].of) == 0) {
+	for (int i = 0; i < INSTEADS; i++) {
+		unsigned uses;
+
+		if (strcmp(path, insteads[i].of) != 0)
+			continue;
+		uses = ++insteads[i].uses;
+		if (uses >= insteads[i].from
+		    && (insteads[i].until == 0 || uses < insteads[i].until))
 			path = insteads[i].with;
-			insteads[i].used = true;
-		}
+	}
 	return __real_open(path, flags);
 }
 
@@ -177,7 +183,7 @@ static bool cut_everywhere(unsigned checks, const char *file, struct cuts *cuts)
 	         "unknown",
 	         (size_t)whole.st_size, cuts->passed, cuts->passed_from,
 	         cuts->failed, cuts->failed_from, cuts->unknown);
-	return insteads[0].used;
+	return insteads[0].uses > 0;
 }
 
 /* Call this before the first case, and inject_proc_end() after the last. */

@@ -154,7 +154,7 @@ static bool old_kernel(void)
 	make_arena();
 	snprintf(insteads[0].of, sizeof(insteads[0].of), "%s", SMAPS);
 	strcpy(insteads[0].with, "/nowhere");
-	if (!passes(LOCKED | ADVICE) || !insteads[0].used)
+	if (!passes(LOCKED | ADVICE) || insteads[0].uses == 0)
 		return false;
 	snprintf(own, sizeof(own), "/proc/self/task/%d/smaps", getpid());
 	snprintf(insteads[1].of, sizeof(insteads[1].of), "%s", own);

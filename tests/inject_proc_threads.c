@@ -248,6 +248,21 @@ static bool ending_thread(void)
 	return finds(IDS, " in 1 of 2 threads");
 }
 
+/* A thread that is about to end, or to give up its privileges, is looked at for
+ * some milliseconds. */
+static bool about_to_drop(void)
+{
+	pthread_t thread;
+
+	if (!be_harmless())
+		return false;
+	start_other(&thread);
+	put_status("0", "0000000000000000");
+	insteads[0].until = 80;
+	return passes(IDS) && insteads[0].uses == 80
+	       && (insteads[0].until = 0, finds(IDS, " in 1 of 2 threads"));
+}
+
 static bool only_ending_threads(void)
 {
 	put_status("0", "0000000000000000");
@@ -285,6 +300,7 @@ static bool daemon_works(void)
 		snprintf(stat_file, sizeof(stat_file),
 		         "/proc/self/task/%ld/stat", other);
 		put_stat("inject", 0x400044);
+		insteads[1].from = 80;
 		good = good && secmalloc_daemon(1, 1) == 0;
 		if (!good)
 			tap_note("%s", secmalloc_error());
@@ -353,6 +369,9 @@ int main(void)
 	try_files("it is found even if the list is as long as it should be",
 	          replaced_is_found);
 	try_files("a thread that is ending does not matter", ending_thread);
+	try_files(
+		"a thread that will soon give up its privileges is waited for",
+		about_to_drop);
 	try_files("threads that are all ending are not believed",
 	          only_ending_threads);
 	try_files("secmalloc_daemon() does not believe a list that is cut",
