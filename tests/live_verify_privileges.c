@@ -297,6 +297,48 @@ static bool threads_pass(void)
 	return become_nobody() && passes(IDS | CAPABILITIES);
 }
 
+static void *nothing(void *unused)
+{
+	return unused;
+}
+
+/* Give up root while threads end. libc does not change the ids of a thread that
+ * is about to end. */
+static bool drop_while_threads_end(void)
+{
+	pthread_attr_t detached;
+	pthread_t thread;
+
+	pthread_attr_init(&detached);
+	pthread_attr_setdetachstate(&detached, PTHREAD_CREATE_DETACHED);
+	for (int i = 0; i < 3; i++)
+		if (pthread_create(&thread, &detached, nothing, NULL) != 0)
+			return false;
+	for (volatile int i = rand() % 20000; i > 0; i--)
+		;
+	return become_nobody() && secmalloc_verify(IDS) == 0;
+}
+
+static bool ending_threads_pass(void)
+{
+	int bad = 0, runs = 400;
+
+	for (int i = 0; i < runs; i++) {
+		int status = -1;
+		pid_t child;
+
+		srand((unsigned)i);
+		child = fork();
+		if (child == 0)
+			_exit(drop_while_threads_end() ? 0 : 1);
+		waitpid(child, &status, 0);
+		bad += status != 0;
+	}
+	/* A thread may have to wait long for a processor. */
+	tap_note("%d of %d have a finding", bad, runs);
+	return bad < runs / 40;
+}
+
 /* pthread_join() may return before the kernel has ended the thread. */
 static void *drop_in_thread(void *unused)
 {
@@ -477,6 +519,8 @@ int main(void)
 	         thread_keeps_capability);
 	try_case("threads that all gave up their privileges pass",
 	         threads_pass);
+	try_case("threads that end while root is given up pass",
+	         ending_threads_pass);
 	try_case("an io_uring made before the privileges were dropped is named",
 	         io_uring_before_drop);
 	try_case("an io_uring made afterwards passes", io_uring_after_drop);

@@ -12,6 +12,7 @@
 #include "verify.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
@@ -164,6 +165,57 @@ static bool limits_are_refused(void)
 	return in_filtered_child(SYS_prlimit64, EPERM, no_limit);
 }
 
+/* ---- A security module -------------------------------------------------- */
+
+/* Let this process read only files below `path`, or none if that is NULL. */
+static void let_read_only(const char *path)
+{
+#ifdef SYS_landlock_restrict_self
+	const uint64_t read_file = 1 << 2, read_dir = 1 << 3;
+	const uint64_t handled = read_file | read_dir;
+	struct {
+		uint64_t allowed;
+		int32_t parent;
+	} __attribute__((packed)) rule = {read_file | read_dir, -1};
+	const unsigned path_beneath = 1;
+	long rules = syscall(SYS_landlock_create_ruleset, &handled,
+	                     sizeof(handled), 0);
+
+	if (rules < 0)
+		case_skip("Landlock: %s", strerror(errno));
+	if (path != NULL) {
+		rule.parent = open(path, O_PATH | O_CLOEXEC);
+		if (syscall(SYS_landlock_add_rule, rules, path_beneath, &rule,
+		            0)
+		    != 0)
+			case_skip("Landlock: %s", strerror(errno));
+		close(rule.parent);
+	}
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0
+	    || syscall(SYS_landlock_restrict_self, rules, 0) != 0)
+		case_skip("Landlock: %s", strerror(errno));
+	close((int)rules);
+#else
+	(void)path;
+	case_skip("the headers have no Landlock");
+#endif
+}
+
+static bool module_denies(void)
+{
+	make_arena();
+	let_read_only(NULL);
+	return denied();
+}
+
+static bool module_allows(void)
+{
+	make_arena();
+	let_read_only("/proc");
+	return open("/", O_RDONLY | O_CLOEXEC) < 0 && errno == EACCES
+	       && all_answer();
+}
+
 /* ---- Other kinds of /proc ----------------------------------------------- */
 
 static char root[] = "/tmp/secmalloc-root-XXXXXX";
@@ -311,6 +363,10 @@ int main(void)
 	         list_is_refused);
 	try_case("a filter that refuses prlimit64() has to be changed",
 	         limits_are_refused);
+	try_case("a security module that denies reading is named",
+	         module_denies);
+	try_case("a security module that allows reading /proc is no obstacle",
+	         module_allows);
 	with_roots();
 	rmdir(root);
 	tap_done();

@@ -47,16 +47,25 @@ static int count_threads(struct smi_arena *arena, size_t *threads)
 	return 0;
 }
 
+/* After so many looks, some milliseconds later, another thread is no longer
+ * expected to end. */
+#define MOST_LOOKS 100
+
 /* Other threads would be missing in the child, and could write to pages during
  * the fork. */
 static int check_alone(struct smi_arena *arena)
 {
 	size_t threads;
 
-	if (count_threads(arena, &threads) != 0)
-		return -1;
-	if (threads == 1)
-		return 0;
+	for (unsigned looks = 0;; looks++) {
+		if (count_threads(arena, &threads) != 0)
+			return -1;
+		if (threads == 1)
+			return 0;
+		if (looks == MOST_LOOKS)
+			break;
+		smi_os_pause(looks);
+	}
 	return smi_last_error_set(
 		ENOTSUP,
 		"%s: the process has %zu threads, and only this one would "

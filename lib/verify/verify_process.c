@@ -231,6 +231,38 @@ static void tell_threads(const struct walk *walk, struct smi_verdict *verdict)
 	tell_io_uring(walk, verdict);
 }
 
+/* Whether only some of the threads have a finding. */
+static bool is_partial(const struct walk *walk)
+{
+	for (unsigned i = 0; i < KINDS; i++)
+		if (walk->tallies[i].threads > 0
+		    && walk->tallies[i].threads < walk->threads)
+			return true;
+	return false;
+}
+
+/* After so many looks, some milliseconds later, a finding stays. */
+#define MOST_LOOKS 100
+
+/*
+ * Look at all threads. libc does not change the ids of a thread that is about
+ * to end, so a finding in only some threads may be gone in a moment. 0, or an
+ * errno as smi_proc_each_thread().
+ */
+static int look(struct walk *walk)
+{
+	for (unsigned looks = 0;; looks++) {
+		if (smi_proc_each_thread(start, see, walk) != 0)
+			return errno;
+		/* This thread at least has not ended. */
+		if (walk->threads == 0)
+			return EBADMSG;
+		if (!is_partial(walk) || looks == MOST_LOOKS)
+			return 0;
+		smi_os_pause(looks);
+	}
+}
+
 void smi_verify_process_threads(bool ids, bool capabilities,
                                 struct smi_verdict *verdict)
 {
@@ -241,11 +273,8 @@ void smi_verify_process_threads(bool ids, bool capabilities,
 	                            : 1u << SMI_CAPABILITY_SETUID
 	                                      | 1u << SMI_CAPABILITY_SETGID,
 	};
-	int code = smi_proc_each_thread(start, see, &walk) == 0 ? 0 : errno;
+	int code = look(&walk);
 
-	/* This thread at least has not ended. */
-	if (code == 0 && walk.threads == 0)
-		code = EBADMSG;
 	tell_threads(&walk, verdict);
 	if (code != 0)
 		smi_verdict_unread(verdict, smi_words.threads_file,
