@@ -212,7 +212,7 @@ static const char *said;
 
 static void call_malloc(void)
 {
-	ordinary = malloc(16);
+	ordinary = hide(own_malloc(16));
 }
 static void call_dynamic(void)
 {
