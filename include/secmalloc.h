@@ -368,7 +368,8 @@ SECMALLOC_API int secmalloc_daemon(int nochdir, int noclose);
  * Return a description of the calling thread's last failure, with the figures
  * involved and the remedy, or "" if no call of the thread has failed. Never
  * NULL. The string belongs to the thread and stays valid until the thread's
- * next failing call. errno is unchanged. It needs no arena.
+ * next failing call, or until the thread ends. errno is unchanged. It needs no
+ * arena.
  */
 SECMALLOC_API const char *secmalloc_error(void);
 

@@ -38,7 +38,7 @@ static pthread_mutex_t forks = PTHREAD_MUTEX_INITIALIZER;
  * make the arena grow while a fork holds it, and on_fault may fork while a
  * growth holds it.
  */
-static _Thread_local unsigned held;
+static _Thread_local unsigned held SMI_TLS_MODEL;
 
 void smi_os_fork_begin(void)
 {

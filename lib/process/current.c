@@ -10,6 +10,7 @@
 #include "process/left_behind.h"
 #include "process/nodump.h"
 #include "report/fatal.h"
+#include "report/messages.h"
 
 #include <errno.h>
 
@@ -40,11 +41,36 @@ static _Noreturn void die_in_call(const char *call)
 	              call);
 }
 
+/*
+ * Prepare the thread for a message and mark it, so that end_thread() runs at
+ * its end. The libc may allocate for that, and malloc() may be a replacement
+ * that calls this library. So no lock is held here, and what is called
+ * meanwhile goes without a cache and a message.
+ */
+static void prepare_thread(void)
+{
+	struct smi_thread *thread = &smi_current_thread;
+
+	if (thread->preparing || thread->ended)
+		return;
+	thread->preparing = true;
+	smi_messages_prepare();
+	if (!thread->marked && atomic_load(&smi_current.ends_threads)) {
+		int code = errno;
+
+		thread->marked = smi_os_mark_thread(thread) == 0;
+		errno = code;
+	}
+	thread->preparing = false;
+}
+
 /* The beginning and the end of a call that takes a lock. */
 static void begin_call(const char *call)
 {
 	const struct smi_tcache *cache = smi_current_cache();
 
+	if (cache == NULL)
+		prepare_thread();
 	if (smi_current_thread.in_call
 	    || (cache != NULL && smi_tcache_busy(cache) != 0))
 		die_in_call(call);
@@ -67,8 +93,7 @@ static void attach_thread(struct smi_arena *arena)
 {
 	struct smi_thread *thread = &smi_current_thread;
 
-	if (thread->ended || !atomic_load(&smi_current.ends_threads)
-	    || smi_os_mark_thread(thread) != 0)
+	if (!thread->marked || thread->ended)
 		return;
 	thread->cache = smi_cached_attach(arena);
 	/* A signal handler must not find the cache of an earlier arena. */

@@ -23,17 +23,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/*
- * With this TLS model the offset of a variable is fixed when the library is
- * loaded, so that reading the variable needs no function call. glibc reserves
- * room for such variables in libraries loaded by dlopen(); other libcs do not.
- */
-#if defined(__GLIBC__)
-#define SMI_TLS_MODEL __attribute__((tls_model("initial-exec")))
-#else
-#define SMI_TLS_MODEL
-#endif
-
 /* Two different numbers that no arena ever has. */
 #define SMI_NO_ARENA 0u
 #define SMI_NO_CACHE UINT_MAX
@@ -42,6 +31,8 @@ struct smi_thread {
 	struct smi_tcache *cache; /* or NULL */
 	unsigned arena;           /* number of the cache's arena, or
 	                             SMI_NO_CACHE */
+	bool marked;              /* its cache will be taken back at its end */
+	bool preparing;           /* it is being marked */
 	bool ended;               /* its cache was taken back at its end */
 	bool moves;               /* it forks, and the arena goes along */
 	bool holds;               /* it forks, and holds the arena's lock */
@@ -49,6 +40,8 @@ struct smi_thread {
 	volatile bool in_call;    /* it holds a lock or waits for one: see
 	                             smi_current_enter() */
 };
+_Static_assert(sizeof(struct smi_thread) <= 40,
+               "all thread-local variables together take 64 bytes at most");
 extern _Thread_local struct smi_thread smi_current_thread SMI_TLS_MODEL;
 
 /* The process's arena. The init lock guards every member that is not atomic. */

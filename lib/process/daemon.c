@@ -131,7 +131,7 @@ static void settle(struct report *report, bool change_directory,
 	report->code = errno;
 	smi_last_error_set(errno, "%s failed in the child (errno %d)", step,
 	                   errno);
-	memcpy(report->words, smi_last_error_words(), sizeof(report->words));
+	smi_last_error_save(report->words);
 }
 
 /* Wait for the child's report, in the parent: exit on success, or return -1

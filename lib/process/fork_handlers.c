@@ -10,10 +10,10 @@
 #include "process/current.h"
 #include "process/left_behind.h"
 #include "report/fatal.h"
+#include "report/messages.h"
 
 #include <errno.h>
 #include <signal.h>
-#include <string.h>
 
 /* The fork in progress, if the child gets the arena. The init lock guards it.
  */
@@ -31,19 +31,29 @@ static bool passes_on(void)
  * before that could find an arena that is not mapped, or the parent's pages. A
  * handler in the parent could write to pages that the child has not yet copied.
  */
-static _Thread_local sigset_t mask_before;
-
-static void block_signals(void)
+static void block_signals(sigset_t *before)
 {
 	sigset_t all;
 
 	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &mask_before);
+	pthread_sigmask(SIG_BLOCK, &all, before);
 }
 
-static void restore_signals(void)
+static void restore_signals(const sigset_t *before)
 {
-	pthread_sigmask(SIG_SETMASK, &mask_before, NULL);
+	pthread_sigmask(SIG_SETMASK, before, NULL);
+}
+
+/*
+ * The signal mask of the thread that forks. The init lock guards the first one.
+ * The second one is for the thread that is dying, of which there is only one:
+ * it forks without the lock, while another thread may have it.
+ */
+static sigset_t masks_before[2];
+
+static sigset_t *mask_before(void)
+{
+	return &masks_before[smi_fatal_is_dying() ? 1 : 0];
 }
 
 /*
@@ -51,7 +61,7 @@ static void restore_signals(void)
  * were registered last run first before the fork, and last after it; they act,
  * and the others do nothing.
  */
-static _Thread_local unsigned depth;
+static _Thread_local unsigned depth SMI_TLS_MODEL;
 
 /* ---- Before, and in the parent ------------------------------------------ */
 
@@ -67,16 +77,19 @@ static _Thread_local unsigned depth;
 static void before_fork(void)
 {
 	struct smi_arena *arena;
+	sigset_t before;
 	int code = errno;
 
 	if (depth++ > 0)
 		return;
-	block_signals();
+	block_signals(&before);
 	if (smi_fatal_is_dying()) {
+		*mask_before() = before;
 		smi_os_fork_begin();
 		return;
 	}
 	pthread_mutex_lock(&smi_current.init_lock);
+	*mask_before() = before;
 	arena = atomic_load(&smi_current.arena);
 	if (arena != NULL && passes_on()) {
 		pthread_mutex_lock(&arena->lock);
@@ -104,13 +117,14 @@ static void unlock_in_parent(void)
 
 static void after_fork_in_parent(void)
 {
+	sigset_t before = *mask_before();
 	int code = errno;
 
 	if (--depth > 0)
 		return;
 	smi_os_fork_end();
 	unlock_in_parent();
-	restore_signals();
+	restore_signals(&before);
 	errno = code;
 }
 
@@ -134,8 +148,7 @@ static int adopt(struct smi_arena *arena, bool at_rest)
 static void lose(void)
 {
 	smi_current.lost_code = errno;
-	memcpy(smi_current.lost_words, smi_last_error_words(),
-	       sizeof(smi_current.lost_words));
+	smi_last_error_save(smi_current.lost_words);
 }
 
 /* Leave the arena behind in the parent: wipe and unmap what the child has of
@@ -166,12 +179,14 @@ static void after_fork_in_child(void)
 {
 	struct smi_arena *arena = atomic_load(&smi_current.arena);
 	bool at_rest = smi_current_thread.holds && !smi_fatal_is_dying();
+	sigset_t before = *mask_before();
 	int code = errno;
 
 	if (--depth > 0)
 		return;
 	smi_current_thread.holds = false;
 	smi_current_thread.in_call = false; /* on_fault may have forked */
+	smi_messages_forked();
 	smi_fatal_forked();
 	smi_os_fork_end();
 	pthread_mutex_init(&smi_current.init_lock, NULL);
@@ -188,7 +203,7 @@ static void after_fork_in_child(void)
 		if (smi_current.plan.fork == SECMALLOC_FORK_WIPE)
 			begin_anew();
 	}
-	restore_signals();
+	restore_signals(&before);
 	errno = code;
 }
 

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 static atomic_flag taken = ATOMIC_FLAG_INIT;
-static _Thread_local bool dying;
+static _Thread_local bool dying SMI_TLS_MODEL;
 
 void smi_fatal_write(const char *bytes, size_t count)
 {
