@@ -52,6 +52,7 @@ mlock
 mmap
 mprotect
 mremap
+msync
 munlock
 munmap
 nanosleep

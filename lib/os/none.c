@@ -114,6 +114,12 @@ int smi_os_block(void *at, size_t bytes, bool zeros)
 	return not_here();
 }
 
+bool smi_os_is_mapped(void *at, size_t bytes)
+{
+	(void)at, (void)bytes;
+	return false;
+}
+
 int smi_os_entropy(void *to, size_t bytes)
 {
 	(void)to, (void)bytes;

@@ -126,6 +126,10 @@ int smi_os_set_dumpable(bool dumpable);
  */
 int smi_os_block(void *at, size_t bytes, bool zeros);
 
+/* Whether something is mapped at each of these addresses. False if the system
+ * cannot tell. */
+bool smi_os_is_mapped(void *at, size_t bytes);
+
 /* Register handlers that run before and after every fork() from now on.
  * ENOMEM. */
 int smi_os_at_fork(void (*prepare)(void), void (*parent)(void),

@@ -217,12 +217,26 @@ static const char *why_closed(void)
 	return "there is no arena: call secmalloc_init() first";
 }
 
+/* Set ENXIO and words. */
+static void say_closed(const char *call)
+{
+	size_t taken = smi_left_behind_taken_bytes();
+
+	smi_last_error_set(ENXIO, "%s: %s", call, why_closed());
+	if (taken > 0 && !smi_fatal_is_dying())
+		smi_text_add(smi_last_error_more(),
+		             "; another fork handler has mapped memory at %zu "
+		             "bytes of the parent's addresses, where stale "
+		             "pointers do not fault",
+		             taken);
+}
+
 struct smi_arena *smi_current_enter(const char *call)
 {
 	struct smi_arena *arena = smi_current_enter_quietly(call);
 
 	if (arena == NULL)
-		smi_last_error_set(ENXIO, "%s: %s", call, why_closed());
+		say_closed(call);
 	return arena;
 }
 
@@ -264,7 +278,16 @@ void smi_current_leave(struct smi_arena *arena)
 		call_on_low(on_low, spare);
 }
 
+/* The arena may lie where another mapping was that had taken the place. */
 bool smi_current_was_left_behind(const void *ptr)
+{
+	const struct smi_arena *arena = smi_current_peek();
+
+	return smi_left_behind_knows(ptr)
+	       && (arena == NULL || !smi_arena_touches(arena, ptr, 1));
+}
+
+bool smi_current_is_absent(const void *ptr)
 {
 	return smi_left_behind_touches(ptr, 1);
 }

@@ -129,11 +129,15 @@ const struct smi_arena *smi_current_peek(void);
 /* Unlock the arena, and then call on_low if the arena has run low. */
 void smi_current_leave(struct smi_arena *arena);
 
-/* Whether ptr points into an arena that was left behind in a parent. */
+/* Whether ptr may be a pointer into an arena that was left behind in a parent.
+ * If another fork handler mapped something there, it may also point to that. */
 bool smi_current_was_left_behind(const void *ptr);
 
-/* Whether [at, at + bytes) overlaps the arena or one that was left behind;
- * bytes > 0. */
+/* Whether ptr points to addresses that are reserved for such an arena. */
+bool smi_current_is_absent(const void *ptr);
+
+/* Whether [at, at + bytes) overlaps the arena, or addresses that are reserved
+ * for one that was left behind; bytes > 0. */
 bool smi_current_touches(const void *at, size_t bytes);
 
 #endif /* SMI_CURRENT_H */

@@ -32,3 +32,4 @@ int *__error(void);
 		}                 \
 	}
 #define RLIM_INFINITY (((uint64_t)1 << 63) - 1)
+#define MS_ASYNC      1

@@ -23,3 +23,4 @@ int *__error(void);
 #define PTHREAD_CANCEL_DISABLE    1
 #define PTHREAD_MUTEX_INITIALIZER ((pthread_mutex_t)0)
 #define RLIM_INFINITY             ((rlim_t)(((uint64_t)1 << 63) - 1))
+#define MS_ASYNC                  1

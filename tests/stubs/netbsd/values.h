@@ -30,3 +30,4 @@ int *__errno(void);
 		0x33330003, 0     \
 	}
 #define RLIM_INFINITY (~((rlim_t)1 << 63))
+#define MS_ASYNC      1
