@@ -12,6 +12,7 @@
 #include "report/fatal.h"
 
 #include <errno.h>
+#include <signal.h>
 
 struct smi_current smi_current = {
 	.init_lock = PTHREAD_MUTEX_INITIALIZER,
@@ -43,10 +44,7 @@ static _Noreturn void die_in_call(const char *call)
 /* The beginning and the end of a call that takes a lock. */
 static void begin_call(const char *call)
 {
-	const struct smi_tcache *cache = smi_current_cache();
-
-	if (smi_current_thread.in_call
-	    || (cache != NULL && smi_tcache_busy(cache) != 0))
+	if (smi_current_is_inside())
 		die_in_call(call);
 	smi_current_thread.in_call = true;
 }
@@ -164,19 +162,25 @@ int smi_current_init(const struct smi_arena_plan *plan)
 	return result;
 }
 
+/* No signal handler runs between the first step and the last. If it forked, the
+ * child would have the rest of an arena that it knows nothing of. */
 void smi_current_fini(void)
 {
 	struct smi_arena *arena;
+	sigset_t all, before;
 
 	if (smi_fatal_is_dying())
 		return;
 	begin_call("secmalloc_fini");
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
 	pthread_mutex_lock(&smi_current.init_lock);
 	atomic_store(&smi_current_number, SMI_NO_ARENA);
 	arena = atomic_exchange(&smi_current.arena, NULL);
 	if (arena != NULL)
 		smi_lifecycle_destroy(arena);
 	pthread_mutex_unlock(&smi_current.init_lock);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	end_call();
 }
 

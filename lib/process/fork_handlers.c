@@ -19,6 +19,24 @@
  */
 static struct smi_passing passing;
 
+/*
+ * Whether a fork by this thread has to go without any lock.
+ *
+ * on_fault may fork, for example to start a crash reporter. Its thread holds
+ * the arena's lock, and a thread that holds the init lock may be waiting for
+ * it. No lock is needed then: no other thread can make or destroy an arena
+ * while this one holds the arena's lock.
+ *
+ * A signal handler that forks may have interrupted a call of this library in
+ * its own thread, which then holds a lock or uses its cache. The child gets no
+ * arena, whatever the policy is: the interrupted call may have left a copy
+ * half changed.
+ */
+static bool has_to_go_without(void)
+{
+	return smi_fatal_is_dying() || smi_current_is_inside();
+}
+
 /* Whether the child of a fork by this thread gets the arena. */
 static bool passes_on(void)
 {
@@ -55,15 +73,8 @@ static _Thread_local unsigned depth;
 
 /* ---- Before, and in the parent ------------------------------------------ */
 
-/*
- * A child that does not get the arena reads only where it lay, in smi_current,
- * which the init lock keeps from changing.
- *
- * on_fault may fork, for example to start a crash reporter. Its thread holds
- * the arena's lock, and a thread that holds the init lock may be waiting for
- * it. So no lock is taken then, and none is needed: no other thread can make or
- * destroy an arena while this one holds the arena's lock.
- */
+/* A child that does not get the arena reads only where it lay, in smi_current,
+ * which the init lock keeps from changing. */
 static void before_fork(void)
 {
 	struct smi_arena *arena;
@@ -72,7 +83,8 @@ static void before_fork(void)
 	if (depth++ > 0)
 		return;
 	block_signals();
-	if (smi_fatal_is_dying()) {
+	smi_current_thread.unlocked = has_to_go_without();
+	if (smi_current_thread.unlocked) {
 		smi_os_fork_begin();
 		return;
 	}
@@ -92,10 +104,10 @@ static void unlock_in_parent(void)
 {
 	struct smi_arena *arena = atomic_load(&smi_current.arena);
 
-	if (smi_fatal_is_dying())
+	if (smi_current_thread.unlocked)
 		return;
 	if (smi_current_thread.holds) {
-		smi_passing_wait(&passing, arena);
+		smi_passing_wait(&passing, arena, &mask_before);
 		smi_current_thread.holds = false;
 		pthread_mutex_unlock(&arena->lock);
 	}
@@ -116,10 +128,20 @@ static void after_fork_in_parent(void)
 
 /* ---- In the child ------------------------------------------------------- */
 
-/* Make the child's copy its own. -1 with errno and words. `at_rest` is false if
- * the forking thread was aborting because of misuse. */
-static int adopt(struct smi_arena *arena, bool at_rest)
+static int say_interrupted(void)
 {
+	return smi_last_error_set(
+		EDEADLK, "fork: a signal handler called fork() that had "
+			 "interrupted a call of this library, so the child "
+			 "got no arena");
+}
+
+/* Make the child's copy its own. -1 with errno and words. `at_rest` is false if
+ * the fork took no lock, because of a signal handler if it was `inside`. */
+static int adopt(struct smi_arena *arena, bool at_rest, bool inside)
+{
+	if (inside)
+		return say_interrupted();
 	if (!at_rest)
 		return smi_last_error_set(
 			ENXIO, "fork: the arena was found damaged in the "
@@ -153,31 +175,35 @@ static void leave_behind(struct smi_arena *arena)
 }
 
 /* Make the child an empty arena like the parent's. */
-static void begin_anew(void)
+static void begin_anew(bool inside)
 {
 	struct smi_arena_plan plan = smi_current.plan;
 
 	plan.call = "fork";
-	if (smi_current_make(&plan, false) != 0)
+	if ((inside ? say_interrupted() : smi_current_make(&plan, false)) != 0)
 		lose();
 }
 
 static void after_fork_in_child(void)
 {
 	struct smi_arena *arena = atomic_load(&smi_current.arena);
-	bool at_rest = smi_current_thread.holds && !smi_fatal_is_dying();
+	bool unlocked = smi_current_thread.unlocked;
+	bool at_rest = smi_current_thread.holds && !unlocked;
+	bool inside = unlocked && !smi_fatal_is_dying();
 	int code = errno;
 
 	if (--depth > 0)
 		return;
+	if (at_rest)
+		smi_passing_enter(&passing);
 	smi_current_thread.holds = false;
-	smi_current_thread.in_call = false; /* on_fault may have forked */
+	smi_current_thread.in_call = false;
 	smi_fatal_forked();
 	smi_os_fork_end();
 	pthread_mutex_init(&smi_current.init_lock, NULL);
 	if (arena != NULL && passes_on()) {
 		smi_passing_inherit(arena);
-		if (adopt(arena, at_rest) != 0) {
+		if (adopt(arena, at_rest, inside) != 0) {
 			lose();
 			leave_behind(arena);
 		}
@@ -186,7 +212,7 @@ static void after_fork_in_child(void)
 	} else if (arena != NULL) {
 		leave_behind(arena);
 		if (smi_current.plan.fork == SECMALLOC_FORK_WIPE)
-			begin_anew();
+			begin_anew(inside);
 	}
 	restore_signals();
 	errno = code;
