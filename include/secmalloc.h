@@ -170,8 +170,9 @@ extern "C" {
  *       and fork() returns in the parent only after that. Chunks are live in
  *       both processes. If the copy cannot be locked, it is wiped, and the
  *       child gets nothing, as with NONE; secmalloc_error() then gives the
- *       reason. The same happens if no file descriptors are left for a pipe
- *       between the two processes, and if on_fault calls fork().
+ *       reason. The same happens if no file descriptors are left for two
+ *       sockets between the processes, if the child is stopped or very slow,
+ *       so that the parent goes on without it, and if on_fault calls fork().
  * WIPE  A new, empty arena, made with the parent's configuration. Its initial
  *       pools are locked before fork() returns in the child. The addresses of
  *       the parent's pools read as zero there, and fault on a write, so that a
@@ -182,6 +183,9 @@ extern "C" {
  * With NONE and WIPE, the child and all its descendants permanently recognize
  * pointers to the parent's chunks: secfree() ignores them, secrealloc() fails
  * with ENXIO, and secmalloc_owns() returns 0.
+ *
+ * If a signal handler calls fork() after it interrupted a call of this library,
+ * the child gets nothing, whatever the policy is.
  */
 #define SECMALLOC_FORK_NONE 0u
 #define SECMALLOC_FORK_KEEP 1u
@@ -353,12 +357,13 @@ SECMALLOC_API void secmalloc_fini(void);
  *                 memory to the child
  * ENOMEM, EPERM   the child could not lock what the parent has locked; ENOMEM
  *                 also if there is not enough memory for the child
- * EMFILE, ENFILE  no free file descriptors for two pipes between the processes,
- *                 for secret memory, or for /dev/null
+ * EMFILE, ENFILE  no free file descriptors for four sockets between the
+ *                 processes, for secret memory, or for /dev/null
  * EFBIG           RLIMIT_FSIZE is smaller than the largest piece of secret
  *                 memory that is locked at once
  * EAGAIN          the limit on the number of processes was reached
  * ECHILD          the child died, probably killed for lack of memory
+ * ETIMEDOUT       the child was stopped or very slow, and was killed
  * ENOENT, ENODEV, EACCES  /dev/null cannot be opened, or is another device
  * ENOSYS          the kernel provided no random bytes for the child
  */

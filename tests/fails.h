@@ -26,8 +26,13 @@ static int fail_at, calls, fail_with, fail_in;
 static bool fail_from_there;
 static const char *failed, *fail_only;
 
+/* Called before each such call, if not NULL. */
+static void (*watch_calls)(const char *name);
+
 static inline bool fails_now(const char *name)
 {
+	if (watch_calls != NULL)
+		watch_calls(name);
 	if (fail_at == 0 || (fail_in > 0 && fail_in != getpid())
 	    || (fail_in < 0 && -fail_in == getpid())
 	    || (fail_only != NULL && strcmp(name, fail_only) != 0)

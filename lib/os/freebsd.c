@@ -1,7 +1,7 @@
 /*
  * freebsd.c - what FreeBSD does differently; never run
  *
- * Written from mmap(2), madvise(2), minherit(2), procctl(2) and pipe2(2).
+ * Written from mmap(2), madvise(2), minherit(2), procctl(2) and socketpair(2).
  *
  * SPDX-License-Identifier: ISC
  */
@@ -12,9 +12,9 @@
 #include "os/posix.h"
 #include "os/words.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/procctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 const int smi_posix_map_flags = MAP_PRIVATE | MAP_ANON;
@@ -60,7 +60,7 @@ int smi_os_set_dumpable(bool dumpable)
 	return procctl(P_PID, getpid(), PROC_TRACE_CTL, &control);
 }
 
-int smi_posix_pipe(int ends[2])
+int smi_posix_socket_pair(int ends[2])
 {
-	return pipe2(ends, O_CLOEXEC);
+	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
 }

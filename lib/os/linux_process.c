@@ -9,13 +9,14 @@
 #include "os/posix.h"
 
 #include <fcntl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
-int smi_posix_pipe(int ends[2])
+int smi_posix_socket_pair(int ends[2])
 {
-	return pipe2(ends, O_CLOEXEC);
+	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
 }
 
 bool smi_posix_is_null(const struct stat *device)

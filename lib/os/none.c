@@ -114,6 +114,12 @@ int smi_os_block(void *at, size_t bytes, bool zeros)
 	return not_here();
 }
 
+bool smi_os_is_mapped(void *at, size_t bytes)
+{
+	(void)at, (void)bytes;
+	return false;
+}
+
 int smi_os_entropy(void *to, size_t bytes)
 {
 	(void)to, (void)bytes;
@@ -216,12 +222,12 @@ int smi_os_gate_make(int ends[2])
 	return not_here();
 }
 
-void smi_os_gate_open(int ends[2], const void *message, size_t bytes)
+void smi_os_gate_enter(int ends[2])
 {
-	(void)ends, (void)message, (void)bytes;
+	(void)ends;
 }
 
-bool smi_os_gate_wait(int ends[2], void *message, size_t bytes)
+bool smi_os_gate_open(int ends[2], const void *message, size_t bytes)
 {
 	(void)ends, (void)message, (void)bytes;
 	return false;
@@ -230,6 +236,13 @@ bool smi_os_gate_wait(int ends[2], void *message, size_t bytes)
 void smi_os_gate_drop(int ends[2])
 {
 	(void)ends;
+}
+
+enum smi_gate_end smi_os_gate_wait(int ends[2], void *message, size_t bytes,
+                                   unsigned patience, const sigset_t *mask)
+{
+	(void)ends, (void)message, (void)bytes, (void)patience, (void)mask;
+	return SMI_GATE_LEFT;
 }
 
 /* Two processes are never compared, as there is no fork. */
@@ -250,6 +263,11 @@ int smi_os_fork(void)
 }
 
 void smi_os_reap(int child)
+{
+	(void)child;
+}
+
+void smi_os_kill(int child)
 {
 	(void)child;
 }

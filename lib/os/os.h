@@ -126,6 +126,10 @@ int smi_os_set_dumpable(bool dumpable);
  */
 int smi_os_block(void *at, size_t bytes, bool zeros);
 
+/* Whether something is mapped at each of these addresses. False if the system
+ * cannot tell. */
+bool smi_os_is_mapped(void *at, size_t bytes);
+
 /* Register handlers that run before and after every fork() from now on.
  * ENOMEM. */
 int smi_os_at_fork(void (*prepare)(void), void (*parent)(void),
@@ -175,20 +179,44 @@ void smi_os_drop_signal(int signal);
 /* ---- Processes ---------------------------------------------------------- */
 
 /*
- * A gate at which a parent waits for its child. After the fork both processes
- * have both ends, and each makes one of the calls below, which close them. The
- * gate also opens if the child dies. EMFILE, ENFILE, ENOMEM, or whatever a
- * system call filter answers.
+ * A gate at which a parent waits for its child. After the fork the child calls
+ * smi_os_gate_enter() as early as it can, and later smi_os_gate_open() or
+ * smi_os_gate_drop(). The parent calls smi_os_gate_wait(), or
+ * smi_os_gate_drop() if it does not have to wait. EMFILE, ENFILE, ENOMEM, or
+ * whatever a system call filter answers.
  */
 #define SMI_GATE_MOST_BYTES ((size_t)1024)
 int smi_os_gate_make(int ends[2]);
-/* In the child: send a message of 1 to SMI_GATE_MOST_BYTES bytes. */
-void smi_os_gate_open(int ends[2], const void *message, size_t bytes);
-/* In the parent: wait for a message of `bytes`. False if the child died without
- * sending all of it. */
-bool smi_os_gate_wait(int ends[2], void *message, size_t bytes);
-/* If the fork failed: close both ends. */
+/* In the child: tell the parent which process to look at. */
+void smi_os_gate_enter(int ends[2]);
+/* In the child: send a message of 1 to SMI_GATE_MOST_BYTES bytes, and leave the
+ * gate. False if the parent has stopped waiting, and does not get the
+ * message. */
+bool smi_os_gate_open(int ends[2], const void *message, size_t bytes);
+/* Leave the gate, or do nothing if it was left. */
 void smi_os_gate_drop(int ends[2]);
+
+/* How the parent's wait ends. */
+enum smi_gate_end {
+	SMI_GATE_OPENED, /* the message has arrived */
+	SMI_GATE_LEFT,   /* the child died or left, or the fork had failed */
+	SMI_GATE_SILENT  /* patience is at an end; the child can no longer send
+	                    a message */
+};
+
+/*
+ * In the parent: wait for a message of `bytes`. The wait ends as soon as the
+ * child leaves the gate. If it cannot leave, its death or stop is noticed
+ * within a moment. `patience` is the time that a silent child gets, in tenths
+ * of a second; this time passes SMI_GATE_HURRY times as fast while the child is
+ * stopped, and again while a signal is pending that `mask` does not block. The
+ * caller has blocked all signals, and `mask` is the signal mask to be restored
+ * after the wait.
+ */
+#define SMI_GATE_PATIENCE 100u /* for a child that has little to do */
+#define SMI_GATE_HURRY    10u
+enum smi_gate_end smi_os_gate_wait(int ends[2], void *message, size_t bytes,
+                                   unsigned patience, const sigset_t *mask);
 
 /* The id of this process, which is positive. */
 int smi_os_process(void);
@@ -204,8 +232,10 @@ int smi_os_threads(size_t *threads);
  * EAGAIN, ENOMEM, ENOSYS. */
 int smi_os_fork(void);
 
-/* Wait until a child has ended, and reap it. */
+/* Wait until a child has ended, and reap it. smi_os_kill() first ends it; it
+ * must not have been reaped. */
 void smi_os_reap(int child);
+void smi_os_kill(int child);
 
 /* End the process without running its exit handlers. */
 _Noreturn void smi_os_exit(int status);

@@ -100,6 +100,18 @@ int smi_os_block(void *at, size_t bytes, bool zeros)
 	return -1;
 }
 
+/* msync() with this flag only looks whether there are mappings. */
+bool smi_os_is_mapped(void *at, size_t bytes)
+{
+	bool mapped;
+	int state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	mapped = msync(at, bytes, MS_ASYNC) == 0;
+	pthread_setcancelstate(state, NULL);
+	return mapped;
+}
+
 /* ---- Limits ------------------------------------------------------------- */
 
 static size_t limit_bytes(rlim_t limit)

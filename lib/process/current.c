@@ -13,6 +13,7 @@
 #include "report/messages.h"
 
 #include <errno.h>
+#include <signal.h>
 
 struct smi_current smi_current = {
 	.init_lock = PTHREAD_MUTEX_INITIALIZER,
@@ -67,13 +68,10 @@ static void prepare_thread(void)
 /* The beginning and the end of a call that takes a lock. */
 static void begin_call(const char *call)
 {
-	const struct smi_tcache *cache = smi_current_cache();
-
-	if (cache == NULL)
-		prepare_thread();
-	if (smi_current_thread.in_call
-	    || (cache != NULL && smi_tcache_busy(cache) != 0))
+	if (smi_current_is_inside())
 		die_in_call(call);
+	if (smi_current_cache() == NULL)
+		prepare_thread();
 	smi_current_thread.in_call = true;
 }
 
@@ -189,19 +187,25 @@ int smi_current_init(const struct smi_arena_plan *plan)
 	return result;
 }
 
+/* No signal handler runs between the first step and the last. If it forked, the
+ * child would have the rest of an arena that it knows nothing of. */
 void smi_current_fini(void)
 {
 	struct smi_arena *arena;
+	sigset_t all, before;
 
 	if (smi_fatal_is_dying())
 		return;
 	begin_call("secmalloc_fini");
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
 	pthread_mutex_lock(&smi_current.init_lock);
 	atomic_store(&smi_current_number, SMI_NO_ARENA);
 	arena = atomic_exchange(&smi_current.arena, NULL);
 	if (arena != NULL)
 		smi_lifecycle_destroy(arena);
 	pthread_mutex_unlock(&smi_current.init_lock);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	end_call();
 }
 
@@ -242,12 +246,26 @@ static const char *why_closed(void)
 	return "there is no arena: call secmalloc_init() first";
 }
 
+/* Set ENXIO and words. */
+static void say_closed(const char *call)
+{
+	size_t taken = smi_left_behind_taken_bytes();
+
+	smi_last_error_set(ENXIO, "%s: %s", call, why_closed());
+	if (taken > 0 && !smi_fatal_is_dying())
+		smi_text_add(smi_last_error_more(),
+		             "; another fork handler has mapped memory at %zu "
+		             "bytes of the parent's addresses, where stale "
+		             "pointers do not fault",
+		             taken);
+}
+
 struct smi_arena *smi_current_enter(const char *call)
 {
 	struct smi_arena *arena = smi_current_enter_quietly(call);
 
 	if (arena == NULL)
-		smi_last_error_set(ENXIO, "%s: %s", call, why_closed());
+		say_closed(call);
 	return arena;
 }
 
@@ -306,7 +324,16 @@ void smi_current_leave(struct smi_arena *arena)
 		call_on_low(on_low, spare);
 }
 
+/* The arena may lie where another mapping was that had taken the place. */
 bool smi_current_was_left_behind(const void *ptr)
+{
+	const struct smi_arena *arena = smi_current_peek();
+
+	return smi_left_behind_knows(ptr)
+	       && (arena == NULL || !smi_arena_touches(arena, ptr, 1));
+}
+
+bool smi_current_is_absent(const void *ptr)
 {
 	return smi_left_behind_touches(ptr, 1);
 }

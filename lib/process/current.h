@@ -36,6 +36,7 @@ struct smi_thread {
 	bool ended;               /* its cache was taken back at its end */
 	bool moves;               /* it forks, and the arena goes along */
 	bool holds;               /* it forks, and holds the arena's lock */
+	bool unlocked;            /* it forks, and took no lock for that */
 	bool in_on_low;           /* it runs on_low, which does not nest */
 	volatile bool in_call;    /* it holds a lock or waits for one: see
 	                             smi_current_enter() */
@@ -80,6 +81,19 @@ static inline bool smi_current_has_cache(void)
 static inline struct smi_tcache *smi_current_cache(void)
 {
 	return smi_current_has_cache() ? smi_current_thread.cache : NULL;
+}
+
+/*
+ * Whether the thread is in the middle of a call that holds a lock, waits for
+ * one, or uses the cache. If a signal handler asks, it has interrupted that
+ * call: it must take no lock, and cannot use the cache.
+ */
+static inline bool smi_current_is_inside(void)
+{
+	const struct smi_tcache *cache = smi_current_cache();
+
+	return smi_current_thread.in_call
+	       || (cache != NULL && smi_tcache_busy(cache) != 0);
 }
 
 /* Have threads return their caches when they end. False if that is not possible
@@ -133,11 +147,15 @@ void smi_current_release(struct smi_arena *arena);
 void smi_current_retake(struct smi_arena *arena, const char *call);
 void smi_current_end(void);
 
-/* Whether ptr points into an arena that was left behind in a parent. */
+/* Whether ptr may be a pointer into an arena that was left behind in a parent.
+ * If another fork handler mapped something there, it may also point to that. */
 bool smi_current_was_left_behind(const void *ptr);
 
-/* Whether [at, at + bytes) overlaps the arena or one that was left behind;
- * bytes > 0. */
+/* Whether ptr points to addresses that are reserved for such an arena. */
+bool smi_current_is_absent(const void *ptr);
+
+/* Whether [at, at + bytes) overlaps the arena, or addresses that are reserved
+ * for one that was left behind; bytes > 0. */
 bool smi_current_touches(const void *at, size_t bytes);
 
 #endif /* SMI_CURRENT_H */

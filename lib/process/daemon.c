@@ -17,6 +17,8 @@
 #include "report/unread.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
 
 static const char call[] = "secmalloc_daemon";
@@ -134,19 +136,42 @@ static void settle(struct report *report, bool change_directory,
 	smi_last_error_save(report->words);
 }
 
+static enum smi_gate_end receive(int gate[2], struct report *report)
+{
+	enum smi_gate_end end;
+	sigset_t all, before;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	end = smi_os_gate_wait(gate, report, sizeof(*report), SMI_GATE_PATIENCE,
+	                       &before);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return end;
+}
+
 /* Wait for the child's report, in the parent: exit on success, or return -1
  * with errno and words. */
 static int wait_for(int child, int gate[2])
 {
 	struct report report;
 
-	if (!smi_os_gate_wait(gate, &report, sizeof(report))) {
+	switch (receive(gate, &report)) {
+	case SMI_GATE_LEFT:
 		smi_os_reap(child);
 		return smi_last_error_set(
 			ECHILD,
 			"%s: the child died before it had locked the pools: a "
 			"memory limit may be too small for two copies",
 			call);
+	case SMI_GATE_SILENT:
+		smi_os_kill(child);
+		return smi_last_error_set(
+			ETIMEDOUT,
+			"%s: the child was stopped or very slow, and was "
+			"killed",
+			call);
+	case SMI_GATE_OPENED:
+		break;
 	}
 	if (report.code == 0) {
 		smi_current_fini();
@@ -170,8 +195,8 @@ int smi_daemon_become(bool change_directory, bool close_streams)
 		return -1;
 	if (smi_os_gate_make(gate) != 0)
 		return smi_last_error_set(errno,
-		                          "%s: no pipe to the child could be "
-		                          "created (errno %d)",
+		                          "%s: no socket to the child could "
+		                          "be created (errno %d)",
 		                          call, errno);
 	child = fork_with(arena);
 	if (child < 0) {
@@ -180,9 +205,10 @@ int smi_daemon_become(bool change_directory, bool close_streams)
 	}
 	if (child > 0)
 		return wait_for(child, gate);
+	smi_os_gate_enter(gate);
 	settle(&report, change_directory, close_streams);
-	smi_os_gate_open(gate, &report, sizeof(report));
-	if (report.code != 0) {
+	if (!smi_os_gate_open(gate, &report, sizeof(report))
+	    || report.code != 0) {
 		smi_current_fini();
 		smi_os_exit(1);
 	}

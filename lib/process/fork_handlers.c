@@ -14,10 +14,29 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <string.h>
 
 /* The fork in progress, if the child gets the arena. The init lock guards it.
  */
 static struct smi_passing passing;
+
+/*
+ * Whether a fork by this thread has to go without any lock.
+ *
+ * on_fault may fork, for example to start a crash reporter. Its thread holds
+ * the arena's lock, and a thread that holds the init lock may be waiting for
+ * it. No lock is needed then: no other thread can make or destroy an arena
+ * while this one holds the arena's lock.
+ *
+ * A signal handler that forks may have interrupted a call of this library in
+ * its own thread, which then holds a lock or uses its cache. The child gets no
+ * arena, whatever the policy is: the interrupted call may have left a copy
+ * half changed.
+ */
+static bool has_to_go_without(void)
+{
+	return smi_fatal_is_dying() || smi_current_is_inside();
+}
 
 /* Whether the child of a fork by this thread gets the arena. */
 static bool passes_on(void)
@@ -30,30 +49,43 @@ static bool passes_on(void)
  * Signals stay blocked until fork() is done. A handler that ran in the child
  * before that could find an arena that is not mapped, or the parent's pages. A
  * handler in the parent could write to pages that the child has not yet copied.
+ *
+ * The mask before that is kept as one bit for each signal, because sigset_t is
+ * far larger. It belongs to the thread, as several may fork without a lock.
  */
-static void block_signals(sigset_t *before)
+#define WORD_BITS 64
+static _Thread_local uint64_t
+	mask_before[(NSIG - 2) / WORD_BITS + 1] SMI_TLS_MODEL;
+
+static void block_signals(void)
 {
-	sigset_t all;
+	sigset_t all, before;
 
 	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, before);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	memset(mask_before, 0, sizeof(mask_before));
+	for (int signal = 1; signal < NSIG; signal++)
+		if (sigismember(&before, signal) == 1)
+			mask_before[(signal - 1) / WORD_BITS] |=
+				(uint64_t)1 << (signal - 1) % WORD_BITS;
 }
 
-static void restore_signals(const sigset_t *before)
+static void get_mask_before(sigset_t *mask)
 {
-	pthread_sigmask(SIG_SETMASK, before, NULL);
+	sigemptyset(mask);
+	for (int signal = 1; signal < NSIG; signal++)
+		if ((mask_before[(signal - 1) / WORD_BITS]
+		             >> (signal - 1) % WORD_BITS
+		     & 1) != 0)
+			sigaddset(mask, signal);
 }
 
-/*
- * The signal mask of the thread that forks. The init lock guards the first one.
- * The second one is for the thread that is dying, of which there is only one:
- * it forks without the lock, while another thread may have it.
- */
-static sigset_t masks_before[2];
-
-static sigset_t *mask_before(void)
+static void restore_signals(void)
 {
-	return &masks_before[smi_fatal_is_dying() ? 1 : 0];
+	sigset_t mask;
+
+	get_mask_before(&mask);
+	pthread_sigmask(SIG_SETMASK, &mask, NULL);
 }
 
 /*
@@ -65,31 +97,22 @@ static _Thread_local unsigned depth SMI_TLS_MODEL;
 
 /* ---- Before, and in the parent ------------------------------------------ */
 
-/*
- * A child that does not get the arena reads only where it lay, in smi_current,
- * which the init lock keeps from changing.
- *
- * on_fault may fork, for example to start a crash reporter. Its thread holds
- * the arena's lock, and a thread that holds the init lock may be waiting for
- * it. So no lock is taken then, and none is needed: no other thread can make or
- * destroy an arena while this one holds the arena's lock.
- */
+/* A child that does not get the arena reads only where it lay, in smi_current,
+ * which the init lock keeps from changing. */
 static void before_fork(void)
 {
 	struct smi_arena *arena;
-	sigset_t before;
 	int code = errno;
 
 	if (depth++ > 0)
 		return;
-	block_signals(&before);
-	if (smi_fatal_is_dying()) {
-		*mask_before() = before;
+	block_signals();
+	smi_current_thread.unlocked = has_to_go_without();
+	if (smi_current_thread.unlocked) {
 		smi_os_fork_begin();
 		return;
 	}
 	pthread_mutex_lock(&smi_current.init_lock);
-	*mask_before() = before;
 	arena = atomic_load(&smi_current.arena);
 	if (arena != NULL && passes_on()) {
 		pthread_mutex_lock(&arena->lock);
@@ -104,11 +127,13 @@ static void before_fork(void)
 static void unlock_in_parent(void)
 {
 	struct smi_arena *arena = atomic_load(&smi_current.arena);
+	sigset_t mask;
 
-	if (smi_fatal_is_dying())
+	if (smi_current_thread.unlocked)
 		return;
 	if (smi_current_thread.holds) {
-		smi_passing_wait(&passing, arena);
+		get_mask_before(&mask);
+		smi_passing_wait(&passing, arena, &mask);
 		smi_current_thread.holds = false;
 		pthread_mutex_unlock(&arena->lock);
 	}
@@ -117,23 +142,32 @@ static void unlock_in_parent(void)
 
 static void after_fork_in_parent(void)
 {
-	sigset_t before = *mask_before();
 	int code = errno;
 
 	if (--depth > 0)
 		return;
 	smi_os_fork_end();
 	unlock_in_parent();
-	restore_signals(&before);
+	restore_signals();
 	errno = code;
 }
 
 /* ---- In the child ------------------------------------------------------- */
 
-/* Make the child's copy its own. -1 with errno and words. `at_rest` is false if
- * the forking thread was aborting because of misuse. */
-static int adopt(struct smi_arena *arena, bool at_rest)
+static int say_interrupted(void)
 {
+	return smi_last_error_set(
+		EDEADLK, "fork: a signal handler called fork() that had "
+			 "interrupted a call of this library, so the child "
+			 "got no arena");
+}
+
+/* Make the child's copy its own. -1 with errno and words. `at_rest` is false if
+ * the fork took no lock, because of a signal handler if it was `inside`. */
+static int adopt(struct smi_arena *arena, bool at_rest, bool inside)
+{
+	if (inside)
+		return say_interrupted();
 	if (!at_rest)
 		return smi_last_error_set(
 			ENXIO, "fork: the arena was found damaged in the "
@@ -166,33 +200,36 @@ static void leave_behind(struct smi_arena *arena)
 }
 
 /* Make the child an empty arena like the parent's. */
-static void begin_anew(void)
+static void begin_anew(bool inside)
 {
 	struct smi_arena_plan plan = smi_current.plan;
 
 	plan.call = "fork";
-	if (smi_current_make(&plan, false) != 0)
+	if ((inside ? say_interrupted() : smi_current_make(&plan, false)) != 0)
 		lose();
 }
 
 static void after_fork_in_child(void)
 {
 	struct smi_arena *arena = atomic_load(&smi_current.arena);
-	bool at_rest = smi_current_thread.holds && !smi_fatal_is_dying();
-	sigset_t before = *mask_before();
+	bool unlocked = smi_current_thread.unlocked;
+	bool at_rest = smi_current_thread.holds && !unlocked;
+	bool inside = unlocked && !smi_fatal_is_dying();
 	int code = errno;
 
 	if (--depth > 0)
 		return;
+	if (at_rest)
+		smi_passing_enter(&passing);
 	smi_current_thread.holds = false;
-	smi_current_thread.in_call = false; /* on_fault may have forked */
+	smi_current_thread.in_call = false;
 	smi_messages_forked();
 	smi_fatal_forked();
 	smi_os_fork_end();
 	pthread_mutex_init(&smi_current.init_lock, NULL);
 	if (arena != NULL && passes_on()) {
 		smi_passing_inherit(arena);
-		if (adopt(arena, at_rest) != 0) {
+		if (adopt(arena, at_rest, inside) != 0) {
 			lose();
 			leave_behind(arena);
 		}
@@ -201,9 +238,9 @@ static void after_fork_in_child(void)
 	} else if (arena != NULL) {
 		leave_behind(arena);
 		if (smi_current.plan.fork == SECMALLOC_FORK_WIPE)
-			begin_anew();
+			begin_anew(inside);
 	}
-	restore_signals(&before);
+	restore_signals();
 	errno = code;
 }
 

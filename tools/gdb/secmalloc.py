@@ -16,16 +16,16 @@ import gdb.types
 # ---- What the script knows of lib/ ----------------------------------------
 
 # CURRENT is the variable with the pointer to the arena; its structure has the
-# same name. LEFT_BEHIND is the static variable with the list of the addresses
+# same name. LEFT_BEHIND is the static variable with the records of the addresses
 # of the parents' arenas.
 CURRENT = "smi_current"
-LEFT_BEHIND = "last"
+LEFT_BEHIND = "left"
 
 # The structures, with the fields that are read. If one is renamed, change it
 # here and where it is read. A library without one of the fields is refused.
 ARENA = "smi_arena"
 SLAB = "smi_slab"
-RECORD = "record"
+RECORDS = "records"
 FIELDS = {
     CURRENT: ("arena",),
     ARENA: ("metadata", "metadata_bytes", "initial_pools", "pools", "runs",
@@ -42,7 +42,7 @@ FIELDS = {
     "smi_free_cells": ("count",),
     "smi_cell": ("size", "state", "access"),
 }
-RECORD_FIELDS = ("next", "at", "bytes")
+RECORDS_FIELDS = ("all", "count")
 
 # Constants that debugging information does not have.
 NONE = 0xffffffff                    # SMI_NONE
@@ -240,22 +240,24 @@ def find_left_behind():
     those without an address, which link-time optimization leaves."""
     for symbol in gdb.lookup_static_symbols(LEFT_BEHIND):
         kind = symbol.type.strip_typedefs()
-        if kind.code == gdb.TYPE_CODE_STRUCT and kind.tag == RECORD \
+        if kind.code == gdb.TYPE_CODE_STRUCT and kind.tag == RECORDS \
                 and all(gdb.types.has_field(kind, field)
-                        for field in RECORD_FIELDS) \
+                        for field in RECORDS_FIELDS) \
                 and symbol.value().address is not None:
             yield symbol.value()
 
 
 def left_behind(memory):
-    """The addresses of arenas that the process's parents had."""
+    """The addresses that are reserved for arenas of the process's
+    parents."""
     for variable in find_left_behind():
-        at = int(variable.address)
-        while at != 0:
-            record = memory.value(at, variable.type)
+        records = memory.value(int(variable.address), variable.type)
+        kind = records["all"].type.target()
+        for i in range(int(records["count"])):
+            record = memory.value(int(records["all"]) + i * kind.sizeof, kind)
             start = int(record["at"])
-            yield range(start, start + int(record["bytes"]))
-            at = int(record["next"])
+            if not record["taken"]:
+                yield range(start, start + int(record["bytes"]))
 
 
 class Pools:
