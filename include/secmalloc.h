@@ -604,7 +604,8 @@ struct secmalloc_stats {
 	uint64_t free_bytes;      /* of pool_bytes, not taken by chunks */
 	uint64_t cached_bytes;    /* of free_bytes, in threads' caches */
 	uint64_t used_bytes_peak; /* the largest amount of pool_bytes ever
-	                             in chunks and threads' caches at once */
+	                             in chunks and threads' caches at once; not
+	                             for sizing: see sizing_bytes */
 	uint64_t chunks;          /* live now */
 	uint64_t chunk_bytes;     /* requested sizes of the live chunks */
 	uint64_t allocations;     /* chunks made since secmalloc_init(); a
@@ -618,7 +619,10 @@ struct secmalloc_stats {
 	uint64_t guarded_bytes;   /* locked for guarded chunks, free or not */
 	uint64_t backing;         /* SECMALLOC_BACKING_LOCKED or _SECRET */
 	uint64_t low_crossings;   /* how often on_low was called */
-	uint64_t reserved[12];    /* zero */
+	uint64_t sizing_bytes;    /* how large the pools must be for the same
+	                             load; initial_pools is this divided by
+	                             the default pool_size, rounded up */
+	uint64_t reserved[11];    /* zero */
 };
 
 /*

@@ -124,6 +124,36 @@ START_TEST(a_run_grows_and_shrinks_in_place)
 }
 END_TEST
 
+/* What a run needs are the taken units, and the free ones that are of no use to
+ * it. The peak of that is kept. */
+START_TEST(units_of_small_blocks_are_needed_too)
+{
+	uint32_t runs[4], two;
+
+	fake_start(&fake, 4096, 16 * 4096, 2);
+	fake_add(&fake, 16 * 4096);
+	ck_assert_uint_eq(smi_run_needed_peak(&fake.runs), 0);
+	for (int i = 0; i < 4; i++)
+		runs[i] = smi_run_take(&fake.runs, 1, 0);
+	ck_assert_uint_eq(smi_run_needed_peak(&fake.runs), 4);
+	smi_run_give(&fake.runs, runs[0], 1);
+	smi_run_give(&fake.runs, runs[2], 1);
+	/* Two single units are free. This run cannot use them. */
+	two = smi_run_take(&fake.runs, 2, 0);
+	ck_assert_uint_eq(smi_run_needed_peak(&fake.runs), 6);
+	/* A run of one unit can. */
+	runs[0] = smi_run_take(&fake.runs, 1, 0);
+	ck_assert_uint_eq(smi_run_needed_peak(&fake.runs), 6);
+	ck_assert(smi_run_extend(&fake.runs, two, 2, 2));
+	ck_assert_uint_eq(smi_run_needed_peak(&fake.runs), 8);
+	smi_run_give(&fake.runs, two, 4);
+	ck_assert_uint_eq(smi_run_needed_peak(&fake.runs), 8);
+	check();
+	fake_end(&fake);
+}
+END_TEST
+
 UNIT_MAIN("run", metadata_of_a_large_pool_fit_its_strides,
           pools_are_used_in_order_and_to_the_end,
-          a_run_grows_and_shrinks_in_place)
+          a_run_grows_and_shrinks_in_place,
+          units_of_small_blocks_are_needed_too)

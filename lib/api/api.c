@@ -263,6 +263,7 @@ int secmalloc_stats(struct secmalloc_stats *stats)
 		.backing = arena->pools.secret ? SECMALLOC_BACKING_SECRET
 	                                       : SECMALLOC_BACKING_LOCKED,
 		.low_crossings = arena->low_crossings,
+		.sizing_bytes = smi_arena_sizing_bytes(arena),
 	};
 	smi_current_leave(arena);
 	return 0;

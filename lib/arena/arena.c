@@ -13,6 +13,9 @@
 
 #include <errno.h>
 
+#define SIZING_PARTS      ((size_t)8)
+#define SIZING_MOST_BYTES ((size_t)64 * 1024)
+
 void smi_arena_die(struct smi_arena *arena, const void *ptr, size_t size,
                    const struct smi_misuse *misuse)
 {
@@ -99,6 +102,20 @@ bool smi_arena_runs_low(struct smi_arena *arena, bool may_call)
 	arena->is_low = true;
 	arena->low_crossings++;
 	return true;
+}
+
+/*
+ * The margin allows for a course of things that is never quite the same: slots
+ * are chosen at random, and threads take turns. An eighth covers that in a
+ * large arena. In a small one single slabs count, so there it is twice as much.
+ */
+size_t smi_arena_sizing_bytes(const struct smi_arena *arena)
+{
+	size_t bytes = smi_run_needed_peak(&arena->runs) * SMI_UNIT_BYTES;
+	size_t part = bytes / SIZING_PARTS;
+
+	return bytes + part
+	       + (part < SIZING_MOST_BYTES ? part : SIZING_MOST_BYTES);
 }
 
 size_t smi_arena_locked_bytes(const struct smi_arena *arena)

@@ -89,6 +89,9 @@ size_t smi_arena_spare_bytes(const struct smi_arena *arena);
  */
 bool smi_arena_runs_low(struct smi_arena *arena, bool may_call);
 
+/* How many bytes of pools the same use of the arena needs, with a margin. */
+size_t smi_arena_sizing_bytes(const struct smi_arena *arena);
+
 /* The bytes that the arena has locked: its pools, guarded cells and key page.
  */
 size_t smi_arena_locked_bytes(const struct smi_arena *arena);

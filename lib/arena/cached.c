@@ -7,7 +7,32 @@
 
 #include "chunk/placement.h"
 
-#define CACHE_MOST_BYTES ((size_t)256 * 1024)
+/* The most that a cache is granted, and what it is granted however little of
+ * the pools was ever in use. */
+#define CACHE_MOST_BYTES  ((size_t)256 * 1024)
+#define CACHE_FIRST_BYTES ((size_t)32 * 1024)
+
+static size_t least_of(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/*
+ * The bytes that each cache may be granted: an equal part of the pools and of
+ * what was in use at the peak. In an arena that is far larger than it has to
+ * be, caches hold no more than they would hold in one that is just large
+ * enough.
+ */
+static size_t share_of_each(const struct smi_arena *arena)
+{
+	size_t parts = SMI_TCACHES_PART * arena->caches.attached;
+	size_t of_used = arena->slabs.taken_peak / parts;
+
+	if (of_used < CACHE_FIRST_BYTES)
+		of_used = CACHE_FIRST_BYTES;
+	return least_of(least_of(arena->pools.bytes / parts, of_used),
+	                CACHE_MOST_BYTES);
+}
 
 /* Read and clear a counter of a cache that is the calling thread's own, or is
  * stopped. */
@@ -85,10 +110,7 @@ static bool restart_above(struct smi_arena *arena, const struct smi_tcache *own,
 
 void smi_cached_tend(struct smi_arena *arena, struct smi_tcache *cache)
 {
-	size_t share = arena->pools.bytes / SMI_TCACHES_PART
-	               / arena->caches.attached;
-
-	cache->share = share < CACHE_MOST_BYTES ? share : CACHE_MOST_BYTES;
+	cache->share = share_of_each(arena);
 	if (cache->granted > cache->share)
 		restart(arena, cache, 0);
 	settle(&arena->counts, cache);

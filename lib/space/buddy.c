@@ -29,12 +29,14 @@ static void put_block(struct smi_buddy *buddy, uint32_t start, unsigned order)
 {
 	smi_bitmap_set(buddy->map[order], start >> order);
 	buddy->count[order]++;
+	buddy->sums[order]++;
 }
 
 static void drop_block(struct smi_buddy *buddy, uint32_t start, unsigned order)
 {
 	smi_bitmap_clear(buddy->map[order], start >> order);
 	buddy->count[order]--;
+	buddy->sums[order]--;
 }
 
 static bool has_block(const struct smi_buddy *buddy, uint32_t start,
@@ -79,10 +81,12 @@ void smi_buddy_give(struct smi_buddy *buddy, uint32_t start, uint32_t units)
 	}
 }
 
-void smi_buddy_start(struct smi_buddy *buddy, uint32_t units, void *maps)
+void smi_buddy_start(struct smi_buddy *buddy, uint32_t units, uint32_t *sums,
+                     void *maps)
 {
 	uint32_t *word = maps;
 
+	buddy->sums = sums;
 	buddy->units = units;
 	buddy->free_units = 0;
 	buddy->orders = orders_of(units);

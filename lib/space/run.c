@@ -45,6 +45,8 @@ void smi_run_start(struct smi_runs *runs, struct smi_pools *pools)
 {
 	runs->pools = pools;
 	runs->free_units = 0;
+	runs->needed_peak = 0;
+	memset(runs->blocks, 0, sizeof(runs->blocks));
 	runs->start = pools->start;
 	runs->units_shift = pools->geometry.stride_shift - SMI_UNIT_SHIFT;
 	runs->notes = pools->strips[NOTES].at;
@@ -66,7 +68,7 @@ void smi_run_add_pool(struct smi_runs *runs, uint32_t pool)
 	                            >> SMI_UNIT_SHIFT);
 	uint32_t first = first_unit(runs, pool);
 
-	smi_buddy_start(buddy, units, buddy + 1);
+	smi_buddy_start(buddy, units, runs->blocks, buddy + 1);
 	/* Including the heads of the guards' units. */
 	memset(runs->heads + first, 0xff,
 	       (first_unit(runs, runs->pools->used) - first)
@@ -80,6 +82,18 @@ static void set_heads(struct smi_runs *runs, uint32_t from, uint32_t units,
 {
 	for (uint32_t unit = from; unit < from + units; unit++)
 		runs->heads[unit] = head;
+}
+
+/* Keep needed_peak when a run has got `units`. */
+static void note_needed(struct smi_runs *runs, uint32_t units)
+{
+	size_t needed = (runs->pools->bytes >> SMI_UNIT_SHIFT)
+	                - runs->free_units;
+
+	for (unsigned order = 0; (uint64_t)2 << order <= units; order++)
+		needed += (size_t)runs->blocks[order] << order;
+	if (needed > runs->needed_peak)
+		runs->needed_peak = needed;
 }
 
 uint32_t smi_run_take(struct smi_runs *runs, uint32_t units,
@@ -100,6 +114,7 @@ uint32_t smi_run_take(struct smi_runs *runs, uint32_t units,
 		set_heads(runs, start, units, start);
 		runs->free_units -= units;
 		update_best(runs, pool);
+		note_needed(runs, units);
 		return start;
 	}
 	return SMI_NONE;
@@ -127,6 +142,7 @@ bool smi_run_extend(struct smi_runs *runs, uint32_t run, uint32_t units,
 	set_heads(runs, run + units, more, run);
 	runs->free_units -= more;
 	update_best(runs, pool);
+	note_needed(runs, units + more);
 	return true;
 }
 
