@@ -7,14 +7,21 @@
 
 #include "chunk/placement.h"
 
-/* The most that a cache is granted, and what it is granted however little of
- * the pools was ever in use. */
-#define CACHE_MOST_BYTES  ((size_t)256 * 1024)
-#define CACHE_FIRST_BYTES ((size_t)32 * 1024)
+#define CACHE_MOST_BYTES ((size_t)256 * 1024)
+
+/* What caches are granted however little of the pools was ever in use: each of
+ * them, and all of them together if they are few. */
+#define EACH_FIRST_BYTES ((size_t)32 * 1024)
+#define ALL_FIRST_BYTES  ((size_t)128 * 1024)
 
 static size_t least_of(size_t a, size_t b)
 {
 	return a < b ? a : b;
+}
+
+static size_t most_of(size_t a, size_t b)
+{
+	return a > b ? a : b;
 }
 
 /*
@@ -25,13 +32,13 @@ static size_t least_of(size_t a, size_t b)
  */
 static size_t share_of_each(const struct smi_arena *arena)
 {
-	size_t parts = SMI_TCACHES_PART * arena->caches.attached;
-	size_t of_used = arena->slabs.taken_peak / parts;
+	size_t caches = arena->caches.attached;
+	size_t used = most_of(arena->slabs.taken_peak / SMI_TCACHES_PART,
+	                      ALL_FIRST_BYTES);
 
-	if (of_used < CACHE_FIRST_BYTES)
-		of_used = CACHE_FIRST_BYTES;
-	return least_of(least_of(arena->pools.bytes / parts, of_used),
-	                CACHE_MOST_BYTES);
+	return least_of(least_of(arena->pools.bytes / SMI_TCACHES_PART / caches,
+	                         CACHE_MOST_BYTES),
+	                most_of(used / caches, EACH_FIRST_BYTES));
 }
 
 /* Read and clear a counter of a cache that is the calling thread's own, or is
