@@ -1,7 +1,8 @@
 /*
  * A load fits again, without growth, in pools of sizing_bytes, a counter that
  * was read after the load had run in another arena: one that grew with it, or
- * one that was far too large. Two thirds of these pools are too few.
+ * one that was far too large, which adds less than a third to the counter. Two
+ * thirds of these pools are too few.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -237,6 +238,7 @@ static bool try_load(void)
 		         (uintmax_t)grown.sizing_bytes >> 10,
 		         (uintmax_t)plenty.sizing_bytes >> 10,
 		         (uintmax_t)plenty.pool_bytes >> 10);
+		good = plenty.sizing_bytes < grown.sizing_bytes / 3 * 4 && good;
 		good = fits(grown.sizing_bytes, of)
 		       && fits(plenty.sizing_bytes, of) && good;
 		if (of == 1)

@@ -34,6 +34,38 @@ static size_t share_of_each(const struct smi_arena *arena)
 	                CACHE_MOST_BYTES);
 }
 
+/* What caches are granted however little of the pools was ever in use: each of
+ * them, and all of them together if they are few. */
+#define EACH_FIRST_BYTES ((size_t)32 * 1024)
+#define ALL_FIRST_BYTES  ((size_t)128 * 1024)
+
+static size_t least_of(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+static size_t most_of(size_t a, size_t b)
+{
+	return a > b ? a : b;
+}
+
+/*
+ * The bytes that each cache may be granted: an equal part of the pools and of
+ * what was in use at the peak. In an arena that is far larger than it has to
+ * be, caches hold no more than they would hold in one that is just large
+ * enough.
+ */
+static size_t share_of_each(const struct smi_arena *arena)
+{
+	size_t caches = arena->caches.attached;
+	size_t used = most_of(arena->slabs.taken_peak / SMI_TCACHES_PART,
+	                      ALL_FIRST_BYTES);
+
+	return least_of(least_of(arena->pools.bytes / SMI_TCACHES_PART / caches,
+	                         CACHE_MOST_BYTES),
+	                most_of(used / caches, EACH_FIRST_BYTES));
+}
+
 /* Read and clear a counter of a cache that is the calling thread's own, or is
  * stopped. */
 static size_t take_count(_Atomic size_t *counter)
