@@ -28,6 +28,8 @@ void smi_arena_die(struct smi_arena *arena, const void *ptr, size_t size,
 	if (ptr != NULL)
 		smi_fatal_die(arena->on_fault, "%s(%p): %s", arena->call, ptr,
 		              words);
+	if (size == SMI_NO_SIZE)
+		smi_fatal_die(arena->on_fault, "%s: %s", arena->call, words);
 	smi_fatal_die(arena->on_fault, "%s of %zu bytes: %s", arena->call, size,
 	              words);
 }

@@ -64,8 +64,9 @@ struct smi_arena {
 
 /*
  * Abort because of misuse, by the call that holds the lock. The message names
- * ptr, or `size` if ptr is NULL. All caches stay stopped.
+ * ptr, or else `size` unless it is SMI_NO_SIZE. All caches stay stopped.
  */
+#define SMI_NO_SIZE SIZE_MAX
 _Noreturn void smi_arena_die(struct smi_arena *arena, const void *ptr,
                              size_t size, const struct smi_misuse *misuse);
 

@@ -112,7 +112,7 @@ void smi_cached_tend(struct smi_arena *arena, struct smi_tcache *cache)
 {
 	cache->share = share_of_each(arena);
 	if (cache->granted > cache->share)
-		restart(arena, cache, 0);
+		restart(arena, cache, SMI_NO_SIZE);
 	settle(&arena->counts, cache);
 }
 
@@ -146,7 +146,7 @@ struct smi_tcache *smi_cached_attach(struct smi_arena *arena)
 
 void smi_cached_detach(struct smi_arena *arena, struct smi_tcache *cache)
 {
-	restart(arena, cache, 0);
+	restart(arena, cache, SMI_NO_SIZE);
 	settle(&arena->counts, cache);
 	smi_tcaches_detach(&arena->caches, cache);
 }
@@ -214,7 +214,7 @@ static bool grant(struct smi_arena *arena, struct smi_tcache *cache,
 	if (cache->bins[class].most > 0
 	    || !smi_tcache_could_grant(cache, class))
 		return false;
-	restart(arena, cache, 0);
+	restart(arena, cache, SMI_NO_SIZE);
 	return grant_within(arena, cache, class);
 }
 
