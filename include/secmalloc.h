@@ -357,7 +357,7 @@ SECMALLOC_API void secmalloc_fini(void);
  * EFBIG           RLIMIT_FSIZE is smaller than the largest piece of secret
  *                 memory that is locked at once
  * EAGAIN          the limit on the number of processes was reached
- * ECHILD          the child died, probably killed for lack of memory
+ * ECHILD          the child ended before it was ready; the message says how
  * ENOENT, ENODEV, EACCES  /dev/null cannot be opened, or is another device
  * ENOSYS          the kernel provided no random bytes for the child
  */

@@ -103,7 +103,7 @@ static bool restart_above(struct smi_arena *arena, const struct smi_tcache *own,
 	stopped = smi_tcaches_stop(caches, own);
 	for (uint32_t i = 0; stopped && i < caches->ever; i++)
 		if (&caches->all[i] != own && caches->all[i].granted > share)
-			restart(arena, &caches->all[i], 0);
+			restart(arena, &caches->all[i], SMI_NO_SIZE);
 	smi_tcaches_resume(caches);
 	return stopped;
 }

@@ -249,9 +249,10 @@ int smi_os_fork(void)
 	return not_here();
 }
 
-void smi_os_reap(int child)
+struct smi_end smi_os_reap(int child)
 {
 	(void)child;
+	return (struct smi_end){.code = ENOTSUP};
 }
 
 void smi_os_exit(int status)

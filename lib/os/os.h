@@ -204,8 +204,16 @@ int smi_os_threads(size_t *threads);
  * EAGAIN, ENOMEM, ENOSYS. */
 int smi_os_fork(void);
 
-/* Wait until a child has ended, and reap it. */
-void smi_os_reap(int child);
+/* How a child ended. */
+struct smi_end {
+	int code;   /* errno if that is unknown, or 0 */
+	int signal; /* that killed it, or 0 */
+	int status; /* of its exit */
+};
+
+/* Wait until a child has ended, and reap it. How it ended is unknown if the
+ * process ignores SIGCHLD, or reaps all its children elsewhere. */
+struct smi_end smi_os_reap(int child);
 
 /* End the process without running its exit handlers. */
 _Noreturn void smi_os_exit(int status);

@@ -17,6 +17,7 @@
 #include "report/unread.h"
 
 #include <errno.h>
+#include <signal.h>
 #include <string.h>
 
 static const char call[] = "secmalloc_daemon";
@@ -125,6 +126,34 @@ static void settle(struct report *report, bool change_directory,
 	memcpy(report->words, smi_last_error_words(), sizeof(report->words));
 }
 
+/* Say how a child ended that did not report. Returns -1 with errno. */
+static int explain_end(const struct smi_end *end)
+{
+	struct smi_text *text = smi_last_error_begin();
+
+	smi_text_add(text, "%s: ", call);
+	if (end->code != 0)
+		smi_text_add(text,
+		             "the child ended before it was ready, and how "
+		             "could not be found out (errno %d)",
+		             end->code);
+	else if (end->signal != 0)
+		smi_text_add(text,
+		             "the child was killed by signal %d before it was "
+		             "ready",
+		             end->signal);
+	else
+		smi_text_add(text,
+		             "the child exited with status %d before it was "
+		             "ready",
+		             end->status);
+	if (end->signal == SIGKILL)
+		smi_text_add(text, ": a memory limit may be too small for two "
+		                   "copies (see the kernel's log)");
+	errno = ECHILD;
+	return -1;
+}
+
 /* Wait for the child's report, in the parent: exit on success, or return -1
  * with errno and words. */
 static int wait_for(int child, int gate[2])
@@ -132,12 +161,9 @@ static int wait_for(int child, int gate[2])
 	struct report report;
 
 	if (!smi_os_gate_wait(gate, &report, sizeof(report))) {
-		smi_os_reap(child);
-		return smi_last_error_set(
-			ECHILD,
-			"%s: the child died before it had locked the pools: a "
-			"memory limit may be too small for two copies",
-			call);
+		struct smi_end end = smi_os_reap(child);
+
+		return explain_end(&end);
 	}
 	if (report.code == 0) {
 		smi_current_fini();

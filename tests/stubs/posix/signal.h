@@ -2,6 +2,7 @@
 #pragma once
 #include <sys/types.h>
 #include <values.h>
+#define SIGKILL      9
 #define SIGBUS       10
 #define SIGSEGV      11
 #define SIGPIPE      13

@@ -1,4 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 #pragma once
 #include <sys/types.h>
+#define WIFSIGNALED(status) (((status)&0x7f) != 0)
+#define WTERMSIG(status)    ((status)&0x7f)
+#define WEXITSTATUS(status) ((status) >> 8 & 0xff)
 pid_t waitpid(pid_t child, int *status, int options);
