@@ -46,7 +46,7 @@ struct smi_arena {
 	void (*on_fault)(const char *line);
 	void *metadata; /* the mapping, which holds this structure too */
 	size_t metadata_bytes;
-	size_t initial_pools;
+	size_t initial_pools, initial_cells;
 	bool pool_is_default;
 	bool no_dump;     /* SECMALLOC_NODUMP was given */
 	size_t low_bytes; /* 0 without on_low */

@@ -61,8 +61,9 @@ static int documented(int code)
 	case ENOSYS:
 		return ENOTSUP;
 	case EAGAIN:
-		smi_os_lock_limits(&limits);
-		return limits.soft == 0 ? EPERM : ENOMEM;
+		return smi_os_lock_limits(&limits) == 0 && limits.soft == 0
+		               ? EPERM
+		               : ENOMEM;
 	case EFBIG:
 	case EMFILE:
 	case ENFILE:

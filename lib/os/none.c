@@ -122,9 +122,10 @@ int smi_os_entropy(void *to, size_t bytes)
 
 /* ---- Limits ------------------------------------------------------------- */
 
-void smi_os_lock_limits(struct smi_lock_limits *limits)
+int smi_os_lock_limits(struct smi_lock_limits *limits)
 {
-	*limits = (struct smi_lock_limits){0, 0, false};
+	(void)limits;
+	return not_here();
 }
 
 int smi_os_core_limits(struct smi_core_limits *limits)
@@ -278,6 +279,12 @@ int smi_proc_each_mapping(bool (*see)(const struct smi_mapping *mapping,
 	return not_here();
 }
 
+int smi_proc_locked_bytes(size_t *bytes)
+{
+	(void)bytes;
+	return not_here();
+}
+
 int smi_proc_each_thread(void (*start)(void *with),
                          void (*see)(const struct smi_credentials *credentials,
                                      void *with),
@@ -324,10 +331,9 @@ const struct smi_words smi_words = {
 	.core_remedy = "",
 };
 
-void smi_words_say_shortage(struct smi_text *text, size_t wanted, bool copy,
-                            int code)
+void smi_words_say_shortage(struct smi_text *text, const struct smi_need *need)
 {
-	(void)wanted, (void)copy, (void)code;
+	(void)need;
 	smi_text_add(text, "but this library was built without support for "
 	                   "locking memory on this system (platform none): "
 	                   "see doc/PORTING.md");

@@ -22,12 +22,6 @@
 /* Revokes SECMALLOC_ADVICE_DONTFORK. The bit is not one of the public ones. */
 #define SMI_ADVICE_DOFORK 0x80000000u
 
-/* How much may be locked, in bytes; SIZE_MAX means no limit. */
-struct smi_lock_limits {
-	size_t soft, hard;
-	bool privileged; /* has a privilege that lifts the limits */
-};
-
 /* The page size in bytes, a power of two. */
 size_t smi_os_page_bytes(void);
 
@@ -98,7 +92,12 @@ int smi_os_dont_dump(const void *at, size_t bytes);
 /* Fill `to` with unpredictable bytes. ENOSYS. */
 int smi_os_entropy(void *to, size_t bytes);
 
-void smi_os_lock_limits(struct smi_lock_limits *limits);
+/* How much may be locked, in bytes; SIZE_MAX means no limit. A privilege may
+ * lift these limits. -1 with whatever a system call filter answers. */
+struct smi_lock_limits {
+	size_t soft, hard;
+};
+int smi_os_lock_limits(struct smi_lock_limits *limits);
 
 /* The core dump size limits in bytes; SIZE_MAX means no limit. -1 with errno if
  * they could not be read: ENOTSUP, or whatever a system call filter answers. */
