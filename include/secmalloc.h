@@ -295,9 +295,9 @@ struct secmalloc_config {
  *
  * EINVAL    a field of config is out of range; secmalloc_error() names it
  * EPERM     the process has no right to lock memory (RLIMIT_MEMLOCK is 0 and
- *           CAP_IPC_LOCK is absent); or a system call filter refuses a call
- *           that is needed; or SECMALLOC_NODUMP could not be carried out, in
- *           which case dumpability and limits are unchanged
+ *           CAP_IPC_LOCK is absent); or a system call filter or a security
+ *           module refuses a call that is needed; or SECMALLOC_NODUMP could not
+ *           be carried out, in which case dumpability and limits are unchanged
  * ENOMEM    the lock limit, the address space or the memory is too small
  * EALREADY  there is already an arena; it is unchanged. A library that gets
  *           this error simply uses the existing arena. Also inside on_fault

@@ -120,6 +120,63 @@ static bool init_in_mapped_space(void)
 	return init_fixed();
 }
 
+static bool init_secret(void)
+{
+	struct secmalloc_config config = {
+		.initial_pools = 1,
+		.backing = SECMALLOC_BACKING_SECRET,
+	};
+
+	return secmalloc_init(&config) == 0;
+}
+
+/* The kernel reports a file that is too large with a signal as well. */
+static int file_limit_is_unread(void)
+{
+	if (!backing_secret_exists())
+		return tap_cannot("the kernel has no memfd_secret");
+	if (!set_limit(RLIMIT_FSIZE, PAGE) || !refuse(SYS_prlimit64))
+		return TAP_CANNOT;
+	errno = 0;
+	return !init_secret() && errno == EFBIG
+	       && strstr(secmalloc_error(), "LimitFSIZE=65536 ") != NULL;
+}
+
+/* ---- Locks on all later mappings ----------------------------------------- */
+
+static bool lock_all_later(void)
+{
+	if (mlockall(MCL_FUTURE) == 0)
+		return true;
+	tap_cannot("mlockall() fails: %s", strerror(errno));
+	return false;
+}
+
+static int init_after_mlockall(void)
+{
+	static char buffer[1024];
+
+	setvbuf(stdout, buffer, _IOLBF, sizeof(buffer));
+	if (!child_be_ordinary(300 * KIB) || !lock_all_later())
+		return TAP_CANNOT;
+	errno = 0;
+	if (!init_fixed() && errno == ENOMEM
+	    && strstr(secmalloc_error(), "make this call before "
+	                                 "mlockall(MCL_FUTURE)")
+	               != NULL
+	    && strstr(secmalloc_error(), "RLIMIT_AS") == NULL)
+		return 1;
+	tap_note("errno %d: %s", errno, secmalloc_error());
+	return 2;
+}
+
+static int init_before_mlockall(void)
+{
+	if (!child_be_ordinary(300 * KIB))
+		return TAP_CANNOT;
+	return init_fixed() && lock_all_later();
+}
+
 static const struct trial trials[] = {
 	TRIAL("where the limit cannot be read, init names enough", 64 * KIB,
               init_without_limits,
@@ -172,5 +229,13 @@ int main(void)
 {
 	remedy_start();
 	remedy_try_all(trials, sizeof(trials) / sizeof(trials[0]));
+	now = &trials[0];
+	child_try("where the file size limit cannot be read, init fails with "
+	          "its name",
+	          file_limit_is_unread);
+	child_try("init after mlockall(MCL_FUTURE) names it",
+	          init_after_mlockall);
+	child_try("init before mlockall(MCL_FUTURE) succeeds",
+	          init_before_mlockall);
 	tap_done();
 }

@@ -219,8 +219,8 @@ static struct smi_arena *map_what_fits(const struct smi_arena_plan *plan,
 			return NULL;
 		}
 		arena = map_all(&plans, plan, refused);
-		if (arena != NULL || errno != ENOMEM || !plan->max_is_default
-		    || max == least)
+		if (arena != NULL || (errno != ENOMEM && errno != EAGAIN)
+		    || !plan->max_is_default || max == least)
 			return arena;
 		max = max / 2 > least ? max / 2 : least;
 	}
@@ -304,7 +304,7 @@ static struct smi_arena *create(const struct smi_arena_plan *plan)
 	struct smi_lock_shortage shortage = {
 		.call = plan->call,
 		.what = "pools",
-		.moment = SMI_AT_INIT,
+		.moment = plan->in_child ? SMI_AT_INIT_IN_CHILD : SMI_AT_INIT,
 		.secret = plan->secret,
 		.pools_wanted = plan->initial_pools,
 		.largest_bytes = largest_bytes(plan),
@@ -324,6 +324,8 @@ static struct smi_arena *create(const struct smi_arena_plan *plan)
 				plan->call, plan->max_pools, plan->pool_bytes);
 		else
 			smi_shortage_explain(&shortage);
+		if (errno == EAGAIN)
+			errno = ENOMEM;
 		return NULL;
 	}
 	arena->call = plan->call;

@@ -114,8 +114,11 @@ void smi_words_say_shortage(struct smi_text *text, const struct smi_need *need)
 		             "raise it to %zu bytes%s, for root too, with "
 		             "ulimit -l %zu or, where it exists, in login.conf",
 		             enough,
-		             need->moment == SMI_AT_FORK ? " before the fork"
-		                                         : "",
+		             need->moment == SMI_AT_FORK
+		                             || need->moment
+		                                        == SMI_AT_INIT_IN_CHILD
+		                     ? " before the fork"
+		                     : "",
 		             enough / 1024 + (enough % 1024 != 0));
 	else if (need->code == EPERM)
 		smi_text_add(text, "this user may not lock memory: let root "

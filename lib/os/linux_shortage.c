@@ -229,13 +229,14 @@ static void add_other_way(struct smi_text *text, const struct findings *found,
 	else if (need->field != NULL)
 		smi_text_add(text, "let init lock more (%s %zu), or ",
 		             need->field, need->field_value);
-	else if (found->capability == EFFECTIVE)
+	else if (found->capability == EFFECTIVE
+	         || need->moment == SMI_AT_GROWTH)
 		return;
 	else if (need->moment == SMI_AT_INIT)
 		smi_text_add(
 			text,
 			"make this call while still root on the host, or ");
-	else if (need->moment == SMI_AT_FORK)
+	else
 		smi_text_add(text, "fork while still root on the host, or ");
 }
 
@@ -259,6 +260,12 @@ static void add_remedy(struct smi_text *text, const struct findings *found,
 {
 	bool has_said = add_secret_remedy(text, need);
 
+	if (need->code == EAGAIN) {
+		smi_text_add(text,
+		             "the limit counts addresses as well: make this "
+		             "call before mlockall(MCL_FUTURE)");
+		has_said = true;
+	}
 	if (!has_said && is_forbidden(found, need)) {
 		smi_text_add(text,
 		             "a system call filter or a security module "

@@ -25,8 +25,12 @@
 /* The page size in bytes, a power of two. */
 size_t smi_os_page_bytes(void);
 
-/* Reserve address space: inaccessible, without memory behind it. NULL with
- * errno: ENOMEM, EPERM, or ENOTSUP if this platform can lock nothing. */
+/*
+ * Reserve address space: inaccessible, without memory behind it. NULL with
+ * errno: ENOMEM, EPERM, or ENOTSUP if this platform can lock nothing. EAGAIN:
+ * mlockall(MCL_FUTURE) was called, so that the lock limit counts the addresses,
+ * and it is too small for them.
+ */
 void *smi_os_reserve(size_t bytes);
 
 /* Undo smi_os_reserve(), whatever was done to parts of it since. */

@@ -34,9 +34,7 @@ void *smi_os_reserve(size_t bytes)
 		munlock(at, bytes);
 		return at;
 	}
-	/* EAGAIN: after mlockall(MCL_FUTURE) the lock limit is too small for
-	 * the reservation. */
-	if (errno != EPERM)
+	if (errno != EPERM && errno != EAGAIN)
 		errno = ENOMEM;
 	return NULL;
 }

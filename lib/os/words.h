@@ -24,7 +24,12 @@ struct smi_refusal {
 
 /* A need for locked memory that was not met. */
 struct smi_need {
-	enum smi_moment { SMI_AT_INIT, SMI_AT_GROWTH, SMI_AT_FORK } moment;
+	enum smi_moment {
+		SMI_AT_INIT,
+		SMI_AT_INIT_IN_CHILD, /* of a child's arena, by its fork */
+		SMI_AT_GROWTH,
+		SMI_AT_FORK /* a child's copy */
+	} moment;
 	struct smi_refusal refused;
 	int code; /* the errno of the refusal, as os.h documents it */
 	bool secret;

@@ -158,6 +158,7 @@ static void begin_anew(void)
 	struct smi_arena_plan plan = smi_current.plan;
 
 	plan.call = "fork";
+	plan.in_child = true;
 	if (smi_current_make(&plan, false) != 0)
 		lose();
 }

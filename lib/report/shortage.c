@@ -22,6 +22,7 @@ static void say_what_failed(struct smi_text *text,
 
 	switch (s->moment) {
 	case SMI_AT_INIT:
+	case SMI_AT_INIT_IN_CHILD:
 		smi_text_add(text,
 		             "%zu of %zu %s were locked (%zu bytes), and "
 		             "%zu bytes more could not be %s",
