@@ -300,9 +300,9 @@ struct secmalloc_config {
  *
  * EINVAL    a field of config is out of range; secmalloc_error() names it
  * EPERM     the process has no right to lock memory (RLIMIT_MEMLOCK is 0 and
- *           CAP_IPC_LOCK is absent); or a system call filter refuses a call
- *           that is needed; or SECMALLOC_NODUMP could not be carried out, in
- *           which case dumpability and limits are unchanged
+ *           CAP_IPC_LOCK is absent); or a system call filter or a security
+ *           module refuses a call that is needed; or SECMALLOC_NODUMP could not
+ *           be carried out, in which case dumpability and limits are unchanged
  * ENOMEM    the lock limit, the address space or the memory is too small
  * EALREADY  there is already an arena; it is unchanged. A library that gets
  *           this error simply uses the existing arena. Also inside on_fault
@@ -362,7 +362,7 @@ SECMALLOC_API void secmalloc_fini(void);
  * EFBIG           RLIMIT_FSIZE is smaller than the largest piece of secret
  *                 memory that is locked at once
  * EAGAIN          the limit on the number of processes was reached
- * ECHILD          the child died, probably killed for lack of memory
+ * ECHILD          the child ended before it was ready; the message says how
  * ETIMEDOUT       the child was stopped or very slow, and was killed
  * ENOENT, ENODEV, EACCES  /dev/null cannot be opened, or is another device
  * ENOSYS          the kernel provided no random bytes for the child

@@ -366,22 +366,58 @@ static int without_processes(void)
 	return fails(EAGAIN, "fork() failed") && is_untouched();
 }
 
-/* Kill the child while the parent waits for it. */
-static bool die_in_child;
+/* End the child while the parent waits for it. */
+static int signal_in_child, status_in_child;
 static void die(void)
 {
-	if (die_in_child)
-		raise(SIGKILL);
+	if (signal_in_child != 0)
+		raise(signal_in_child);
+	if (status_in_child != 0)
+		_exit(status_in_child);
 }
 
 static int child_dies(void)
 {
 	if (!start())
 		return tap_cannot("%s", secmalloc_error());
-	die_in_child = true;
-	if (!fails(ECHILD, "died"))
+	signal_in_child = SIGKILL;
+	if (!fails(ECHILD, "the child was killed by signal 9 before it was "
+	                   "ready: a memory limit may be too small"))
 		return 2;
-	die_in_child = false;
+	signal_in_child = SIGTERM;
+	if (!fails(ECHILD, "the child was killed by signal 15 before it was "
+	                   "ready")
+	    || strstr(secmalloc_error(), "memory") != NULL)
+		return 3;
+	signal_in_child = 0;
+	return parent_goes_on();
+}
+
+static int child_exits(void)
+{
+	if (!start())
+		return tap_cannot("%s", secmalloc_error());
+	status_in_child = 3;
+	if (!fails(ECHILD, "the child exited with status 3 before it was ready")
+	    || strstr(secmalloc_error(), "memory") != NULL)
+		return 2;
+	status_in_child = 0;
+	return parent_goes_on();
+}
+
+/* Children of a process that ignores SIGCHLD leave no status. */
+static int child_dies_unseen(void)
+{
+	if (!start())
+		return tap_cannot("%s", secmalloc_error());
+	signal(SIGCHLD, SIG_IGN);
+	signal_in_child = SIGKILL;
+	if (!fails(ECHILD, "the child ended before it was ready, and how could "
+	                   "not be found out (errno 10)")
+	    || strstr(secmalloc_error(), "memory") != NULL)
+		return 2;
+	signal_in_child = 0;
+	signal(SIGCHLD, SIG_DFL);
 	return parent_goes_on();
 }
 
@@ -486,5 +522,9 @@ int main(void)
 	child_try("when the child is killed the call fails, and the parent is "
 	          "unchanged",
 	          child_dies);
+	child_try("when the child exits the call names its status",
+	          child_exits);
+	child_try("when the child ends unseen the call does not say why",
+	          child_dies_unseen);
 	tap_done();
 }

@@ -28,6 +28,8 @@ void smi_arena_die(struct smi_arena *arena, const void *ptr, size_t size,
 	if (ptr != NULL)
 		smi_fatal_die(arena->on_fault, "%s(%p): %s", arena->call, ptr,
 		              words);
+	if (size == SMI_NO_SIZE)
+		smi_fatal_die(arena->on_fault, "%s: %s", arena->call, words);
 	smi_fatal_die(arena->on_fault, "%s of %zu bytes: %s", arena->call, size,
 	              words);
 }
@@ -146,49 +148,65 @@ uint32_t smi_arena_add_pool(struct smi_arena *arena, size_t bytes, size_t least)
 	return pool;
 }
 
-bool smi_arena_grow(struct smi_arena *arena, size_t size, size_t bytes)
+/* max_pools does not allow a pool of `bytes`. False, with words. */
+static bool refuse_pool(const struct smi_arena *arena, size_t size,
+                        size_t bytes)
 {
 	const struct smi_geometry *g = &arena->pools.geometry;
-	struct smi_lock_shortage shortage = {
-		.call = arena->call,
-		.what = "pools",
-		.size = size,
-		.pools_locked = arena->pools.count,
-		.pool_bytes = g->pool_bytes,
-		.growth = true,
-	};
-	int code = errno;
-	size_t least;
+	size_t count = arena->pools.count;
+	size_t enough = count + smi_geometry_pools_for(g, bytes);
+	struct smi_geometry larger;
 
-	if (bytes > g->reserve_bytes) {
-		smi_last_error_set(
-			ENOMEM,
-			"%s: %zu bytes do not fit in %zu pools of %zu bytes, "
-			"the most that there can be",
-			arena->call, size, (size_t)g->max_pools, g->pool_bytes);
-		return false;
-	}
-	least = smi_round_up(bytes, g->page_bytes);
-	if (least > g->pool_bytes)
-		shortage.pool_bytes = least;
-	if (!smi_pool_have_room(&arena->pools, shortage.pool_bytes)) {
+	if (smi_geometry_plan(&larger, g->page_bytes, g->pool_bytes, enough)
+	    == SMI_GEOMETRY_FITS)
 		smi_last_error_set(
 			ENOMEM,
 			"%s: no room for %zu bytes in %zu pools (%zu bytes), "
 			"and max_pools (%zu) does not allow another of "
-			"%zu bytes: raise max_pools, or free chunks",
-			arena->call, size, arena->pools.count,
-			arena->pools.bytes, (size_t)g->max_pools,
-			shortage.pool_bytes);
-		return false;
-	}
-	if (smi_arena_add_pool(arena, shortage.pool_bytes, least) != SMI_NONE) {
+			"%zu bytes: raise max_pools to %zu, or free chunks",
+			arena->call, size, count, arena->pools.bytes,
+			(size_t)g->max_pools, bytes, enough);
+	else
+		smi_last_error_set(
+			ENOMEM,
+			"%s: %zu bytes do not fit in as many pools of "
+			"%zu bytes as this library supports: divide the data, "
+			"or free chunks",
+			arena->call, size, g->pool_bytes);
+	return false;
+}
+
+bool smi_arena_grow(struct smi_arena *arena, size_t size, size_t bytes)
+{
+	const struct smi_geometry *g = &arena->pools.geometry;
+	size_t least = smi_round_up(bytes, g->page_bytes);
+	size_t most = least > g->pool_bytes ? least : g->pool_bytes;
+	struct smi_lock_shortage shortage = {
+		.call = arena->call,
+		.what = "pools",
+		.moment = SMI_AT_GROWTH,
+		.secret = arena->pools.secret,
+		.size = size,
+		.pools_locked = arena->pools.count,
+		.bytes_locked = smi_arena_locked_bytes(arena),
+		.bytes_wanted = smi_arena_locked_bytes(arena) + most,
+		.largest_bytes = most,
+	};
+	int code = errno;
+
+	if (!smi_pool_have_room(&arena->pools, most))
+		return refuse_pool(arena, size, most);
+	if (smi_arena_add_pool(arena, most, least) != SMI_NONE) {
 		/* A failed attempt at a larger pool may have set it. */
 		errno = code;
 		return true;
 	}
-	shortage.bytes_wanted = smi_arena_locked_bytes(arena)
-	                        + shortage.pool_bytes;
+	shortage.refused = arena->pools.refused;
+	/* Initial pools of a given size do not lie side by side. */
+	if (most == g->pool_bytes) {
+		shortage.field = "initial_pools";
+		shortage.field_value = arena->pools.count + 1;
+	}
 	smi_shortage_explain(&shortage);
 	errno = ENOMEM;
 	return false;

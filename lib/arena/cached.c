@@ -135,7 +135,7 @@ static bool restart_above(struct smi_arena *arena, const struct smi_tcache *own,
 	stopped = smi_tcaches_stop(caches, own);
 	for (uint32_t i = 0; stopped && i < caches->ever; i++)
 		if (&caches->all[i] != own && caches->all[i].granted > share)
-			restart(arena, &caches->all[i], 0);
+			restart(arena, &caches->all[i], SMI_NO_SIZE);
 	smi_tcaches_resume(caches);
 	return stopped;
 }
@@ -144,7 +144,7 @@ void smi_cached_tend(struct smi_arena *arena, struct smi_tcache *cache)
 {
 	cache->share = share_of_each(arena);
 	if (cache->granted > cache->share)
-		restart(arena, cache, 0);
+		restart(arena, cache, SMI_NO_SIZE);
 	settle(&arena->counts, cache);
 }
 
@@ -178,7 +178,7 @@ struct smi_tcache *smi_cached_attach(struct smi_arena *arena)
 
 void smi_cached_detach(struct smi_arena *arena, struct smi_tcache *cache)
 {
-	restart(arena, cache, 0);
+	restart(arena, cache, SMI_NO_SIZE);
 	settle(&arena->counts, cache);
 	smi_tcaches_detach(&arena->caches, cache);
 }
@@ -246,7 +246,7 @@ static bool grant(struct smi_arena *arena, struct smi_tcache *cache,
 	if (cache->bins[class].most > 0
 	    || !smi_tcache_could_grant(cache, class))
 		return false;
-	restart(arena, cache, 0);
+	restart(arena, cache, SMI_NO_SIZE);
 	return grant_within(arena, cache, class);
 }
 

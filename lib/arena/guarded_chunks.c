@@ -23,6 +23,39 @@ bool smi_guarded_chunks_prepare(struct smi_arena *arena, size_t count)
 	return true;
 }
 
+/* The limit on cells does not allow one of `bytes`. False, with words. */
+static bool refuse_cell(const struct smi_arena *arena, size_t size,
+                        size_t bytes)
+{
+	const struct smi_pools *cells = &arena->guarded.pools;
+	const struct smi_geometry *pools = &arena->pools.geometry;
+	const struct smi_geometry *g = &cells->geometry;
+	size_t most = cells->count + smi_geometry_pools_for(g, bytes);
+	size_t enough = most - arena->initial_cells;
+	struct smi_geometry larger;
+	struct smi_text *text;
+
+	smi_last_error_set(ENOMEM,
+	                   "%s: no room for %zu bytes in %zu guarded cells, "
+	                   "and the limit of %zu (from guarded_chunks and "
+	                   "max_pools) does not allow another of %zu bytes: ",
+	                   arena->call, size, cells->count,
+	                   (size_t)g->max_pools, bytes);
+	text = smi_last_error_more();
+	if (enough < pools->max_pools)
+		enough = pools->max_pools;
+	if (smi_geometry_plan(&larger, g->page_bytes, g->pool_bytes, most)
+	            == SMI_GEOMETRY_FITS
+	    && smi_geometry_plan(&larger, pools->page_bytes, pools->pool_bytes,
+	                         enough)
+	               == SMI_GEOMETRY_FITS)
+		smi_text_add(text, "raise max_pools to %zu, or ", enough);
+	else
+		smi_text_add(text, "divide the data, or ");
+	smi_text_add(text, "free guarded chunks");
+	return false;
+}
+
 /* Lock one more cell for a chunk of `size`. False with errno ENOMEM and words.
  */
 static bool grow(struct smi_arena *arena, size_t size)
@@ -33,27 +66,26 @@ static bool grow(struct smi_arena *arena, size_t size)
 	struct smi_lock_shortage shortage = {
 		.call = arena->call,
 		.what = "guarded cells",
+		.moment = SMI_AT_GROWTH,
+		.secret = guarded->pools.secret,
 		.size = size,
 		.pools_locked = guarded->pools.count,
-		.growth = true,
+		.bytes_locked = smi_arena_locked_bytes(arena),
 	};
 
 	if (bytes < g->pool_bytes)
 		bytes = g->pool_bytes;
-	if (!smi_pool_have_room(&guarded->pools, bytes)) {
-		smi_last_error_set(
-			ENOMEM,
-			"%s: no room for %zu bytes in %zu guarded cells, and "
-			"the limit of %zu (from guarded_chunks and max_pools) "
-			"does not allow another of %zu bytes",
-			arena->call, size, guarded->pools.count,
-			(size_t)g->max_pools, bytes);
-		return false;
-	}
+	if (!smi_pool_have_room(&guarded->pools, bytes))
+		return refuse_cell(arena, size, bytes);
 	if (smi_guarded_add(guarded, bytes))
 		return true;
-	shortage.pool_bytes = bytes;
-	shortage.bytes_wanted = smi_arena_locked_bytes(arena) + bytes;
+	shortage.refused = guarded->pools.refused;
+	shortage.bytes_wanted = shortage.bytes_locked + bytes;
+	shortage.largest_bytes = bytes;
+	if (bytes == g->pool_bytes) {
+		shortage.field = "guarded_chunks";
+		shortage.field_value = guarded->pools.count + 1;
+	}
 	smi_shortage_explain(&shortage);
 	errno = ENOMEM;
 	return false;

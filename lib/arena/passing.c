@@ -24,20 +24,45 @@ int smi_passing_share(struct smi_arena *arena, bool share)
 	                     arena->pools.mapped_bytes, advice);
 }
 
-static int lock_copy(struct smi_arena *arena)
+/* Say why the copy could not be locked. `failed` is the part that failed. */
+static void explain(const struct smi_arena *arena,
+                    const struct smi_pools *failed)
 {
+	const struct smi_pools *pools = &arena->pools;
+	const struct smi_pools *cells = &arena->guarded.pools;
+	size_t pool_bytes = smi_pool_largest_bytes(pools);
+	size_t cell_bytes = smi_pool_largest_bytes(cells);
 	struct smi_lock_shortage shortage = {
 		.call = "fork",
-		.copy = true,
-		.pools_locked = arena->pools.count,
-		.pool_bytes = arena->pools.bytes,
+		.moment = SMI_AT_FORK,
+		.refused = failed->refused,
+		.secret = pools->secret,
+		.pools_locked = pools->count,
+		.pool_bytes = pools->bytes,
+		.bytes_locked = smi_pool_owned_bytes(pools)
+	                        + smi_pool_owned_bytes(cells),
 		.bytes_wanted = smi_arena_locked_bytes(arena),
+		.largest_bytes = pool_bytes,
 	};
 
-	if (smi_pool_own_all(&arena->pools) == 0
-	    && smi_guarded_own(&arena->guarded) == 0)
-		return 0;
+	/* The key page comes after the last pool. */
+	if (pools->owned == SMI_NONE)
+		shortage.bytes_locked += pools->geometry.page_bytes;
+	if (cell_bytes > pool_bytes)
+		shortage.largest_bytes = cell_bytes;
 	smi_shortage_explain(&shortage);
+}
+
+static int lock_copy(struct smi_arena *arena)
+{
+	const struct smi_pools *failed = &arena->pools;
+
+	if (smi_pool_own_all(&arena->pools) == 0) {
+		failed = &arena->guarded.pools;
+		if (smi_guarded_own(&arena->guarded) == 0)
+			return 0;
+	}
+	explain(arena, failed);
 	return -1;
 }
 

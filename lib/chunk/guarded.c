@@ -359,12 +359,17 @@ void smi_guarded_wipe(struct smi_guarded *guarded)
 int smi_guarded_own(struct smi_guarded *guarded)
 {
 	for (uint32_t i = smi_pool_next(&guarded->pools, SMI_NONE);
-	     i != SMI_NONE; i = smi_pool_next(&guarded->pools, i))
+	     i != SMI_NONE; i = smi_pool_next(&guarded->pools, i)) {
+		guarded->pools.refused = (struct smi_refusal){
+			.step = SMI_STEP_OPEN,
+			.bytes = cell_bytes(guarded, i),
+		};
 		if (force(guarded, i, SECMALLOC_READWRITE) != 0
 		    || smi_pool_own_one(&guarded->pools, i) != 0
 		    || force(guarded, i, smi_cell_wanted(&guarded->cells[i]))
 		               != 0)
 			return -1;
+	}
 	guarded->pools.owned = SMI_NONE;
 	return 0;
 }

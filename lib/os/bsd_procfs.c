@@ -29,6 +29,13 @@ int smi_proc_each_mapping(bool (*see)(const struct smi_mapping *mapping,
 	return -1;
 }
 
+int smi_proc_locked_bytes(size_t *bytes)
+{
+	(void)bytes;
+	errno = ENOTSUP;
+	return -1;
+}
+
 /* On some of these systems the first group is the effective gid, on others not.
  * It does no harm to look at that gid twice. */
 static int read_groups(struct smi_credentials *c)

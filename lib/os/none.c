@@ -128,9 +128,10 @@ int smi_os_entropy(void *to, size_t bytes)
 
 /* ---- Limits ------------------------------------------------------------- */
 
-void smi_os_lock_limits(struct smi_lock_limits *limits)
+int smi_os_lock_limits(struct smi_lock_limits *limits)
 {
-	*limits = (struct smi_lock_limits){0, 0, false};
+	(void)limits;
+	return not_here();
 }
 
 int smi_os_core_limits(struct smi_core_limits *limits)
@@ -262,9 +263,10 @@ int smi_os_fork(void)
 	return not_here();
 }
 
-void smi_os_reap(int child)
+struct smi_end smi_os_reap(int child)
 {
 	(void)child;
+	return (struct smi_end){.code = ENOTSUP};
 }
 
 void smi_os_kill(int child)
@@ -292,6 +294,12 @@ int smi_proc_each_mapping(bool (*see)(const struct smi_mapping *mapping,
                           void *with)
 {
 	(void)see, (void)with;
+	return not_here();
+}
+
+int smi_proc_locked_bytes(size_t *bytes)
+{
+	(void)bytes;
 	return not_here();
 }
 
@@ -341,10 +349,9 @@ const struct smi_words smi_words = {
 	.core_remedy = "",
 };
 
-void smi_words_say_shortage(struct smi_text *text, size_t wanted, bool copy,
-                            int code)
+void smi_words_say_shortage(struct smi_text *text, const struct smi_need *need)
 {
-	(void)wanted, (void)copy, (void)code;
+	(void)need;
 	smi_text_add(text, "but this library was built without support for "
 	                   "locking memory on this system (platform none): "
 	                   "see doc/PORTING.md");

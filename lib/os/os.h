@@ -22,17 +22,15 @@
 /* Revokes SECMALLOC_ADVICE_DONTFORK. The bit is not one of the public ones. */
 #define SMI_ADVICE_DOFORK 0x80000000u
 
-/* How much may be locked, in bytes; SIZE_MAX means no limit. */
-struct smi_lock_limits {
-	size_t soft, hard;
-	bool privileged; /* has a privilege that lifts the limits */
-};
-
 /* The page size in bytes, a power of two. */
 size_t smi_os_page_bytes(void);
 
-/* Reserve address space: inaccessible, without memory behind it. NULL with
- * errno: ENOMEM, EPERM, or ENOTSUP if this platform can lock nothing. */
+/*
+ * Reserve address space: inaccessible, without memory behind it. NULL with
+ * errno: ENOMEM, EPERM, or ENOTSUP if this platform can lock nothing. EAGAIN:
+ * mlockall(MCL_FUTURE) was called, so that the lock limit counts the addresses,
+ * and it is too small for them.
+ */
 void *smi_os_reserve(size_t bytes);
 
 /* Undo smi_os_reserve(), whatever was done to parts of it since. */
@@ -98,7 +96,12 @@ int smi_os_dont_dump(const void *at, size_t bytes);
 /* Fill `to` with unpredictable bytes. ENOSYS. */
 int smi_os_entropy(void *to, size_t bytes);
 
-void smi_os_lock_limits(struct smi_lock_limits *limits);
+/* How much may be locked, in bytes; SIZE_MAX means no limit. A privilege may
+ * lift these limits. -1 with whatever a system call filter answers. */
+struct smi_lock_limits {
+	size_t soft, hard;
+};
+int smi_os_lock_limits(struct smi_lock_limits *limits);
 
 /* The core dump size limits in bytes; SIZE_MAX means no limit. -1 with errno if
  * they could not be read: ENOTSUP, or whatever a system call filter answers. */
@@ -232,9 +235,18 @@ int smi_os_threads(size_t *threads);
  * EAGAIN, ENOMEM, ENOSYS. */
 int smi_os_fork(void);
 
-/* Wait until a child has ended, and reap it. smi_os_kill() first ends it; it
- * must not have been reaped. */
-void smi_os_reap(int child);
+/* How a child ended. */
+struct smi_end {
+	int code;   /* errno if that is unknown, or 0 */
+	int signal; /* that killed it, or 0 */
+	int status; /* of its exit */
+};
+
+/* Wait until a child has ended, and reap it. How it ended is unknown if the
+ * process ignores SIGCHLD, or reaps all its children elsewhere. */
+struct smi_end smi_os_reap(int child);
+
+/* End a child that has not been reaped, and reap it. */
 void smi_os_kill(int child);
 
 /* End the process without running its exit handlers. */

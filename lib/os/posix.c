@@ -34,9 +34,7 @@ void *smi_os_reserve(size_t bytes)
 		munlock(at, bytes);
 		return at;
 	}
-	/* EAGAIN: after mlockall(MCL_FUTURE) the lock limit is too small for
-	 * the reservation. */
-	if (errno != EPERM)
+	if (errno != EPERM && errno != EAGAIN)
 		errno = ENOMEM;
 	return NULL;
 }
@@ -129,12 +127,14 @@ static void limits_bytes(const struct rlimit *limits, size_t *soft,
 	*hard = limit_bytes(limits->rlim_max);
 }
 
-void smi_posix_lock_limits(size_t *soft, size_t *hard)
+int smi_os_lock_limits(struct smi_lock_limits *limits)
 {
-	struct rlimit limits = {RLIM_INFINITY, RLIM_INFINITY};
+	struct rlimit lock;
 
-	getrlimit(RLIMIT_MEMLOCK, &limits);
-	limits_bytes(&limits, soft, hard);
+	if (getrlimit(RLIMIT_MEMLOCK, &lock) != 0)
+		return -1;
+	limits_bytes(&lock, &limits->soft, &limits->hard);
+	return 0;
 }
 
 static void say_limit(struct smi_text *text, size_t bytes, const char *which)
@@ -145,14 +145,18 @@ static void say_limit(struct smi_text *text, size_t bytes, const char *which)
 		smi_text_add(text, "%zu %s", bytes, which);
 }
 
-void smi_posix_say_lock_limits(struct smi_text *text)
+void smi_posix_say_lock_limits(struct smi_text *text,
+                               const struct smi_lock_limits *limits, int code)
 {
-	size_t soft, hard;
-
-	smi_posix_lock_limits(&soft, &hard);
+	if (code != 0) {
+		smi_text_add(text,
+		             "RLIMIT_MEMLOCK could not be read (errno %d)",
+		             code);
+		return;
+	}
 	smi_text_add(text, "RLIMIT_MEMLOCK is ");
-	say_limit(text, soft, "soft and ");
-	say_limit(text, hard, "hard");
+	say_limit(text, limits->soft, "soft and ");
+	say_limit(text, limits->hard, "hard");
 }
 
 int smi_os_core_limits(struct smi_core_limits *limits)

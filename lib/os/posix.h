@@ -12,6 +12,7 @@
 
 #include "base/base.h"
 #include "base/text.h"
+#include "os/os.h"
 
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -38,10 +39,9 @@ bool smi_posix_is_null(const struct stat *device);
 
 /* ---- Provided by posix.c ------------------------------------------------ */
 
-/* RLIMIT_MEMLOCK in bytes; SIZE_MAX means no limit. */
-void smi_posix_lock_limits(size_t *soft, size_t *hard);
-
-/* Append, for example, "RLIMIT_MEMLOCK is 65536 soft and unlimited hard". */
-void smi_posix_say_lock_limits(struct smi_text *text);
+/* Append, for example, "RLIMIT_MEMLOCK is 65536 soft and unlimited hard".
+ * `code` is the errno of smi_os_lock_limits(), or 0. */
+void smi_posix_say_lock_limits(struct smi_text *text,
+                               const struct smi_lock_limits *limits, int code);
 
 #endif /* SMI_POSIX_H */

@@ -29,14 +29,24 @@ int smi_os_fork(void)
 	return (int)fork();
 }
 
-void smi_os_reap(int child)
+struct smi_end smi_os_reap(int child)
 {
-	int state;
+	struct smi_end end = {0};
+	int state, status = 0;
+	pid_t got;
 
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	while (waitpid((pid_t)child, NULL, 0) < 0 && errno == EINTR)
-		;
+	do
+		got = waitpid((pid_t)child, &status, 0);
+	while (got < 0 && errno == EINTR);
+	if (got < 0)
+		end.code = errno;
+	else if (WIFSIGNALED(status))
+		end.signal = WTERMSIG(status);
+	else
+		end.status = WEXITSTATUS(status);
 	pthread_setcancelstate(state, NULL);
+	return end;
 }
 
 void smi_os_kill(int child)

@@ -36,6 +36,10 @@ int smi_proc_each_mapping(bool (*see)(const struct smi_mapping *mapping,
                                       void *with),
                           void *with);
 
+/* The number of bytes that the process has locked. -1 with errno as
+ * smi_proc_each_mapping(). */
+int smi_proc_locked_bytes(size_t *bytes);
+
 /* Indexes of a thread's user and group ids. */
 enum smi_id { SMI_REAL, SMI_EFFECTIVE, SMI_SAVED, SMI_FILE_SYSTEM, SMI_IDS };
 

@@ -149,20 +149,45 @@ static enum smi_gate_end receive(int gate[2], struct report *report)
 	return end;
 }
 
+/* Say how a child ended that did not report. Returns -1 with errno. */
+static int explain_end(const struct smi_end *end)
+{
+	struct smi_text *text = smi_last_error_begin();
+
+	smi_text_add(text, "%s: ", call);
+	if (end->code != 0)
+		smi_text_add(text,
+		             "the child ended before it was ready, and how "
+		             "could not be found out (errno %d)",
+		             end->code);
+	else if (end->signal != 0)
+		smi_text_add(text,
+		             "the child was killed by signal %d before it was "
+		             "ready",
+		             end->signal);
+	else
+		smi_text_add(text,
+		             "the child exited with status %d before it was "
+		             "ready",
+		             end->status);
+	if (end->signal == SIGKILL)
+		smi_text_add(text, ": a memory limit may be too small for two "
+		                   "copies (see the kernel's log)");
+	errno = ECHILD;
+	return -1;
+}
+
 /* Wait for the child's report, in the parent: exit on success, or return -1
  * with errno and words. */
 static int wait_for(int child, int gate[2])
 {
 	struct report report;
+	struct smi_end end;
 
 	switch (receive(gate, &report)) {
 	case SMI_GATE_LEFT:
-		smi_os_reap(child);
-		return smi_last_error_set(
-			ECHILD,
-			"%s: the child died before it had locked the pools: a "
-			"memory limit may be too small for two copies",
-			call);
+		end = smi_os_reap(child);
+		return explain_end(&end);
 	case SMI_GATE_SILENT:
 		smi_os_kill(child);
 		return smi_last_error_set(

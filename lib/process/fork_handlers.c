@@ -205,6 +205,7 @@ static void begin_anew(bool inside)
 	struct smi_arena_plan plan = smi_current.plan;
 
 	plan.call = "fork";
+	plan.in_child = true;
 	if ((inside ? say_interrupted() : smi_current_make(&plan, false)) != 0)
 		lose();
 }
