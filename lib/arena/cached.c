@@ -7,32 +7,8 @@
 
 #include "chunk/placement.h"
 
-/* The most that a cache is granted, and what it is granted however little of
- * the pools was ever in use. */
-#define CACHE_MOST_BYTES  ((size_t)256 * 1024)
-#define CACHE_FIRST_BYTES ((size_t)32 * 1024)
-
-static size_t least_of(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
-/*
- * The bytes that each cache may be granted: an equal part of the pools and of
- * what was in use at the peak. In an arena that is far larger than it has to
- * be, caches hold no more than they would hold in one that is just large
- * enough.
- */
-static size_t share_of_each(const struct smi_arena *arena)
-{
-	size_t parts = SMI_TCACHES_PART * arena->caches.attached;
-	size_t of_used = arena->slabs.taken_peak / parts;
-
-	if (of_used < CACHE_FIRST_BYTES)
-		of_used = CACHE_FIRST_BYTES;
-	return least_of(least_of(arena->pools.bytes / parts, of_used),
-	                CACHE_MOST_BYTES);
-}
+/* The most that a cache is granted. */
+#define CACHE_MOST_BYTES ((size_t)256 * 1024)
 
 /* What caches are granted however little of the pools was ever in use: each of
  * them, and all of them together if they are few. */
