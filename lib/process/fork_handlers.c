@@ -76,7 +76,8 @@ static void get_mask_before(sigset_t *mask)
 	for (int signal = 1; signal < NSIG; signal++)
 		if ((mask_before[(signal - 1) / WORD_BITS]
 		             >> (signal - 1) % WORD_BITS
-		     & 1) != 0)
+		     & 1)
+		    != 0)
 			sigaddset(mask, signal);
 }
 
