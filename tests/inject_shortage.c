@@ -126,7 +126,7 @@ static bool capability_is_refused(void)
 
 static bool memory_is_short(void)
 {
-	limit_to(LIMIT);
+	limit_to(POOL);
 	reason = MEMORY;
 	return fails_with("CAP_IPC_LOCK is effective: memory or addresses are "
 	                  "short",

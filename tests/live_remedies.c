@@ -7,8 +7,10 @@
  */
 #include "config.h"
 
+#include "first.h"
 #include "remedy.h"
 
+#include <pthread.h>
 #include <sys/syscall.h>
 
 /* What the process has locked besides the arena, in bytes. */
@@ -106,6 +108,29 @@ static bool start_wipe(void)
 	return start_with_policy(SECMALLOC_FORK_WIPE);
 }
 
+/* A fork handler of the program, which runs before the library's. */
+static bool locks_in_child;
+
+static void lock_in_child(void)
+{
+	if (locks_in_child)
+		lock_elsewhere();
+}
+
+static void register_handler(void)
+{
+	pthread_atfork(NULL, NULL, lock_in_child);
+}
+RUN_FIRST(register_handler);
+
+static bool start_with_handler(void)
+{
+	locks_in_child = start_keep() && ran_first;
+	if (!ran_first)
+		tap_cannot(NOT_RAN_FIRST);
+	return locks_in_child;
+}
+
 static void tell(bool good)
 {
 	told->good = good;
@@ -170,6 +195,9 @@ static const struct trial trials[] = {
               .prepare = start_keep),
 	TRIAL("a child with a copy names enough if it has no right", 0,
               fork_child, .prepare = start_keep),
+	TRIAL("a child with a copy counts what its fork handler locked",
+              120 * KIB, fork_child, .prepare = start_with_handler,
+              .also = "and 40960 are locked elsewhere"),
 	TRIAL("a child with a copy of secret memory names enough", 100 * KIB,
               fork_child, .prepare = start_keep,
               .backing = SECMALLOC_BACKING_SECRET),

@@ -29,7 +29,7 @@ static bool start_cells(void)
 /* Give up the right to lock more than init has locked. */
 static bool give_up_root(void)
 {
-	return set_limit(RLIMIT_MEMLOCK, 0) && child_become_nobody();
+	return set_lock_limit(0) && child_become_nobody();
 }
 
 static bool take_two_pools_later(void)
@@ -135,7 +135,7 @@ static int file_limit_is_unread(void)
 {
 	if (!backing_secret_exists())
 		return tap_cannot("the kernel has no memfd_secret");
-	if (!set_limit(RLIMIT_FSIZE, PAGE) || !refuse(SYS_prlimit64))
+	if (!set_file_limit(PAGE) || !refuse(SYS_prlimit64))
 		return TAP_CANNOT;
 	errno = 0;
 	return !init_secret() && errno == EFBIG
@@ -194,18 +194,16 @@ static const struct trial trials[] = {
               init_in_mapped_space, .stays_root = true,
               .also = "CAP_IPC_LOCK counts only in a user namespace"),
 	TRIAL("init names a file size that is enough", PAGE, init_fixed,
-              .backing = SECMALLOC_BACKING_SECRET, .figure = FILE_BYTES,
-              .resource = RLIMIT_FSIZE),
+              .backing = SECMALLOC_BACKING_SECRET, .figure = FILE_BYTES),
 	TRIAL("init names a file size for pools of the default size", PAGE,
               init_default, .backing = SECMALLOC_BACKING_SECRET,
-              .figure = FILE_BYTES, .resource = RLIMIT_FSIZE),
+              .figure = FILE_BYTES),
 	TRIAL("growth names a file size that is enough", PAGE, take_two_pools,
               .prepare = start_one, .stays_root = true,
-              .backing = SECMALLOC_BACKING_SECRET, .figure = FILE_BYTES,
-              .resource = RLIMIT_FSIZE),
+              .backing = SECMALLOC_BACKING_SECRET, .figure = FILE_BYTES),
 	TRIAL("init names a file size and a lock limit if both are too low",
               PAGE, init_fixed, .backing = SECMALLOC_BACKING_SECRET,
-              .figure = FILE_BYTES, .resource = RLIMIT_FSIZE, .is_both = true),
+              .figure = FILE_BYTES, .is_both = true),
 	TRIAL("growth names enough initial_pools", 1, take_two_pools_later,
               .control = 1, .prepare = start_pools, .stays_root = true,
               .figure = "(initial_pools ", .is_field = true),

@@ -37,8 +37,7 @@ struct trial {
 	const char *also; /* words that the message has to contain, or NULL */
 	unsigned backing;
 	const char *figure; /* what comes before the figure */
-	int resource;       /* a limit, or */
-	bool is_field;      /* a field of the configuration */
+	bool is_field;      /* of a field of the configuration, not a limit */
 	bool is_both;       /* the lock limit is too low as well */
 };
 
@@ -52,14 +51,26 @@ static const struct trial *now;
 
 /* ---- Limits ------------------------------------------------------------- */
 
-static bool set_limit(int resource, size_t bytes)
+static bool is_set(int result, size_t bytes)
 {
-	struct rlimit limit = {bytes, bytes};
-
-	if (setrlimit(resource, &limit) == 0)
+	if (result == 0)
 		return true;
 	tap_cannot("a limit cannot be set to %zu: %s", bytes, strerror(errno));
 	return false;
+}
+
+static bool set_lock_limit(size_t bytes)
+{
+	struct rlimit limit = {bytes, bytes};
+
+	return is_set(setrlimit(RLIMIT_MEMLOCK, &limit), bytes);
+}
+
+static bool set_file_limit(size_t bytes)
+{
+	struct rlimit limit = {bytes, bytes};
+
+	return is_set(setrlimit(RLIMIT_FSIZE, &limit), bytes);
 }
 
 static size_t limit_now, lock_limit_now, field_now;
@@ -67,9 +78,12 @@ static size_t limit_now, lock_limit_now, field_now;
 /* Make the limit, or the field, what it is in this run. */
 static bool set_now(void)
 {
-	if (now->is_both && !set_limit(RLIMIT_MEMLOCK, lock_limit_now))
+	if (now->is_both && !set_lock_limit(lock_limit_now))
 		return false;
-	return now->is_field || set_limit(now->resource, limit_now);
+	if (now->is_field)
+		return true;
+	return strcmp(now->figure, FILE_BYTES) == 0 ? set_file_limit(limit_now)
+	                                            : set_lock_limit(limit_now);
 }
 
 static int run_trial(void)
@@ -183,10 +197,8 @@ static void remedy_try_all(const struct trial *trials, size_t count)
 
 		if (trial.control == 0)
 			trial.control = PAGE;
-		if (trial.figure == NULL) {
+		if (trial.figure == NULL)
 			trial.figure = LIMIT_BYTES;
-			trial.resource = RLIMIT_MEMLOCK;
-		}
 		remedy_try(&trial);
 	}
 }
