@@ -28,8 +28,12 @@
  *            secmalloc_fini(), which must not run while another call is in
  *            progress.
  *   Signals  Only secmalloc_wipe(), secmalloc_equal(), secmalloc_version() and
- *            secmalloc_explain() are async-signal-safe. A signal never makes a
- *            call fail; no function returns EINTR.
+ *            secmalloc_explain() are async-signal-safe. It is fatal, like
+ *            misuse, if a signal handler calls any other function while it
+ *            interrupts a call of its own thread. A handler must not leave such
+ *            a call with longjmp() or pthread_exit() either: the thread's next
+ *            call is then fatal. A signal never makes a call fail; no function
+ *            returns EINTR.
  *   Fork     The field `fork` of struct secmalloc_config decides what a child
  *            gets. By default it gets nothing of the arena.
  *            secmalloc_daemon() always moves the arena to the child, whatever
@@ -78,7 +82,8 @@ extern "C" {
  * A flag of struct secmalloc_config: when freed memory is handed out again,
  * check that all of it still reads as zero. Without the flag only the first 256
  * bytes are checked, which covers every small chunk completely. A stray write
- * beyond them is then neither detected nor cleared.
+ * beyond them is then neither detected nor cleared. The flag also extends the
+ * checks of a guarded chunk to more than a page before it.
  */
 #define SECMALLOC_CHECK_WHOLE 0x1u
 
@@ -165,8 +170,9 @@ extern "C" {
  *       and fork() returns in the parent only after that. Chunks are live in
  *       both processes. If the copy cannot be locked, it is wiped, and the
  *       child gets nothing, as with NONE; secmalloc_error() then gives the
- *       reason. The same happens if no file descriptors are left for a pipe
- *       between the two processes, and if on_fault calls fork().
+ *       reason. The same happens if no file descriptors are left for two
+ *       sockets between the processes, if the child is stopped or very slow,
+ *       so that the parent goes on without it, and if on_fault calls fork().
  * WIPE  A new, empty arena, made with the parent's configuration. Its initial
  *       pools are locked before fork() returns in the child. The addresses of
  *       the parent's pools read as zero there, and fault on a write, so that a
@@ -177,6 +183,9 @@ extern "C" {
  * With NONE and WIPE, the child and all its descendants permanently recognize
  * pointers to the parent's chunks: secfree() ignores them, secrealloc() fails
  * with ENXIO, and secmalloc_owns() returns 0.
+ *
+ * If a signal handler calls fork() after it interrupted a call of this library,
+ * the child gets nothing, whatever the policy is.
  */
 #define SECMALLOC_FORK_NONE 0u
 #define SECMALLOC_FORK_KEEP 1u
@@ -284,15 +293,16 @@ struct secmalloc_config {
  * leaves nothing mapped. It never changes credentials. It changes limits only
  * with SECMALLOC_NODUMP, and signal handlers only with
  * SECMALLOC_EXPLAIN_FAULTS. It may be called again after secmalloc_fini(), and
- * in a child of fork() that has no arena.
+ * in a child of fork() that has no arena. It also works in a constructor that
+ * runs before those of the library.
  *
  * Returns 0, or -1 with errno:
  *
  * EINVAL    a field of config is out of range; secmalloc_error() names it
  * EPERM     the process has no right to lock memory (RLIMIT_MEMLOCK is 0 and
- *           CAP_IPC_LOCK is absent); or a system call filter refuses a call
- *           that is needed; or SECMALLOC_NODUMP could not be carried out, in
- *           which case dumpability and limits are unchanged
+ *           CAP_IPC_LOCK is absent); or a system call filter or a security
+ *           module refuses a call that is needed; or SECMALLOC_NODUMP could not
+ *           be carried out, in which case dumpability and limits are unchanged
  * ENOMEM    the lock limit, the address space or the memory is too small
  * EALREADY  there is already an arena; it is unchanged. A library that gets
  *           this error simply uses the existing arena. Also inside on_fault
@@ -347,12 +357,13 @@ SECMALLOC_API void secmalloc_fini(void);
  *                 memory to the child
  * ENOMEM, EPERM   the child could not lock what the parent has locked; ENOMEM
  *                 also if there is not enough memory for the child
- * EMFILE, ENFILE  no free file descriptors for two pipes between the processes,
- *                 for secret memory, or for /dev/null
+ * EMFILE, ENFILE  no free file descriptors for four sockets between the
+ *                 processes, for secret memory, or for /dev/null
  * EFBIG           RLIMIT_FSIZE is smaller than the largest piece of secret
  *                 memory that is locked at once
  * EAGAIN          the limit on the number of processes was reached
- * ECHILD          the child died, probably killed for lack of memory
+ * ECHILD          the child ended before it was ready; the message says how
+ * ETIMEDOUT       the child was stopped or very slow, and was killed
  * ENOENT, ENODEV, EACCES  /dev/null cannot be opened, or is another device
  * ENOSYS          the kernel provided no random bytes for the child
  */
@@ -362,7 +373,8 @@ SECMALLOC_API int secmalloc_daemon(int nochdir, int noclose);
  * Return a description of the calling thread's last failure, with the figures
  * involved and the remedy, or "" if no call of the thread has failed. Never
  * NULL. The string belongs to the thread and stays valid until the thread's
- * next failing call. errno is unchanged. It needs no arena.
+ * next failing call, or until the thread ends. errno is unchanged. It needs no
+ * arena.
  */
 SECMALLOC_API const char *secmalloc_error(void);
 
@@ -414,9 +426,8 @@ SECMALLOC_API void *seccalloc(size_t nmemb, size_t size)
  * Neither a smaller size nor the present one ever fails. A larger size fails
  * only if the chunk fits neither into its own place nor into any other that is
  * free. The own place of a chunk of more than 4,088 bytes includes the free
- * memory directly after it, but not the free memory directly before it. What
- * is in the caches of threads counts as free. A chunk that fits makes the arena
- * lock no further pool.
+ * memory directly before and after it. What is in the caches of threads counts
+ * as free. A chunk that fits makes the arena lock no further pool.
  *
  * Returns the chunk, or NULL with errno, in which case the old chunk is
  * unchanged:
@@ -497,7 +508,8 @@ SECMALLOC_API int secmalloc_owns(const void *ptr);
  *
  * The chunk ends at the guard. If size is a multiple of 16, the byte after the
  * last one faults; otherwise up to 15 bytes of canary lie between the chunk and
- * the guard. The rest of its pages, before the chunk, is canary too.
+ * the guard. A page before the chunk, or what its pages have of it, is canary
+ * too.
  *
  * All functions for chunks accept a guarded chunk. secfree() checks, wipes and
  * frees it, whatever its access is. secrealloc() resizes it on its own pages if
@@ -604,7 +616,8 @@ struct secmalloc_stats {
 	uint64_t free_bytes;      /* of pool_bytes, not taken by chunks */
 	uint64_t cached_bytes;    /* of free_bytes, in threads' caches */
 	uint64_t used_bytes_peak; /* the largest amount of pool_bytes ever
-	                             in chunks and threads' caches at once */
+	                             in chunks and threads' caches at once; not
+	                             for sizing: see sizing_bytes */
 	uint64_t chunks;          /* live now */
 	uint64_t chunk_bytes;     /* requested sizes of the live chunks */
 	uint64_t allocations;     /* chunks made since secmalloc_init(); a
@@ -618,7 +631,10 @@ struct secmalloc_stats {
 	uint64_t guarded_bytes;   /* locked for guarded chunks, free or not */
 	uint64_t backing;         /* SECMALLOC_BACKING_LOCKED or _SECRET */
 	uint64_t low_crossings;   /* how often on_low was called */
-	uint64_t reserved[12];    /* zero */
+	uint64_t sizing_bytes;    /* how large the pools must be for the same
+	                             load; initial_pools is this divided by
+	                             the default pool_size, rounded up */
+	uint64_t reserved[11];    /* zero */
 };
 
 /*
@@ -678,9 +694,10 @@ SECMALLOC_API int secmalloc_explain(const void *addr, char *buf, size_t n);
 #define SECMALLOC_VERIFY_ADVICE 0x2u
 
 /*
- * In each thread, the real, effective, saved and file system uid are equal and
- * not 0, and so are the four gids. Group 0 is not among the supplementary
- * groups. No thread has CAP_SETUID or CAP_SETGID, which could change that.
+ * In each thread that has not ended, the real, effective, saved and file system
+ * uid are equal and not 0, and so are the four gids. Group 0 is not among the
+ * supplementary groups. No thread has CAP_SETUID or CAP_SETGID, which could
+ * change that.
  */
 #define SECMALLOC_VERIFY_IDS 0x4u
 
@@ -725,7 +742,8 @@ SECMALLOC_API int secmalloc_explain(const void *addr, char *buf, size_t n);
  *
  * EPERM    a check failed
  * ENOTSUP  no check failed, but one could not be made: /proc is not mounted or
- *          not readable, or the kernel does not provide the information
+ *          not readable, what it shows is empty, cut short or malformed, or the
+ *          kernel does not provide the information
  * EINVAL   checks has unknown bits
  * ENXIO    there is no arena, and SECMALLOC_VERIFY_LOCKED, _ADVICE or _SECRET
  *          was requested; the other checks need none

@@ -12,6 +12,8 @@ START_TEST(statistics_add_up)
 
 	FAILS(secmalloc_stats(NULL), -1, EINVAL, "stats is NULL");
 	start(2);
+	ck_assert_int_eq(secmalloc_stats(&stats), 0);
+	ck_assert_uint_eq(stats.sizing_bytes, 0);
 	a = secmalloc(32);
 	b = secmalloc(10000);
 	a = secrealloc(a, 100);
@@ -31,6 +33,9 @@ START_TEST(statistics_add_up)
 	ck_assert_uint_eq(stats.chunks, 1);
 	ck_assert_uint_eq(stats.chunk_bytes, 10);
 	ck_assert_uint_ge(stats.used_bytes_peak, 112 + 10240);
+	/* What the peak took, and at most two slabs and a quarter more. */
+	ck_assert_uint_ge(stats.sizing_bytes, stats.used_bytes_peak);
+	ck_assert_uint_le(stats.sizing_bytes, (112 + 10240 + 8192) * 5 / 4);
 	ck_assert_uint_eq(stats.frees, 3);
 	ck_assert_uint_eq(stats.failures, 0);
 	secfree(a);

@@ -20,17 +20,23 @@
  * fail_at is the number of the call that fails, counted from 1, or 0 for none.
  * If fail_in is positive, only calls in that process count. If it is negative,
  * calls in that process do not count. If fail_only is not NULL, only calls of
- * that name count.
+ * that name count. With fail_from_there, all later calls fail too.
  */
 static int fail_at, calls, fail_with, fail_in;
+static bool fail_from_there;
 static const char *failed, *fail_only;
+
+/* Called before each such call, if not NULL. */
+static void (*watch_calls)(const char *name);
 
 static inline bool fails_now(const char *name)
 {
+	if (watch_calls != NULL)
+		watch_calls(name);
 	if (fail_at == 0 || (fail_in > 0 && fail_in != getpid())
 	    || (fail_in < 0 && -fail_in == getpid())
 	    || (fail_only != NULL && strcmp(name, fail_only) != 0)
-	    || ++calls != fail_at)
+	    || ++calls < fail_at || (calls > fail_at && !fail_from_there))
 		return false;
 	failed = name;
 	errno = fail_with;

@@ -34,6 +34,7 @@ static int forks = 100;
 static struct secmalloc_config config = {
 	.initial_pools = 4,
 	.max_pools = 4,
+	.guarded_chunks = WORKERS + 1,
 };
 static atomic_bool stop;
 static atomic_int good;
@@ -44,6 +45,7 @@ static void *load(void *unused)
 	while (!stop) {
 		void *few[20];
 		void *p = secmalloc(100), *q = secmalloc(9000);
+		void *guarded = secmalloc_guarded(100);
 
 		p = secrealloc(p, 5000);
 		for (int i = 0; i < 20; i++)
@@ -52,6 +54,7 @@ static void *load(void *unused)
 		for (int i = 0; i < 20; i++)
 			secfree(few[i]);
 		secfree(p);
+		secfree(guarded);
 	}
 	return unused;
 }
@@ -62,18 +65,24 @@ static bool adds_up(void)
 {
 	struct secmalloc_stats stats;
 	void *p = secmalloc(10), *q = secmalloc(3000);
+	void *guarded = secmalloc_guarded(50);
 
 	secfree(q);
 	p = secrealloc(p, 2000);
 	secfree(p);
-	return p != NULL && q != NULL && secmalloc_stats(&stats) == 0
+	secfree(guarded);
+	return p != NULL && q != NULL && guarded != NULL
+	       && secmalloc_stats(&stats) == 0
 	       && stats.cached_bytes <= stats.pool_bytes / 8 && stats.pools == 4
 	       && secmalloc_audit() == 0;
 }
 
 static bool use_in_child(void)
 {
-	static const struct secmalloc_config own = {.initial_pools = 4};
+	static const struct secmalloc_config own = {
+		.initial_pools = 4,
+		.guarded_chunks = 1,
+	};
 
 	switch (config.fork) {
 	case SECMALLOC_FORK_KEEP:

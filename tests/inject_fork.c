@@ -23,7 +23,8 @@
 #include <signal.h>
 #include <sys/prctl.h>
 
-WRAP(int, pipe2, (int ends[2], int flags), (ends, flags), -1)
+WRAP(int, socketpair, (int family, int type, int protocol, int ends[2]),
+     (family, type, protocol, ends), -1)
 WRAP(pid_t, fork, (void), (), -1)
 WRAP(pid_t, setsid, (void), (), -1)
 WRAP(int, chdir, (const char *path), (path), -1)
@@ -224,9 +225,13 @@ static void say_idle(void)
 		smi_tcache_leave(others);
 }
 
+static void send_pending(void);
+static void stop_child(void);
+
 static void hook_first(void)
 {
 	pthread_atfork(say_busy, say_idle, NULL);
+	pthread_atfork(send_pending, NULL, stop_child);
 }
 RUN_FIRST(hook_first);
 
@@ -286,6 +291,249 @@ static void caught_busy(void)
 	secmalloc_fini();
 }
 
+/* ---- A signal handler that forks ----------------------------------------- */
+
+/* The call to the kernel during which the signal arrives. */
+static const char *interrupted_call;
+static int handler_forks, end_in_handler;
+
+static void interrupt(const char *name)
+{
+	if (interrupted_call == NULL || strcmp(interrupted_call, name) != 0)
+		return;
+	interrupted_call = NULL;
+	raise(SIGUSR1);
+}
+
+static int judge_interrupted(void)
+{
+	if (secmalloc(1) != NULL || errno != ENXIO
+	    || proc_status_kb("VmLck") != 0)
+		return IS_WRONG;
+	if (config.fork != SECMALLOC_FORK_NONE
+	    && strstr(secmalloc_error(), "fork: a signal handler called fork()")
+	               == NULL)
+		return IS_WRONG;
+	secfree(chunk);
+	return secmalloc_init(&config) == 0 && secmalloc(10) != NULL
+	               ? HAS_NOTHING
+	               : IS_WRONG;
+}
+
+static void fork_in_handler(int signal)
+{
+	(void)signal;
+	handler_forks++;
+	end_in_handler = in_child(judge_interrupted);
+}
+
+/* The fork in the handler went well, and so does the next one. */
+static bool went_well(int (*judge)(void))
+{
+	int end = in_child(judge);
+	bool good = handler_forks == 1 && end_in_handler == HAS_NOTHING
+	            && end == HAS_ALL && secmalloc_audit() == 0;
+
+	if (!good)
+		tap_note("%d forks, the child of the handler %d, the next %d",
+		         handler_forks, end_in_handler, end);
+	handler_forks = 0;
+	end_in_handler = 0;
+	return good;
+}
+
+static bool cache_is_interrupted(void)
+{
+	struct smi_tcache *own = smi_current_cache();
+
+	atomic_store(&own->busy, 1);
+	raise(SIGUSR1);
+	smi_tcache_leave(own);
+	return went_well(judges[config.fork]);
+}
+
+static int has_grown(void)
+{
+	return config.fork == SECMALLOC_FORK_KEEP
+	               ? secmalloc_owns(chunk) && secmalloc_audit() == 0
+	       : judges[config.fork]() == HAS_ALL ? HAS_ALL
+	                                          : IS_WRONG;
+}
+
+static bool growth_is_interrupted(void)
+{
+	char *large;
+
+	interrupted_call = "mlock";
+	large = secmalloc(100000);
+	secfree(large);
+	return large != NULL && went_well(has_grown);
+}
+
+/* The arena that is being made has no chunks yet. */
+static int judge_init(void)
+{
+	return secmalloc(1) == NULL && errno == ENXIO
+	                       && secmalloc_init(&config) == 0
+	               ? HAS_NOTHING
+	               : IS_WRONG;
+}
+
+static void fork_in_init(int signal)
+{
+	(void)signal;
+	handler_forks++;
+	end_in_handler = in_child(judge_init);
+}
+
+static bool init_is_interrupted(void)
+{
+	signal(SIGUSR1, fork_in_init);
+	interrupted_call = "mlock";
+	start();
+	return went_well(judges[config.fork]);
+}
+
+/* Nothing of an arena that is being ended is in the child. */
+static int judge_fini(void)
+{
+	struct proc_mapping mapping;
+
+	return !proc_mapping_of(chunk, &mapping)
+	                       || strcmp(mapping.access, "---p") == 0
+	               ? HAS_NOTHING
+	               : IS_WRONG;
+}
+
+static void fork_in_fini(int signal)
+{
+	(void)signal;
+	handler_forks++;
+	end_in_handler = in_child(judge_fini);
+}
+
+static bool fini_is_interrupted(void)
+{
+	signal(SIGUSR1, fork_in_fini);
+	interrupted_call = "munmap";
+	secmalloc_fini();
+	start();
+	return went_well(judges[config.fork]);
+}
+
+/* Returns 1, or the number of the step that went wrong. */
+static int handlers_fork(void)
+{
+	/* A thread that waits for its own lock during a fork cannot be ended by
+	 * the limit on waiting, because it has blocked all signals. */
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	signal(SIGUSR1, fork_in_handler);
+	watch_calls = interrupt;
+	config.pool_size = 65536;
+	config.max_pools = 4;
+	start();
+	if (!cache_is_interrupted())
+		return 2;
+	if (!growth_is_interrupted())
+		return 3;
+	if (!fini_is_interrupted())
+		return 4;
+	secmalloc_fini();
+	return init_is_interrupted() ? 1 : 5;
+}
+
+static void every_policy_of_handlers(void)
+{
+	static const char *const names[] = {"NONE", "KEEP", "WIPE"};
+
+	for (unsigned i = 0; i < 3; i++) {
+		int end;
+
+		config.fork = i;
+		end = in_child(handlers_fork);
+		tap_ok(end == 1,
+		       "%s: a signal handler can fork that interrupts the use "
+		       "of a cache, a growth, secmalloc_fini or secmalloc_init "
+		       "(%d)",
+		       names[i], end);
+	}
+}
+
+/* ---- A stopped child ------------------------------------------------------
+ */
+
+/* How many times the parent looks at its child. */
+static int looks;
+int __real_waitid(idtype_t kind, id_t child, siginfo_t *info, int options);
+int __wrap_waitid(idtype_t kind, id_t child, siginfo_t *info, int options);
+int __wrap_waitid(idtype_t kind, id_t child, siginfo_t *info, int options)
+{
+	looks++;
+	return __real_waitid(kind, child, info, options);
+}
+
+static bool stop_in_child;
+static int pending;
+
+static void send_pending(void)
+{
+	if (pending != 0)
+		raise(pending);
+}
+
+static void stop_child(void)
+{
+	if (stop_in_child)
+		raise(SIGSTOP);
+}
+
+static int looks_with(int signal)
+{
+	pid_t pid;
+
+	looks = 0;
+	stop_in_child = true;
+	pending = signal;
+	pid = fork();
+	stop_in_child = false;
+	pending = 0;
+	kill(pid, SIGKILL);
+	child_end(pid);
+	return looks;
+}
+
+static void ignore(int signal)
+{
+	(void)signal;
+}
+
+static void looks_at_stopped_child(void)
+{
+	int calm, hurried, blocked;
+	sigset_t set;
+
+	if (!ran_first) {
+		tap_skip("a pending signal shortens the wait", NOT_RAN_FIRST);
+		return;
+	}
+	config.fork = SECMALLOC_FORK_KEEP;
+	start();
+	signal(SIGUSR1, ignore);
+	calm = looks_with(0);
+	hurried = looks_with(SIGUSR1);
+	sigemptyset(&set);
+	sigaddset(&set, SIGUSR1);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	blocked = looks_with(SIGUSR1);
+	tap_ok(calm == 10 && hurried == 1 && blocked == 10 && is_untouched(),
+	       "the parent looks at a stopped child %d times, or %d if a signal "
+	       "is pending, or %d if the program blocks that signal",
+	       calm, hurried, blocked);
+	sigprocmask(SIG_UNBLOCK, &set, NULL);
+	signal(SIGUSR1, SIG_DFL);
+	secmalloc_fini();
+}
+
 /* The pages that a child has written to in the two pools, in kB, when the pools
  * are unmapped. */
 static char *places[2];
@@ -297,6 +545,8 @@ int __wrap_munmap(void *at, size_t n)
 {
 	struct proc_mapping mapping;
 
+	if (watch_calls != NULL)
+		watch_calls("munmap");
 	for (size_t i = 0; i < 2 && fail_at != 0; i++)
 		if ((char *)at <= places[i] && places[i] < (char *)at + n
 		    && proc_mapping_of(places[i], &mapping))
@@ -372,6 +622,7 @@ static void writes_what_is_its_own(void)
 int main(void)
 {
 	tap_needs_plain_build();
+	watchdog_start(100);
 	if (sysconf(_SC_PAGESIZE) != 4096)
 		tap_skip_all("the figures are for pages of 4 KiB");
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -385,6 +636,8 @@ int main(void)
 	fail_children = true;
 	daemon_with_failures("in the child", 11);
 	caught_busy();
+	every_policy_of_handlers();
+	looks_at_stopped_child();
 	writes_what_is_its_own();
 	tap_done();
 }

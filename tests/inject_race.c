@@ -10,8 +10,10 @@
 #include "config.h"
 
 #include "chunk/slab_check.h"
+#include "dies.h"
 #include "process/current.h"
 #include "tap.h"
+#include "thread.h"
 #include "watchdog.h"
 
 #include <secmalloc.h>
@@ -96,6 +98,43 @@ static bool work(void)
 	return chunks_now() == 0 && secmalloc_audit() == 0;
 }
 
+/* ---- Two threads free a chunk at the same moment --------------------------
+ */
+
+/*
+ * Leave a slot in this thread's cache as the thread that came second does: the
+ * slot is a chunk again by the time at which the cache is emptied.
+ */
+static void *end_with_a_chunk_in_the_cache(void *none)
+{
+	char *chunk = secmalloc(32);
+
+	(void)none;
+	secfree(chunk);
+	for (unsigned i = 0; i < SMI_CLASSES; i++) {
+		struct smi_bin *bin = &smi_current_cache()->bins[i];
+		uint32_t count = smi_tcache_bin_count(bin);
+
+		if (count > 0 && bin->slots[count - 1].start == (void *)chunk)
+			atomic_store(bin->slots[count - 1].entry, 16);
+	}
+	expect("thread exit: double free: the block of 32 bytes at %p (pool 0, "
+	       "offset %zu) is already free",
+	       (void *)chunk, (size_t)((uintptr_t)chunk % (128 * 1024)));
+	return NULL;
+}
+
+static void end_a_thread(void)
+{
+	struct secmalloc_config config = {.initial_pools = 1};
+	pthread_t thread;
+
+	secmalloc_init(&config);
+
+	thread_begin(&thread, end_with_a_chunk_in_the_cache, NULL);
+	pthread_join(thread, NULL);
+}
+
 /* Chunks of this size have long canaries, so the short check is not enough. */
 #define SIZE 520
 
@@ -105,6 +144,7 @@ int main(void)
 	char *chunk;
 
 	tap_needs_plain_build();
+	dies_start();
 	watchdog_start(20);
 	if (secmalloc_init(&config) != 0)
 		tap_skip_all("no memory can be locked");
@@ -136,8 +176,11 @@ int main(void)
 	       "none of %u calls asked for the lock with a busy cache",
 	       entered);
 
+	demand("a slot in two caches is found at the end of a thread", NULL,
+	       end_a_thread);
+
 	atomic_store(&smi_current_cache()->busy, 1);
-	secmalloc_owns(NULL);
+	count_entry();
 	tap_ok(entered_busy == 1, "control: a busy cache is noticed");
 	tap_done();
 }

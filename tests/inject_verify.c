@@ -137,11 +137,67 @@ static bool calls_are_refused(void)
 	return each_call_fails(EACCES);
 }
 
-/* Each file is missing once, as if the thread had ended. There must be at least
- * one thread. */
+/* Each file and all that are read after it are missing, as if all threads had
+ * ended. There must be at least one thread. */
 static bool files_are_missing(void)
 {
+	fail_from_there = true;
 	return each_call_fails(ENOENT);
+}
+
+/* A thread's files are missing once, or its list cannot be relied upon once:
+ * the next look gives the answer. */
+static bool one_look_is_bad(void)
+{
+	const unsigned ids = SECMALLOC_VERIFY_IDS;
+
+	if (!drop())
+		return false;
+	fail_only = "open";
+	fail_with = ENOENT;
+	fail_at = 2; /* the status file: the list was opened before it */
+	return passes(ids) && failed != NULL;
+}
+
+/* Each cause has its own remedy, for each of the files. */
+static bool each_cause_has_its_remedy(void)
+{
+	static const struct {
+		int code;
+		const char *remedy;
+	} causes[] = {
+		{EMFILE, ": close a file descriptor, or raise RLIMIT_NOFILE"},
+		{ENFILE, ": raise fs.file-max"},
+		{EPERM, ": allow open, openat, read and getdents64 in the "
+	                "system call filter"},
+		{ENOSYS, ": allow open, openat, read and getdents64 in the "
+	                 "system call filter"},
+		{EACCES, ": allow it in the security module"},
+		{EIO, ": look up the errno in open(2)"},
+	};
+	static const struct {
+		unsigned check;
+		const char *file;
+	} files[] = {
+		{SECMALLOC_VERIFY_LOCKED, ": /proc/thread-self/smaps, which "},
+		{SECMALLOC_VERIFY_IDS, ": /proc/self/task, which "},
+		{SECMALLOC_VERIFY_CORE, ": " CORE_PATTERN ", which "},
+	};
+
+	if (!drop())
+		return false;
+	fail_only = "open";
+	for (unsigned i = 0; i < sizeof(causes) / sizeof(causes[0]); i++)
+		for (unsigned j = 0; j < sizeof(files) / sizeof(files[0]);
+		     j++) {
+			fail_at = 1;
+			calls = 0;
+			fail_with = causes[i].code;
+			if (!fails(files[j].check, ENOTSUP, files[j].file)
+			    || !says(causes[i].remedy))
+				return false;
+		}
+	return true;
 }
 
 static bool signals_are_no_failure(void)
@@ -169,8 +225,8 @@ static bool reads_are_short(void)
 			return false;
 	read_most = 1;
 	return munlockall() == 0
-	       && finds(0, ": the key page is not locked: munlock")
-	       && says("; pool 0 is not locked: ") && !says("uid");
+	       && finds(0, ": the key page is not locked, probably after ")
+	       && says("; pool 0 is not locked, ") && !says("uid");
 }
 
 /* ---- Answers that no kernel gives here ---------------------------------- */
@@ -211,7 +267,7 @@ static char *smaps_with(const char *from, const char *to)
 
 static bool smaps_differ(void)
 {
-	static const char smaps[] = "/proc/self/smaps";
+	static const char smaps[] = "/proc/thread-self/smaps";
 	const unsigned locked = SECMALLOC_VERIFY_LOCKED;
 
 	if (!drop())
@@ -219,23 +275,25 @@ static bool smaps_differ(void)
 	return verify_with(smaps, smaps_with("Rss:", "Rss:"), locked, 0, NULL)
 	       && verify_with(smaps, smaps_with("VmFlags:", "Flags:"), locked,
 	                      ENOTSUP,
-	                      "this system does not report which memory is "
+	                      "this system does not report what memory is "
 	                      "locked (errno 95)")
-	       && verify_with(smaps, "", locked, EPERM,
-	                      "the key page is not mapped")
+	       && verify_with(smaps, "", locked, ENOTSUP,
+	                      "could not be read (errno 74): it is empty")
 	       && munlockall() == 0
 	       && verify_with(smaps,
 	                      smaps_with("\nSwap:       ", "\nSwap:  8    "),
 	                      locked, EPERM,
-	                      "remove that call; 8192 bytes of it are in "
-	                      "swap space: replace the secrets in it");
+	                      "is not locked, and its mapping has 8192 bytes "
+	                      "in swap space, probably after munlock or "
+	                      "munlockall: remove that call and replace "
+	                      "the secrets");
 }
 
 static bool status_differs(void)
 {
 	static const char head[] = "Name:\tUid:\nState:\tS (sleeping)\n"
 				   "Uid:\t1\t1\t1\t1\nGid:\t1\t1\t1\t1\n"
-				   "CapInh:\t0000000000000000\n";
+				   "Threads:\t1\nCapInh:\t0000000000000000\n";
 	const unsigned caps = SECMALLOC_VERIFY_CAPABILITIES;
 	char file[64], text[512];
 
@@ -264,6 +322,20 @@ static bool patterns_differ(void)
 	       && verify_with(file, "@/run/x\n", core, 0, NULL)
 	       && setrlimit(RLIMIT_CORE, &(struct rlimit){0, 0}) == 0
 	       && verify_with(file, "|/bin/x\n", core, EPERM, "is a pipe");
+}
+
+/* For a socket it matters whether the process is dumpable. */
+static bool dumpable_is_unknown(void)
+{
+	const unsigned core = SECMALLOC_VERIFY_CORE;
+
+	if (!drop())
+		return false;
+	fail_only = "prctl";
+	fail_with = EPERM;
+	fail_at = 1;
+	return verify_with(CORE_PATTERN, "@/run/x\n", core, ENOTSUP,
+	                   ": prctl(PR_GET_DUMPABLE) failed (errno 1): allow");
 }
 
 /* ---- The flag ----------------------------------------------------------- */
@@ -317,6 +389,10 @@ int main(void)
 	try_case("no check passes if a call fails", calls_fail);
 	try_case("no check passes if a call is refused", calls_are_refused);
 	try_case("no check passes if a file is missing", files_are_missing);
+	try_case("a thread is looked at again if its file was missing once",
+	         one_look_is_bad);
+	try_case("each cause has its own remedy, for each file",
+	         each_cause_has_its_remedy);
 	try_case("a signal during a call is no failure",
 	         signals_are_no_failure);
 	try_case("files can be read in small pieces", reads_are_short);
@@ -327,6 +403,8 @@ int main(void)
 	         "handled",
 	         status_differs);
 	try_case("each kind of core_pattern is handled", patterns_differ);
+	try_case("for a socket nothing is claimed if dumpable is unknown",
+	         dumpable_is_unknown);
 	try_case("SECMALLOC_NODUMP changes nothing if it fails", nodump_fails);
 	unlink(path);
 	tap_done();

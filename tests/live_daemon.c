@@ -20,6 +20,7 @@
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <time.h>
 
 #define POOLS     4
 #define LOCKED_KB (POOLS * 64 + 4)
@@ -219,6 +220,27 @@ static void as_daemon_does(void)
 	       "a process without open streams has them as a daemon");
 }
 
+/* ---- A first thread that has ended -------------------------------------- */
+
+static void *launch_in_thread(void *unused)
+{
+	const struct timespec moment = {.tv_nsec = 1000000};
+
+	(void)unused;
+	for (int i = 0; i < 10000 && proc_first_state() != 'Z'; i++)
+		nanosleep(&moment, NULL);
+	_exit(proc_first_state() == 'Z' ? launch() : 3);
+}
+
+/* The first thread stays in the kernel's list until the others have ended. */
+static int launch_without_first(void)
+{
+	pthread_t thread;
+
+	thread_begin(&thread, launch_in_thread, NULL);
+	pthread_exit(NULL);
+}
+
 /* ---- Failures ----------------------------------------------------------- */
 
 /* The call fails with this errno and message, and does not leave a child
@@ -327,7 +349,9 @@ static int without_descriptors(void)
 	none = all;
 	none.rlim_cur = 0;
 	setrlimit(RLIMIT_NOFILE, &none);
-	good = fails(EMFILE, "no pipe");
+	good = fails(EMFILE, "/proc/self/task, which shows the number of "
+	                     "threads, could not be read (errno 24): close a "
+	                     "file descriptor");
 	setrlimit(RLIMIT_NOFILE, &all);
 	return good && parent_goes_on();
 }
@@ -342,22 +366,58 @@ static int without_processes(void)
 	return fails(EAGAIN, "fork() failed") && is_untouched();
 }
 
-/* Kill the child while the parent waits for it. */
-static bool die_in_child;
+/* End the child while the parent waits for it. */
+static int signal_in_child, status_in_child;
 static void die(void)
 {
-	if (die_in_child)
-		raise(SIGKILL);
+	if (signal_in_child != 0)
+		raise(signal_in_child);
+	if (status_in_child != 0)
+		_exit(status_in_child);
 }
 
 static int child_dies(void)
 {
 	if (!start())
 		return tap_cannot("%s", secmalloc_error());
-	die_in_child = true;
-	if (!fails(ECHILD, "died"))
+	signal_in_child = SIGKILL;
+	if (!fails(ECHILD, "the child was killed by signal 9 before it was "
+	                   "ready: a memory limit may be too small"))
 		return 2;
-	die_in_child = false;
+	signal_in_child = SIGTERM;
+	if (!fails(ECHILD, "the child was killed by signal 15 before it was "
+	                   "ready")
+	    || strstr(secmalloc_error(), "memory") != NULL)
+		return 3;
+	signal_in_child = 0;
+	return parent_goes_on();
+}
+
+static int child_exits(void)
+{
+	if (!start())
+		return tap_cannot("%s", secmalloc_error());
+	status_in_child = 3;
+	if (!fails(ECHILD, "the child exited with status 3 before it was ready")
+	    || strstr(secmalloc_error(), "memory") != NULL)
+		return 2;
+	status_in_child = 0;
+	return parent_goes_on();
+}
+
+/* Children of a process that ignores SIGCHLD leave no status. */
+static int child_dies_unseen(void)
+{
+	if (!start())
+		return tap_cannot("%s", secmalloc_error());
+	signal(SIGCHLD, SIG_IGN);
+	signal_in_child = SIGKILL;
+	if (!fails(ECHILD, "the child ended before it was ready, and how could "
+	                   "not be found out (errno 10)")
+	    || strstr(secmalloc_error(), "memory") != NULL)
+		return 2;
+	signal_in_child = 0;
+	signal(SIGCHLD, SIG_DFL);
 	return parent_goes_on();
 }
 
@@ -423,6 +483,9 @@ int main(void)
 	every_policy();
 	as_daemon_does();
 	a_handler_frees();
+	end = launched(launch_without_first);
+	tap_ok(end == 0 && is_at_home(),
+	       "a first thread that has ended does not matter (%d)", end);
 	end = launched(within_the_limit);
 	if (end == TAP_CANNOT)
 		tap_skip_told(
@@ -459,5 +522,9 @@ int main(void)
 	child_try("when the child is killed the call fails, and the parent is "
 	          "unchanged",
 	          child_dies);
+	child_try("when the child exits the call names its status",
+	          child_exits);
+	child_try("when the child ends unseen the call does not say why",
+	          child_dies_unseen);
 	tap_done();
 }

@@ -7,7 +7,6 @@
  */
 #include "config.h"
 
-#include "first.h"
 #include "backing.h"
 #include "child.h"
 #include "hide.h"
@@ -126,19 +125,6 @@ static int generations(void)
 	return secmalloc(1) == NULL && errno == ENXIO;
 }
 
-/* The handler of another library runs first and maps a page where the pools
- * were. */
-static bool grab;
-static void grab_the_place(void)
-{
-	if (grab
-	    && mmap((void *)((uintptr_t)chunk & ~(uintptr_t)4095), 4096,
-	            PROT_READ | PROT_WRITE,
-	            MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1,
-	            0) == MAP_FAILED)
-		_exit(3);
-}
-
 static int init_and_use(void)
 {
 	void *p;
@@ -171,14 +157,6 @@ static void make_while_forking(void)
 	make_in_fork = result != 0;
 }
 
-/* Register the handler before the constructors of libraries run, so that it
- * runs before theirs. */
-static void hook_first(void)
-{
-	pthread_atfork(NULL, NULL, grab_the_place);
-}
-RUN_FIRST(hook_first);
-
 /* ---- The number of mappings --------------------------------------------- */
 
 static size_t mappings_before;
@@ -209,11 +187,6 @@ static void children_have_no_metadata(void)
 	       "an arena of 64 MiB has only %zu mappings for a fork to copy",
 	       proc_mappings() - mappings_before);
 	secmalloc_fini();
-}
-
-static int nothing(void)
-{
-	return 0;
 }
 
 int main(void)
@@ -250,18 +223,6 @@ int main(void)
 	tap_ok(in_child(generations) == 1,
 	       "children of children can have their own arenas and know old "
 	       "pointers");
-	if (ran_first) {
-		tap_note("a fatal message is expected here");
-		grab = true;
-		tap_ok(in_child(nothing) == 128 + SIGABRT,
-		       "a child in which the pools' addresses were taken "
-		       "aborts");
-		grab = false;
-	} else {
-		tap_skip("a child in which the pools' addresses were taken "
-		         "aborts",
-		         NOT_RAN_FIRST);
-	}
 	tap_ok(strcmp(chunk, "locked secret") == 0 && secmalloc_audit() == 0
 	               && proc_has_flag(chunk, "lo"),
 	       "the parent is unchanged");

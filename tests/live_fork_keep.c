@@ -261,7 +261,7 @@ static int without_a_right(void)
 
 static int without_descriptors(void)
 {
-	static const char *const words[] = {"fork: no pipe to the child",
+	static const char *const words[] = {"fork: no socket to the child",
 	                                    "errno 24", NULL};
 	struct rlimit none = {4, 0}, all;
 	int result;
@@ -483,7 +483,7 @@ int main(void)
 			"needs root, to lock more before the limit is lowered");
 	}
 	child_try(
-		"without a descriptor for the pipe the child's copy is wiped, "
+		"without a descriptor for the socket the child's copy is wiped, "
 		"its calls fail with a message, and the parent is unchanged",
 		without_descriptors);
 	if (ran_first)

@@ -125,10 +125,11 @@ static int closed_with_words(void)
 {
 	if (secmalloc(1) != NULL || errno != ENXIO
 	    || strstr(secmalloc_error(), "secmalloc: fork: ") == NULL
-	    || strstr(secmalloc_error(), "of 2 pools of 65536 bytes were "
-	                                 "locked")
-	               == NULL
-	    || strstr(secmalloc_error(), "LimitMEMLOCK=135168") == NULL) {
+	    || strstr(secmalloc_error(), "of 2 pools were locked") == NULL
+	    || strstr(secmalloc_error(),
+	              "fork while still root on the host, or set "
+	              "LimitMEMLOCK=135168")
+	               == NULL) {
 		tap_note("%s", secmalloc_error());
 		return 2;
 	}

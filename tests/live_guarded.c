@@ -46,6 +46,59 @@ static bool audited(void)
 	       && strstr(secmalloc_error(), "write after free") != NULL;
 }
 
+/* Before a chunk are a page of canary and then zeros. The audit checks these,
+ * too: secfree() does not, and what it leaves is still found afterwards. */
+static bool audited_before_the_canary(void)
+{
+	static const char zeros[8];
+	char *chunk, *far;
+
+	start_with(1, 5 * page - 16);
+	chunk = hide(secmalloc_guarded(32));
+	far = hide(chunk + 32 - 5 * page);
+	if (far[0] != 0 || memcmp(chunk - page - 8, zeros, 8) != 0
+	    || memcmp(chunk - page, zeros, 8) == 0 || secmalloc_audit() != 0)
+		return false;
+	far[0] = 'x';
+	if (secmalloc_audit() != -1 || errno != EBADMSG || !says("underflow: "))
+		return false;
+	secfree(hide(chunk));
+	if (secmalloc_audit() != -1 || errno != EBADMSG
+	    || !says("underflow, or write after free: write to byte 0 of"))
+		return false;
+	far[0] = 0;
+	/* Everything else was wiped. */
+	return secmalloc_audit() == 0;
+}
+
+/* Whatever sizes follow each other in a large cell, it is then all zero. */
+static bool a_large_cell_is_wiped(void)
+{
+	static const size_t sizes[] = {1, 4064, 4081, 20000, 100, 0, 9000};
+
+	start_with(1, 20000);
+	for (size_t i = 0; i < 7; i++)
+		for (size_t j = 0; j < 7; j++) {
+			char *chunk = secmalloc_guarded(sizes[i]);
+
+			memset(chunk, 'x', sizes[i]);
+			if (secmalloc_audit() != 0)
+				return false;
+			chunk = secrealloc(chunk, sizes[j]);
+			for (size_t k = sizes[i]; k < sizes[j]; k++)
+				if (chunk[k] != 0)
+					return false;
+			memset(chunk, 'y', sizes[j]);
+			if (secmalloc_audit() != 0)
+				return false;
+			secfree(chunk);
+			if (secmalloc_audit() != 0
+			    || stats_now().guarded_bytes != 5 * page)
+				return false;
+		}
+	return true;
+}
+
 static bool locked_beforehand(void)
 {
 	struct proc_mapping mapping;
@@ -170,6 +223,10 @@ int main(void)
 	guarded_start();
 	try_case("sizes that are too large are refused", bad_sizes);
 	try_case("the audit detects damage", audited);
+	try_case("the audit detects damage further than a page before a chunk",
+	         audited_before_the_canary);
+	try_case("a large cell is wiped whatever chunks were in it",
+	         a_large_cell_is_wiped);
 	try_case("prepared cells are locked, and each is a mapping of its own",
 	         locked_beforehand);
 	try_case("prepared cells can be used after the drop, with a lock limit "

@@ -124,7 +124,8 @@ static bool filtered(void)
 {
 	return filter_on(SYS_memfd_secret, SECCOMP_RET_ERRNO | EPERM,
 	                 SECCOMP_RET_ALLOW)
-	       && refused(EPERM, "a system call filter refuses");
+	       && refused(EPERM, "a system call filter or a security module "
+	                         "refuses");
 }
 
 static bool no_descriptor_left(void)
@@ -154,7 +155,7 @@ static bool files_are_limited(void)
 {
 	return limit_file_size(page)
 	       && refused(EFBIG, "RLIMIT_FSIZE is too low for memfd_secret: "
-	                         "raise it (LimitFSIZE=135168");
+	                         "raise it (LimitFSIZE=131072");
 }
 
 static bool files_are_limited_later(void)

@@ -200,8 +200,8 @@ static bool undone_by_setresuid(void)
 {
 	return secmalloc_init(&nodump) == 0 && passes(DUMPABLE)
 	       && become_nobody()
-	       && finds(DUMPABLE, "dumpable again (2), as setresuid leaves it "
-	                          "when fs.suid_dumpable is not 0")
+	       && finds(DUMPABLE, "dumpable again (2), probably after "
+	                          "setresuid or another change of")
 	       && prctl(PR_SET_DUMPABLE, 0) == 0 && passes(DUMPABLE | CORE);
 }
 
@@ -230,8 +230,8 @@ static bool limits_for_a_file(void)
 		case_skip("the hard limit of RLIMIT_CORE is %ju",
 		          (uintmax_t)all.rlim_max);
 	return limit(RLIM_INFINITY, RLIM_INFINITY)
-	       && finds(CORE, ": RLIMIT_CORE is unlimited: set it to 0, or to "
-	                      "1, which")
+	       && finds(CORE, ": RLIMIT_CORE is unlimited: set both limits "
+	                      "to 0, or to 1, which")
 	       && limit(0, RLIM_INFINITY)
 	       && finds(CORE, ": RLIMIT_CORE is 0, but the hard")
 	       && says("is unlimited: lower the hard limit too")
@@ -245,7 +245,7 @@ static bool limits_for_a_pipe(void)
 {
 	needs_limit(0, 4096);
 	return finds(CORE, ": RLIMIT_CORE is 0, but core_pattern is a pipe: "
-	                   "set RLIMIT_CORE to 1")
+	                   "set both limits to 1 while still root")
 	       && limit(4096, 4096)
 	       && finds(CORE, "RLIMIT_CORE is 4096, but core_pattern is a pipe")
 	       && limit(1, 4096) && finds(CORE, "hard limit") && limit(1, 1)

@@ -210,6 +210,75 @@ static bool before_a_pool_is_added_beside_others(void)
 	return grows_beside(THREADS, 2);
 }
 
+/* ---- Into the memory before it ------------------------------------------ */
+
+/* Whether a chunk that has `before` and `after` free bytes beside it, in a pool
+ * with no other room, gets as much as all three together. */
+static bool slides(size_t before, size_t after)
+{
+	const size_t had = 20480, rest = 65536 - before - had - after;
+	char *first, *chunk, *behind, *last;
+	size_t all = before + had + after - 8;
+
+	start(1, 1);
+	first = hide(secmalloc(before - 8));
+	chunk = hide(secmalloc(had - 8));
+	behind = hide(after > 0 ? secmalloc(after - 8) : NULL);
+	last = hide(secmalloc(rest - 8));
+	if (chunk != first + before || last != chunk + had + after)
+		return false;
+	for (size_t i = 0; i < had - 8; i++)
+		chunk[i] = (char)(i * 7 + 1);
+	secfree(first);
+	secfree(behind);
+	errno = 0;
+	if (secrealloc(chunk, all + 1) != NULL || errno != ENOMEM)
+		return false;
+	chunk = hide(secrealloc(chunk, all));
+	if (chunk != first || secmalloc_usable_size(chunk) != all || !sound())
+		return false;
+	for (size_t i = 0; i < all; i++)
+		if (chunk[i] != (i < had - 8 ? (char)(i * 7 + 1) : 0))
+			return false;
+	secfree(chunk);
+	if (hide(secmalloc(all)) != first || stats().failures != 1 || !sound())
+		return false;
+	secmalloc_fini();
+	return true;
+}
+
+static bool into_the_memory_before(void)
+{
+	/* Units in other numbers than powers of two lie side by side. */
+	return slides(17 * 512, 0) && slides(9 * 512, 0)
+	       && slides(17 * 512, 17 * 512) && slides(47 * 512, 17 * 512);
+}
+
+/* A write to the free memory is found, as in any other memory that is used. */
+static bool not_into_written_memory(void)
+{
+	char *first, *chunk;
+	int status = -1;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		struct rlimit no_core = {0, 0};
+
+		setrlimit(RLIMIT_CORE, &no_core);
+		if (freopen("/dev/null", "w", stderr) == NULL)
+			_exit(1);
+		start(1, 1);
+		first = hide(secmalloc(17 * 512 - 8));
+		chunk = hide(secmalloc(20480 - 8));
+		hide(secmalloc(71 * 512 - 8));
+		secfree(first);
+		*(volatile char *)(first + 10) = 1;
+		_exit(secrealloc(chunk, 57 * 512 - 8) != NULL);
+	}
+	waitpid(pid, &status, 0);
+	return WIFSIGNALED(status) && WTERMSIG(status) == SIGABRT;
+}
+
 /* ---- Sizes that no chunk can have --------------------------------------- */
 
 static bool impossible_sizes(void)
@@ -311,6 +380,13 @@ static const char *failure_is_justified(size_t i, size_t size)
 		return "the same call succeeded after all caches were emptied";
 	if ((other = secmalloc(size)) != NULL)
 		return "another chunk of that size could be allocated";
+	if (chunks[i].size <= 4088)
+		return NULL;
+	/* The place of a large chunk does not get larger by freeing it. */
+	take_away(i);
+	empty_all_caches();
+	if ((other = secmalloc(size)) != NULL)
+		return "the chunk's own place could have been extended";
 	return NULL;
 }
 
@@ -456,6 +532,9 @@ int main(int argc, char **argv)
 	         before_a_pool_is_added);
 	try_case("other threads' caches are emptied before a pool is added",
 	         before_a_pool_is_added_beside_others);
+	try_case("a large chunk slides into free memory before it",
+	         into_the_memory_before);
+	try_case("a write to that memory is detected", not_into_written_memory);
 	try_case("sizes that no chunk can have change nothing, and 0 is a size",
 	         impossible_sizes);
 	try_case("in random loads a call fails only if nothing holds the size",

@@ -6,7 +6,6 @@
  */
 #include "config.h"
 
-#include "backing.h"
 #include "case.h"
 #include "filter.h"
 #include "thread.h"
@@ -14,6 +13,7 @@
 #include <sched.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <sys/syscall.h>
 
 #define PAIRS  3
 #define PLACES 64

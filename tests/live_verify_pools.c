@@ -6,7 +6,9 @@
  */
 #include "verify_pools.h"
 
+#include <pthread.h>
 #include <sys/resource.h>
+#include <time.h>
 
 static bool joined_pools_pass(void)
 {
@@ -139,6 +141,34 @@ static bool in_child(void)
 	return status == 0 && passes(LOCKED | ADVICE);
 }
 
+/* ---- A first thread that has ended -------------------------------------- */
+
+static void *verify_alone(void *unused)
+{
+	const struct timespec moment = {.tv_nsec = 1000000};
+
+	for (int i = 0; i < 10000 && proc_first_state() != 'Z'; i++)
+		nanosleep(&moment, NULL);
+	_exit(proc_first_state() == 'Z' && passes(LOCKED | ADVICE)
+	                      && munlock(pools[1], POOL_BYTES) == 0
+	                      && finds(LOCKED, ": pool 1 is not locked")
+	                      && !says("pool 0") && !says("not mapped")
+	              ? 0
+	              : 1);
+	return unused;
+}
+
+/* The kernel then shows no mappings in the files of the process. */
+static bool first_thread_ended(void)
+{
+	pthread_t thread;
+
+	if (!make_pools()
+	    || pthread_create(&thread, NULL, verify_alone, NULL) != 0)
+		return false;
+	pthread_exit(NULL);
+}
+
 /* No check can be made, and none passes. */
 static bool without_descriptors(void)
 {
@@ -147,7 +177,8 @@ static bool without_descriptors(void)
 	return make_pools() && setrlimit(RLIMIT_NOFILE, &none) == 0
 	       && fails(LOCKED, ENOTSUP,
 	                "smaps, which shows what memory is locked, could not "
-	                "be read (errno 24)")
+	                "be read (errno 24): close a file descriptor, or raise "
+	                "RLIMIT_NOFILE")
 	       && fails(ADVICE, ENOTSUP, "smaps");
 }
 
@@ -171,6 +202,8 @@ int main(void)
 	         locked_is_not_secret);
 	try_case("verify fails before init and after fini", without_arena);
 	try_case("verify fails in a child without an arena", in_child);
+	try_case("pools are checked when the first thread has ended",
+	         first_thread_ended);
 	try_case("no check passes if no descriptor is left",
 	         without_descriptors);
 	try_case("success keeps the message of the last failure",

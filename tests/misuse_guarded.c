@@ -16,12 +16,35 @@
 
 #define PAGE 4096
 
-static void start(void)
+static void start_with(struct secmalloc_config config)
 {
-	struct secmalloc_config config = {.guarded_chunks = 2};
-
 	if (secmalloc_init(&config) != 0)
 		_exit(tap_cannot("%s", secmalloc_error()));
+}
+
+static void start(void)
+{
+	start_with((struct secmalloc_config){.guarded_chunks = 2});
+}
+
+/* Cells of three pages. */
+#define CELL ((size_t)3 * PAGE)
+
+static void start_large(void)
+{
+	start_with((struct secmalloc_config){
+		.guarded_chunks = 2,
+		.guarded_size = CELL - 16,
+	});
+}
+
+static void start_checking_all(void)
+{
+	start_with((struct secmalloc_config){
+		.guarded_chunks = 2,
+		.guarded_size = CELL - 16,
+		.flags = SECMALLOC_CHECK_WHOLE,
+	});
 }
 
 /* A chunk filled with bytes that must never be printed. The first one is in
@@ -34,13 +57,18 @@ static char *chunk_of(size_t size)
 	return hide(chunk);
 }
 
-static const char *where(const void *place)
+static const char *where_in(const void *place, size_t offset)
 {
 	static char text[100];
 
 	snprintf(text, sizeof(text), "at %p (guarded cell 0, offset %zu)",
-	         place, (size_t)((uintptr_t)place % PAGE));
+	         place, offset);
 	return text;
+}
+
+static const char *where(const void *place)
+{
+	return where_in(place, (size_t)((uintptr_t)place % PAGE));
 }
 
 static void double_free(void)
@@ -187,6 +215,88 @@ static void write_after_free(void)
 	secmalloc_wipe(secmalloc_guarded(8), 8);
 }
 
+/* ---- Further than a page before a chunk ---------------------------------- */
+
+/* Change a byte of a large cell, `before` bytes before a chunk of 32 bytes. */
+static char *damage_before(size_t before)
+{
+	char *chunk = chunk_of(32);
+
+	*(char *)hide(chunk - before) ^= 0x20;
+	return chunk;
+}
+
+static void underflow_by_a_page(void)
+{
+	char *chunk = damage_before(PAGE);
+
+	expect("secfree(%p): underflow: write %d bytes before the start of "
+	       "the chunk of 32 bytes %s",
+	       (void *)chunk, PAGE, where_in(chunk, CELL - 32));
+	secfree(chunk);
+}
+
+static void found_as_all_is_checked(void)
+{
+	char *chunk = damage_before(PAGE + 1);
+
+	expect("secfree(%p): underflow: write %d bytes before the start of "
+	       "the chunk of 32 bytes %s",
+	       (void *)chunk, PAGE + 1, where_in(chunk, CELL - 32));
+	secfree(chunk);
+}
+
+static void found_by_a_small_chunk_as_all_is_checked(void)
+{
+	char *cell = chunk_of(32) + 32 - CELL;
+
+	secfree(cell + CELL - 32);
+	*(char *)hide(cell) = 'x';
+	secfree(secmalloc_guarded(8));
+	expect("secmalloc_guarded of 8 bytes: underflow, or write after free: "
+	       "write to byte 0 of the free block of %zu bytes %s",
+	       CELL, where_in(cell, 0));
+	secmalloc_wipe(secmalloc_guarded(8), 8);
+}
+
+/* The free did not find the damage. Whoever is to get these bytes does. */
+static void found_by_a_larger_chunk(void)
+{
+	char *chunk = damage_before(PAGE + 1), *cell = chunk + 32 - CELL;
+
+	secfree(hide(chunk));
+	secfree(secmalloc_guarded(8));
+	expect("secmalloc_guarded of %zu bytes: underflow, or write after "
+	       "free: write to byte %zu of the free block of %zu bytes %s",
+	       CELL - 16, (size_t)(chunk - PAGE - 1 - cell), CELL,
+	       where_in(cell, 0));
+	secmalloc_wipe(secmalloc_guarded(CELL - 16), 8);
+}
+
+/* Bytes that were wiped at the free cannot have been written to before it. */
+static void written_after_free_in_a_large_cell(void)
+{
+	char *chunk = chunk_of(32), *cell = chunk + 32 - CELL;
+
+	secfree(hide(chunk));
+	*(char *)hide(chunk - PAGE) = 'x';
+	secfree(secmalloc_guarded(8));
+	expect("secmalloc_guarded of 32 bytes: write after free: write to byte "
+	       "%zu of the free block of %zu bytes %s",
+	       (size_t)(chunk - PAGE - cell), CELL, where_in(cell, 0));
+	secmalloc_wipe(secmalloc_guarded(32), 8);
+}
+
+static void found_by_growth(void)
+{
+	char *chunk = damage_before(PAGE + 1);
+
+	expect("secrealloc(%p): underflow: write %d bytes before the start of "
+	       "the chunk of 32 bytes %s",
+	       (void *)chunk, PAGE + 1, where_in(chunk, CELL - 32));
+	secfree(secrealloc(chunk, 48));
+}
+
 int main(void)
 {
 	tap_needs_plain_build();
@@ -214,5 +324,18 @@ int main(void)
 	demand("an overflow of a chunk that was closed afterwards", start,
 	       overflow_of_a_closed_chunk);
 	demand("a write after free", start, write_after_free);
+	demand("an underflow by a page", start_large, underflow_by_a_page);
+	demand("an underflow by more, with SECMALLOC_CHECK_WHOLE",
+	       start_checking_all, found_as_all_is_checked);
+	demand("an underflow by more, detected when a small chunk takes the "
+	       "cell, with SECMALLOC_CHECK_WHOLE",
+	       start_checking_all, found_by_a_small_chunk_as_all_is_checked);
+	demand("an underflow by more, detected when a larger chunk takes the "
+	       "cell",
+	       start_large, found_by_a_larger_chunk);
+	demand("a write after free, a page before where the chunk was",
+	       start_large, written_after_free_in_a_large_cell);
+	demand("an underflow by more, detected when the chunk grows",
+	       start_large, found_by_growth);
 	tap_done();
 }

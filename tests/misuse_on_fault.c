@@ -101,6 +101,37 @@ static void misuse_by_a_cancelled_thread(void)
 	pthread_join(thread, NULL);
 }
 
+static void end_thread(const char *line)
+{
+	note_call(line);
+	pthread_exit(NULL);
+}
+
+static void *misuse_and_end(void *unused)
+{
+	char *chunk = chunk_of(32);
+
+	expect("secfree(%p): inner pointer: byte 1 of the chunk of 32 bytes %s",
+	       (void *)(chunk + 1), where(chunk));
+	secfree(hide(chunk + 1));
+	return unused;
+}
+
+/* A thread that holds the arena's lock cannot end in on_fault. */
+static void misuse_by_a_thread_that_ends(void)
+{
+	struct secmalloc_config config = {
+		.initial_pools = 1,
+		.on_fault = end_thread,
+	};
+	pthread_t thread;
+
+	if (secmalloc_init(&config) != 0)
+		_exit(tap_cannot("%s", secmalloc_error()));
+	thread_begin(&thread, misuse_and_end, NULL);
+	pthread_join(thread, NULL);
+}
+
 static void note_slowly(const char *line)
 {
 	note_call(line);
@@ -142,6 +173,9 @@ int main(void)
 		       "the arena fails in it");
 
 	WITHOUT(misuse_by_a_cancelled_thread);
+	if (WITHOUT(misuse_by_a_thread_that_ends))
+		tap_ok(shared->on_fault_calls == 1,
+		       "on_fault is called once when it ends its thread");
 	if (WITHOUT(misuse_by_two_threads))
 		tap_ok(shared->on_fault_calls == 1,
 		       "on_fault is called once when two threads misuse the "

@@ -41,7 +41,7 @@ compile() {
 
 # The files of lib/Makefile.inc that only some systems have, for one system.
 files_of() {
-	printf '%s\n' posix posix_process bsd bsd_procfs "$1"
+	printf '%s\n' posix posix_gate posix_process bsd bsd_procfs "$1"
 	case $1 in
 	freebsd | openbsd) echo bsd_ids ;;
 	esac
@@ -113,9 +113,9 @@ for system in freebsd openbsd netbsd darwin; do
 	tap "$system: control: a missing function is detected" \
 		finds_a_gap "$system"
 done
-tap "control: macOS has no pipe2()" \
-	finds darwin 'int ends(int *e); int ends(int *e)
-	{ return pipe2(e, O_CLOEXEC); }'
+tap "control: macOS has no SOCK_CLOEXEC" \
+	finds darwin '#include <sys/socket.h>
+	int flag(void); int flag(void) { return SOCK_CLOEXEC; }'
 tap "control: NetBSD has no getresuid()" \
 	finds netbsd 'int ids(uid_t *i); int ids(uid_t *i)
 	{ return getresuid(i, i, i); }'

@@ -131,6 +131,23 @@ static inline bool proc_can_read(const void *at)
 	       || errno != EFAULT;
 }
 
+/* The state of the process's first thread, such as 'S', or 'Z' once it has
+ * ended before the others; 0 if it cannot be read. */
+static inline char proc_first_state(void)
+{
+	char path[64], line[256];
+	char *state = NULL;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", getpid());
+	file = fopen(path, "r");
+	if (file != NULL && fgets(line, sizeof(line), file) != NULL)
+		state = strrchr(line, ')');
+	if (file != NULL)
+		fclose(file);
+	return state == NULL ? '\0' : state[2];
+}
+
 /* The number of open descriptors of this process, including the one used to
  * count them. */
 static inline size_t proc_descriptors(void)

@@ -22,14 +22,11 @@ exported() {
 exported "$library" > "$work/exported"
 
 # The functions that the library may use: no stdio, no allocator, and for output
-# only write(), with which a fatal error prints its line and a child reports to
-# its parent. On 32-bit systems some names differ: calls with 64-bit file
-# offsets end in 64, and on i386 the function for thread-local storage has a
-# third underscore.
+# only write(), with which a fatal error prints its line. On 32-bit systems some
+# names differ: calls with 64-bit file offsets end in 64.
 cat > "$work/allowed" <<'END'
 __errno_location
 __stack_chk_fail
-__tls_get_addr
 _exit
 abort
 access
@@ -40,8 +37,10 @@ dup2
 fcntl
 fork
 fstat
+getpid
 getrandom
 getrlimit
+kill
 madvise
 memcmp
 memcpy
@@ -51,14 +50,16 @@ mlock
 mmap
 mprotect
 mremap
+msync
 munlock
 munmap
 nanosleep
 open
 pause
-pipe2
+poll
 prctl
 pthread_key_create
+pthread_key_delete
 pthread_mutex_destroy
 pthread_mutex_init
 pthread_mutex_lock
@@ -71,30 +72,41 @@ pthread_setspecific
 pthread_sigmask
 raise
 read
+recv
 sched_yield
+send
 sigaction
 setsid
 setrlimit
+shutdown
 sigaddset
 sigemptyset
 sigfillset
 sigtimedwait
 sigismember
 sigpending
+socketpair
+strchr
 strcmp
 strlen
+strncmp
+strrchr
 syscall
 sysconf
+waitid
 waitpid
 write
 __register_atfork
 pthread_atfork
 END
+# Thread-local storage needs this function where the library is not made for
+# glibc.
+uses_glibc() { $NM -D "$library" | grep -q '@GLIBC_'; }
+uses_glibc || echo __tls_get_addr >> "$work/allowed"
 needs_only_allowed() {
 	sort "$work/allowed" > "$work/sorted"
 	$NM -D --undefined-only "$library" | awk '$1 == "U" {print $2}' \
-		| sed 's/@.*//; s/64$//; s/^___tls/__tls/' | sort -u \
-		> "$work/undefined"
+		| sed 's/@.*//; s/64$//' | sort -u > "$work/undefined"
 	test -z "$(comm -23 "$work/undefined" "$work/sorted" | tee /dev/stderr)"
 }
 needs_libc_alone() {
@@ -105,7 +117,7 @@ needs_libc_alone() {
 only_writes_in_fault() {
 	for object in "$BUILD_DIR"/lib/*/.libs/*.o; do
 		case $object in
-		*/fatal.o | */posix_process.o) continue ;;
+		*/fatal.o) continue ;;
 		esac
 		! $NM "$object" | grep -w 'U \(write\|puts\|printf\|fputs\)' \
 			|| return 1
@@ -119,6 +131,31 @@ is_linked_hard() {
 	grep -q 'GNU_RELRO' "$work/segments" || return 1
 	grep 'GNU_STACK' "$work/segments" | grep -q 'RW ' || return 1
 }
+# tls_bytes LIBRARY: print how much thread-local storage it needs.
+tls_bytes() {
+	readelf -lW "$1" | awk '$1 == "TLS" { print $6 }' | sed 's/^/echo $((/; s/$/))/' \
+		| sh
+}
+# glibc has a few hundred bytes for all libraries that dlopen() loads.
+needs_little_tls() {
+	bytes=$(tls_bytes "$1")
+	echo "$bytes bytes of thread-local storage"
+	test "$bytes" -gt 0 && test "$bytes" -le 64
+}
+# The relocations of the other models, in which the first use by a thread may
+# call malloc().
+has_static_tls() {
+	readelf -rW "$1" > "$work/relocations"
+	grep 'TPOFF' "$work/relocations" || return 1
+	! grep 'DTPMOD\|DTPOFF\|DTPREL\|TLSDESC\|TLS_DESC' "$work/relocations"
+}
+link_other_tls() {
+	echo '__thread char other[65]; char *at(void) { return other; }' \
+		> "$work/tls.c"
+	${CC:-cc} -w -shared -fPIC -o "$work/tls.so" "$work/tls.c"
+}
+sees_much_tls() { ! needs_little_tls "$work/tls.so"; }
+sees_dynamic_tls() { ! has_static_tls "$work/tls.so"; }
 # On i386, gcc adds functions of its own that tell a function its address.
 internal_names_have_a_prefix() {
 	! $NM --defined-only -g "$archive" 2> "$work/errors" \
@@ -156,10 +193,20 @@ tap "a library with two nodes has each name in its node" \
 tap "control: a name in another node is detected" sees_another_node
 tap "the library uses only the functions of libc on the list" needs_only_allowed
 tap "the library depends on libc alone" needs_libc_alone
-tap "only fatal errors and messages to a parent process call write()" \
+tap "only fatal errors call write()" \
 	only_writes_in_fault
 tap "the library has relro, now, nodelete and no executable stack" \
 	is_linked_hard
+if uses_glibc; then
+	tap "the library needs at most 64 bytes of thread-local storage" \
+		needs_little_tls "$library"
+	tap "the library uses thread-local storage in static TLS only" \
+		has_static_tls "$library"
+	tap "a library with other thread-local storage is linked" link_other_tls
+	tap "control: 65 bytes of thread-local storage are detected" \
+		sees_much_tls
+	tap "control: dynamic TLS is detected" sees_dynamic_tls
+fi
 tap "all names in the static library begin with sec or smi_" \
 	internal_names_have_a_prefix
 tap_done

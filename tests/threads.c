@@ -5,8 +5,8 @@
  * is sound at the end.
  *
  * Usage: threads [SECONDS]. The threads run for that time with membarrier(),
- * and again without it. With 0 or no argument, they run for a fixed number of
- * rounds.
+ * and again without it. Then they run twice with guarded chunks. With 0 or no
+ * argument, they run for a fixed number of rounds.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -135,6 +135,121 @@ static void cancel_in_init(void)
 	secmalloc_fini();
 }
 
+/* ---- Guarded chunks ------------------------------------------------------ */
+
+#define GUARDED_ROUNDS 2000
+#define CELLS          12
+
+/* A guarded chunk in one of these places belongs to the thread that swaps it
+ * out. It may be closed. */
+static _Atomic(unsigned char *) guarded[CELLS];
+
+static unsigned char *make_guarded(unsigned random)
+{
+	static const size_t sizes[] = {1, 32, 4000, 9000, 20000};
+	size_t size = sizes[random % 5];
+	unsigned char *chunk = secmalloc_guarded(size);
+
+	if (chunk == NULL) {
+		atomic_fetch_add(&refused, 1);
+		return NULL;
+	}
+	for (size_t i = 0; i < size; i++)
+		if (chunk[i] != 0)
+			atomic_fetch_add(&damaged, 1);
+	memset(chunk, (int)(random >> 8 & 0xff), size);
+	if (random % 4 == 0)
+		secmalloc_protect(chunk, SECMALLOC_NOACCESS);
+	return chunk;
+}
+
+static void end_guarded(unsigned char *chunk, unsigned random)
+{
+	size_t size;
+
+	if (chunk == NULL)
+		return;
+	size = secmalloc_usable_size(chunk);
+	if (secmalloc_open(chunk, SECMALLOC_READONLY) != 0
+	    || !is_whole(chunk, size) || secmalloc_close(chunk) != 0)
+		atomic_fetch_add(&damaged, 1);
+	if (random % 8 == 0) {
+		unsigned char *half = secrealloc(chunk, size / 2);
+
+		if (half == NULL || !is_whole(half, size / 2))
+			atomic_fetch_add(&damaged, 1);
+		chunk = half;
+	}
+	secfree(chunk);
+}
+
+static void *work_guarded(void *argument)
+{
+	uint64_t state = (uintptr_t)argument * 2654435761u + 1;
+
+	for (long i = 0; i < GUARDED_ROUNDS || time(NULL) < until; i++) {
+		unsigned random;
+
+		state ^= state << 13;
+		state ^= state >> 7;
+		state ^= state << 17;
+		random = (unsigned)(state >> 20);
+		end_guarded(atomic_exchange(&guarded[random % CELLS],
+		                            make_guarded(random >> 9)),
+		            random >> 4);
+	}
+	return NULL;
+}
+
+/* There are fewer cells than the threads want, so that a thread often needs the
+ * cell that another one is just freeing. */
+static void share_guarded_chunks(unsigned flags)
+{
+	struct secmalloc_config config = {
+		.guarded_chunks = CELLS,
+		.max_pools = 8,
+		.flags = flags,
+	};
+	struct secmalloc_stats stats = {0};
+	pthread_t threads[THREADS], looker;
+	size_t looks = 0;
+	void *looked;
+
+	if (secmalloc_init(&config) != 0) {
+		tap_skip("8 threads can share guarded cells",
+		         "12 cells cannot be locked");
+		return;
+	}
+	atomic_store(&done, false);
+	atomic_store(&refused, 0);
+	thread_begin(&looker, look, &looks);
+	for (uintptr_t i = 0; i < THREADS; i++)
+		thread_begin(&threads[i], work_guarded, (void *)i);
+	for (int i = 0; i < THREADS; i++)
+		pthread_join(threads[i], NULL);
+	atomic_store(&done, true);
+	pthread_join(looker, &looked);
+	for (int i = 0; i < CELLS; i++)
+		end_guarded(atomic_exchange(&guarded[i], NULL), 1);
+	if (!tap_ok(looked != NULL && looks > 0 && secmalloc_audit() == 0,
+	            "guarded cells that 8 threads share were sound in each of "
+	            "%zu audits, and at the end",
+	            looks))
+		tap_note("%s", secmalloc_error());
+	secmalloc_stats(&stats);
+	tap_ok(damaged == 0 && stats.guarded_chunks == 0
+	               && stats.guarded_free > CELLS
+	               && stats.allocations == stats.frees
+	               && stats.allocations > GUARDED_ROUNDS
+	               && stats.failures == refused,
+	       "%ju guarded chunks were allocated and as many freed, none of "
+	       "them damaged; %zu were refused",
+	       (uintmax_t)stats.allocations, refused);
+	secmalloc_fini();
+}
+
+/* ------------------------------------------------------------------------- */
+
 static void share_an_arena(unsigned flags)
 {
 	struct secmalloc_config config = {
@@ -184,7 +299,7 @@ int main(int argc, char **argv)
 {
 	long seconds = argc > 1 ? atol(argv[1]) : 0;
 
-	watchdog_start(200 + 2 * THREADS * (unsigned)seconds);
+	watchdog_start(200 + 4 * THREADS * (unsigned)seconds);
 	cancel_in_init();
 	tap_ok(true, "an init in a cancelled thread leaves no lock behind");
 
@@ -192,5 +307,9 @@ int main(int argc, char **argv)
 	share_an_arena(0);
 	until = time(NULL) + seconds;
 	share_an_arena(SECMALLOC_NO_MEMBARRIER);
+	until = time(NULL) + seconds;
+	share_guarded_chunks(0);
+	until = time(NULL) + seconds;
+	share_guarded_chunks(SECMALLOC_CHECK_WHOLE);
 	tap_done();
 }

@@ -10,7 +10,7 @@
 #define MOST 300u
 
 static struct smi_buddy buddy;
-static uint32_t maps[128];
+static uint32_t maps[128], sums[SMI_ORDERS];
 static bool taken[MOST];
 
 static void start(uint32_t units)
@@ -18,7 +18,8 @@ static void start(uint32_t units)
 	ck_assert_uint_le(smi_buddy_map_bytes(units), sizeof(maps));
 	memset(maps, 0, sizeof(maps));
 	memset(taken, 0, sizeof(taken));
-	smi_buddy_start(&buddy, units, maps);
+	memset(sums, 0, sizeof(sums));
+	smi_buddy_start(&buddy, units, sums, maps);
 }
 
 static void check(void)
@@ -26,6 +27,7 @@ static void check(void)
 	const char *wrong = smi_buddy_audit(&buddy);
 
 	ck_assert_msg(wrong == NULL, "%s", wrong != NULL ? wrong : "");
+	ck_assert_mem_eq(sums, buddy.count, sizeof(sums));
 	for (uint32_t unit = 0; unit < buddy.units; unit++)
 		unit_check(smi_buddy_is_free(&buddy, unit) == !taken[unit]);
 }

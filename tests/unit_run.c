@@ -124,6 +124,93 @@ START_TEST(a_run_grows_and_shrinks_in_place)
 }
 END_TEST
 
+/* What a run needs are the taken units, and the free ones that are of no use to
+ * it. The peak of that is kept. */
+START_TEST(units_of_small_blocks_are_needed_too)
+{
+	uint32_t runs[4], two;
+
+	fake_start(&fake, 4096, 16 * 4096, 2);
+	fake_add(&fake, 16 * 4096);
+	ck_assert_uint_eq(smi_run_needed_peak(&fake.runs), 0);
+	for (int i = 0; i < 4; i++)
+		runs[i] = smi_run_take(&fake.runs, 1, 0);
+	ck_assert_uint_eq(smi_run_needed_peak(&fake.runs), 4);
+	smi_run_give(&fake.runs, runs[0], 1);
+	smi_run_give(&fake.runs, runs[2], 1);
+	/* Two single units are free. This run cannot use them. */
+	two = smi_run_take(&fake.runs, 2, 0);
+	ck_assert_uint_eq(smi_run_needed_peak(&fake.runs), 6);
+	/* A run of one unit can. */
+	runs[0] = smi_run_take(&fake.runs, 1, 0);
+	ck_assert_uint_eq(smi_run_needed_peak(&fake.runs), 6);
+	ck_assert(smi_run_extend(&fake.runs, two, 2, 2));
+	ck_assert_uint_eq(smi_run_needed_peak(&fake.runs), 8);
+	smi_run_give(&fake.runs, two, 4);
+	ck_assert_uint_eq(smi_run_needed_peak(&fake.runs), 8);
+	check();
+	fake_end(&fake);
+}
+END_TEST
+
+/* A run of `had` units with free ones beside it, at the start, in the middle or
+ * at the end of a full pool, is widened to `to`. */
+static void widen(uint32_t gap, uint32_t before, uint32_t had, uint32_t after,
+                  uint32_t to)
+{
+	uint32_t run, first, last, rest, wide;
+
+	fake_start(&fake, 4096, 16 * 4096, 2);
+	fake_add(&fake, 16 * 4096);
+	rest = 128 - gap - before - had - after;
+	ck_assert_uint_eq(smi_run_take(&fake.runs, 128, 0), 0);
+	smi_run_give(&fake.runs, 0, 128);
+	ck_assert(gap == 0 || smi_run_take(&fake.runs, gap, 0) == 0);
+	first = before > 0 ? smi_run_take(&fake.runs, before, 0) : SMI_NONE;
+	run = smi_run_take(&fake.runs, had, 0);
+	last = after > 0 ? smi_run_take(&fake.runs, after, 0) : SMI_NONE;
+	ck_assert_uint_eq(run, gap + before);
+	ck_assert(rest == 0 || smi_run_take(&fake.runs, rest, 0) != SMI_NONE);
+	if (before > 0)
+		smi_run_give(&fake.runs, first, before);
+	if (after > 0)
+		smi_run_give(&fake.runs, last, after);
+
+	wide = smi_run_widen(&fake.runs, run, had, to);
+	check();
+	if (to > before + had + after) {
+		ck_assert_uint_eq(wide, SMI_NONE);
+		ck_assert_uint_eq(smi_run_units(&fake.runs, run), had);
+	} else {
+		uint32_t taken = to - had > after ? to - had - after : 0;
+
+		ck_assert_uint_eq(wide, run - taken);
+		ck_assert_uint_eq(smi_run_units(&fake.runs, wide), to);
+	}
+	ck_assert_uint_eq(fake.runs.free_units,
+	                  before + after - (wide != SMI_NONE ? to - had : 0));
+	fake_end(&fake);
+}
+
+START_TEST(a_run_widens_over_the_free_units_beside_it)
+{
+	/* Not powers of two: such runs lie side by side. */
+	static const uint32_t few[] = {0, 3, 5, 11};
+
+	for (int gap = 0; gap < 4; gap++)
+		for (int before = 0; before < 4; before++)
+			for (int after = 0; after < 4; after++)
+				for (uint32_t to = 8; to < 35; to++)
+					widen(few[gap], few[before], 7,
+					      few[after], to);
+	/* Up to the end of the pool. */
+	for (uint32_t to = 8; to < 35; to++)
+		widen(104, 5, 7, 12, to), widen(116, 5, 7, 0, to);
+}
+END_TEST
+
 UNIT_MAIN("run", metadata_of_a_large_pool_fit_its_strides,
           pools_are_used_in_order_and_to_the_end,
-          a_run_grows_and_shrinks_in_place)
+          a_run_grows_and_shrinks_in_place,
+          units_of_small_blocks_are_needed_too,
+          a_run_widens_over_the_free_units_beside_it)

@@ -139,6 +139,33 @@ START_TEST(a_stopped_cache_is_not_entered)
 }
 END_TEST
 
+/* A signal handler must neither use the cache that it interrupts, nor open it
+ * to those who wait for its owner. */
+START_TEST(a_busy_cache_is_not_entered_and_stays_busy)
+{
+	static const unsigned stops[] = {0, SMI_TCACHE_FENCED, SMI_TCACHE_WHOLE,
+	                                 SMI_TCACHE_STOPPED};
+
+	start(65536);
+	for (int i = 0; i < 4; i++) {
+		atomic_store(&cache->stop, 0);
+		ck_assert(smi_tcache_enter(cache));
+		atomic_store(&cache->stop, stops[i]);
+		ck_assert(!smi_tcache_enter(cache));
+		ck_assert_uint_ne(smi_tcache_busy(cache), 0);
+		ck_assert(!smi_tcache_enter_slowly(cache));
+		ck_assert_uint_ne(smi_tcache_busy(cache), 0);
+		smi_tcache_leave(cache);
+		smi_tcache_hold(cache);
+		ck_assert(!smi_tcache_enter(cache));
+		ck_assert(!smi_tcache_enter_slowly(cache));
+		ck_assert_uint_ne(smi_tcache_busy(cache), 0);
+		smi_tcache_leave(cache);
+	}
+	end();
+}
+END_TEST
+
 START_TEST(a_written_slot_is_not_used)
 {
 	struct smi_bin *bin;
@@ -208,4 +235,5 @@ END_TEST
 
 UNIT_MAIN("tcache", grants_double_up_to_the_share, grants_keep_within_the_room,
           slots_are_filled_used_and_flushed, a_stopped_cache_is_not_entered,
+          a_busy_cache_is_not_entered_and_stays_busy,
           a_written_slot_is_not_used, the_audit_detects_damage)

@@ -9,6 +9,7 @@
 #include "config.h"
 
 #include "api/fast_path.h"
+#include "api/guarded_path.h"
 #include "arena/allocate.h"
 #include "arena/audit.h"
 #include "arena/cached.h"
@@ -18,7 +19,7 @@
 #include "process/current.h"
 #include "process/daemon.h"
 #include "process/fault_handler.h"
-#include "process/fork_handlers.h"
+#include "process/hooks.h"
 #include "process/settings.h"
 #include "report/last_error.h"
 #include "verify/verify.h"
@@ -33,8 +34,8 @@ int secmalloc_init(const struct secmalloc_config *config)
 {
 	struct smi_arena_plan plan;
 
-	if (smi_settings_plan(&plan, config) != 0
-	    || smi_fork_handlers_check() != 0 || smi_current_init(&plan) != 0)
+	if (smi_settings_plan(&plan, config) != 0 || smi_hooks_register() != 0
+	    || smi_current_init(&plan) != 0)
 		return -1;
 	if (config != NULL && (config->flags & SECMALLOC_EXPLAIN_FAULTS) != 0)
 		smi_fault_handler_install();
@@ -162,14 +163,7 @@ int secmalloc_owns(const void *ptr)
 
 void *secmalloc_guarded(size_t size)
 {
-	struct smi_arena *arena = smi_current_enter(__func__);
-	void *chunk;
-
-	if (arena == NULL)
-		return NULL;
-	chunk = smi_guarded_chunks_take(arena, size);
-	smi_current_leave(arena);
-	return chunk;
+	return smi_guarded_path_take(__func__, size);
 }
 
 static int change_guarded(const char *call, void *ptr,
@@ -258,11 +252,12 @@ int secmalloc_stats(struct secmalloc_stats *stats)
 		.advice_missing = arena->pools.advice_missing,
 		.guarded_chunks = arena->guarded.chunks,
 		.guarded_peak = arena->guarded.chunks_peak,
-		.guarded_free = arena->guarded.free,
+		.guarded_free = arena->guarded.free.count,
 		.guarded_bytes = arena->guarded.pools.bytes,
 		.backing = arena->pools.secret ? SECMALLOC_BACKING_SECRET
 	                                       : SECMALLOC_BACKING_LOCKED,
 		.low_crossings = arena->low_crossings,
+		.sizing_bytes = smi_arena_sizing_bytes(arena),
 	};
 	smi_current_leave(arena);
 	return 0;

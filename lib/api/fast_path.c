@@ -9,6 +9,7 @@
  */
 #include "api/fast_path.h"
 
+#include "api/guarded_path.h"
 #include "arena/allocate.h"
 #include "process/current.h"
 #include "report/fatal.h"
@@ -109,6 +110,10 @@ static SMI_APART void give_to_arena(const char *call, void *ptr)
 	arena = smi_current_enter_quietly(call);
 	if (arena == NULL) {
 		check_closed(call, ptr);
+		return;
+	}
+	if (smi_guarded_holds(&arena->guarded, ptr)) {
+		smi_guarded_path_give(call, arena, ptr);
 		return;
 	}
 	if (!smi_current_was_left_behind(ptr))

@@ -79,10 +79,14 @@ static bool empty_more(struct smi_arena *arena, struct smi_tcache *cache,
 	return smi_cached_flush_others(arena, cache, size);
 }
 
+/* smi_slab_reunit() or smi_slab_slide(). */
+typedef bool extension(struct smi_slabs *slabs, struct smi_place *place,
+                       uint32_t units, struct smi_misuse *misuse);
+
 /* Extend the run of a chunk that is alone in it, so that it holds a chunk of
  * `size`. False if the run cannot be extended, or the chunk is in a slab. */
-static bool extend(struct smi_arena *arena, struct smi_place *place,
-                   size_t size)
+static bool extend(struct smi_arena *arena, extension *take_units,
+                   struct smi_place *place, size_t size)
 {
 	struct smi_misuse misuse;
 	size_t bytes = size + SMI_CANARY_LEAST_BYTES;
@@ -90,8 +94,8 @@ static bool extend(struct smi_arena *arena, struct smi_place *place,
 	if (place->slab->class != SMI_ALONE
 	    || bytes > arena->pools.geometry.reserve_bytes)
 		return false;
-	if (smi_slab_reunit(&arena->slabs, place,
-	                    (uint32_t)smi_units_for(bytes), &misuse))
+	if (take_units(&arena->slabs, place, (uint32_t)smi_units_for(bytes),
+	               &misuse))
 		return true;
 	if (misuse.kind != SMI_SOUND)
 		smi_arena_die(arena, place->start, 0, &misuse);
@@ -101,9 +105,9 @@ static bool extend(struct smi_arena *arena, struct smi_place *place,
 /*
  * Find room for a chunk in a slab or run of the right size, if need be after
  * emptying this thread's cache, then all others. The last resort is a slot that
- * is larger than needed. `from` is the place of the chunk if it has one, which
- * is too small, or NULL. If that place could be extended, the vacancy has its
- * run.
+ * is larger than needed or, for a large chunk, memory that overlaps its own.
+ * `from` is the place of the chunk if it has one, which is too small, or NULL.
+ * If that place could be extended, the vacancy has its run.
  */
 static bool find_vacancy(struct smi_arena *arena, struct smi_tcache *cache,
                          struct smi_place *from, size_t align, size_t size,
@@ -114,14 +118,20 @@ static bool find_vacancy(struct smi_arena *arena, struct smi_tcache *cache,
 	enum emptied emptied = NONE;
 
 	do {
-		if (from != NULL && extend(arena, from, size)) {
+		if (from != NULL
+		    && extend(arena, smi_slab_reunit, from, size)) {
 			vacancy->run = from->run;
 			return true;
 		}
 		if (smi_placement_find(slabs, align, bytes, vacancy))
 			return true;
 	} while (empty_more(arena, cache, size, &emptied));
-	return smi_placement_find_larger(slabs, align, bytes, vacancy);
+	if (smi_placement_find_larger(slabs, align, bytes, vacancy))
+		return true;
+	if (from == NULL || !extend(arena, smi_slab_slide, from, size))
+		return false;
+	vacancy->run = from->run;
+	return true;
 }
 
 /*
@@ -189,10 +199,6 @@ void smi_allocate_give(struct smi_arena *arena, struct smi_tcache *cache,
 {
 	struct smi_place place;
 
-	if (smi_guarded_holds(&arena->guarded, ptr)) {
-		smi_guarded_chunks_give(arena, ptr);
-		return;
-	}
 	place = checked(arena, cache, ptr);
 	if (cache != NULL)
 		smi_cached_tend(arena, cache);
@@ -267,10 +273,9 @@ void *smi_allocate_resize(struct smi_arena *arena, struct smi_tcache *cache,
 	} else if (!fit(arena, &place, size)) {
 		take_smaller(arena, size, &to);
 	}
-	if (to.start != place.start)
-		ptr = move(arena, &place, &to);
-	else
-		smi_slab_resize(&arena->slabs, &place, size);
 	arena->counts.chunk_bytes += size - had;
-	return ptr;
+	if (to.start != place.start)
+		return move(arena, &place, &to);
+	smi_slab_resize(&arena->slabs, &place, size);
+	return place.start;
 }

@@ -13,6 +13,9 @@
 
 #include <errno.h>
 
+#define SIZING_PARTS      ((size_t)8)
+#define SIZING_MOST_BYTES ((size_t)64 * 1024)
+
 void smi_arena_die(struct smi_arena *arena, const void *ptr, size_t size,
                    const struct smi_misuse *misuse)
 {
@@ -25,6 +28,8 @@ void smi_arena_die(struct smi_arena *arena, const void *ptr, size_t size,
 	if (ptr != NULL)
 		smi_fatal_die(arena->on_fault, "%s(%p): %s", arena->call, ptr,
 		              words);
+	if (size == SMI_NO_SIZE)
+		smi_fatal_die(arena->on_fault, "%s: %s", arena->call, words);
 	smi_fatal_die(arena->on_fault, "%s of %zu bytes: %s", arena->call, size,
 	              words);
 }
@@ -101,6 +106,20 @@ bool smi_arena_runs_low(struct smi_arena *arena, bool may_call)
 	return true;
 }
 
+/*
+ * The margin allows for a course of things that is never quite the same: slots
+ * are chosen at random, and threads take turns. An eighth covers that in a
+ * large arena. In a small one single slabs count, so there it is twice as much.
+ */
+size_t smi_arena_sizing_bytes(const struct smi_arena *arena)
+{
+	size_t bytes = smi_run_needed_peak(&arena->runs) * SMI_UNIT_BYTES;
+	size_t part = bytes / SIZING_PARTS;
+
+	return bytes + part
+	       + (part < SIZING_MOST_BYTES ? part : SIZING_MOST_BYTES);
+}
+
 size_t smi_arena_locked_bytes(const struct smi_arena *arena)
 {
 	return arena->pools.bytes + arena->guarded.pools.bytes
@@ -129,49 +148,65 @@ uint32_t smi_arena_add_pool(struct smi_arena *arena, size_t bytes, size_t least)
 	return pool;
 }
 
-bool smi_arena_grow(struct smi_arena *arena, size_t size, size_t bytes)
+/* max_pools does not allow a pool of `bytes`. False, with words. */
+static bool refuse_pool(const struct smi_arena *arena, size_t size,
+                        size_t bytes)
 {
 	const struct smi_geometry *g = &arena->pools.geometry;
-	struct smi_lock_shortage shortage = {
-		.call = arena->call,
-		.what = "pools",
-		.size = size,
-		.pools_locked = arena->pools.count,
-		.pool_bytes = g->pool_bytes,
-		.growth = true,
-	};
-	int code = errno;
-	size_t least;
+	size_t count = arena->pools.count;
+	size_t enough = count + smi_geometry_pools_for(g, bytes);
+	struct smi_geometry larger;
 
-	if (bytes > g->reserve_bytes) {
-		smi_last_error_set(
-			ENOMEM,
-			"%s: %zu bytes do not fit in %zu pools of %zu bytes, "
-			"the most that there can be",
-			arena->call, size, (size_t)g->max_pools, g->pool_bytes);
-		return false;
-	}
-	least = smi_round_up(bytes, g->page_bytes);
-	if (least > g->pool_bytes)
-		shortage.pool_bytes = least;
-	if (!smi_pool_have_room(&arena->pools, shortage.pool_bytes)) {
+	if (smi_geometry_plan(&larger, g->page_bytes, g->pool_bytes, enough)
+	    == SMI_GEOMETRY_FITS)
 		smi_last_error_set(
 			ENOMEM,
 			"%s: no room for %zu bytes in %zu pools (%zu bytes), "
 			"and max_pools (%zu) does not allow another of "
-			"%zu bytes: raise max_pools, or free chunks",
-			arena->call, size, arena->pools.count,
-			arena->pools.bytes, (size_t)g->max_pools,
-			shortage.pool_bytes);
-		return false;
-	}
-	if (smi_arena_add_pool(arena, shortage.pool_bytes, least) != SMI_NONE) {
+			"%zu bytes: raise max_pools to %zu, or free chunks",
+			arena->call, size, count, arena->pools.bytes,
+			(size_t)g->max_pools, bytes, enough);
+	else
+		smi_last_error_set(
+			ENOMEM,
+			"%s: %zu bytes do not fit in as many pools of "
+			"%zu bytes as this library supports: divide the data, "
+			"or free chunks",
+			arena->call, size, g->pool_bytes);
+	return false;
+}
+
+bool smi_arena_grow(struct smi_arena *arena, size_t size, size_t bytes)
+{
+	const struct smi_geometry *g = &arena->pools.geometry;
+	size_t least = smi_round_up(bytes, g->page_bytes);
+	size_t most = least > g->pool_bytes ? least : g->pool_bytes;
+	struct smi_lock_shortage shortage = {
+		.call = arena->call,
+		.what = "pools",
+		.moment = SMI_AT_GROWTH,
+		.secret = arena->pools.secret,
+		.size = size,
+		.pools_locked = arena->pools.count,
+		.bytes_locked = smi_arena_locked_bytes(arena),
+		.bytes_wanted = smi_arena_locked_bytes(arena) + most,
+		.largest_bytes = most,
+	};
+	int code = errno;
+
+	if (!smi_pool_have_room(&arena->pools, most))
+		return refuse_pool(arena, size, most);
+	if (smi_arena_add_pool(arena, most, least) != SMI_NONE) {
 		/* A failed attempt at a larger pool may have set it. */
 		errno = code;
 		return true;
 	}
-	shortage.bytes_wanted = smi_arena_locked_bytes(arena)
-	                        + shortage.pool_bytes;
+	shortage.refused = arena->pools.refused;
+	/* Initial pools of a given size do not lie side by side. */
+	if (most == g->pool_bytes) {
+		shortage.field = "initial_pools";
+		shortage.field_value = arena->pools.count + 1;
+	}
 	smi_shortage_explain(&shortage);
 	errno = ENOMEM;
 	return false;

@@ -46,7 +46,7 @@ struct smi_arena {
 	void (*on_fault)(const char *line);
 	void *metadata; /* the mapping, which holds this structure too */
 	size_t metadata_bytes;
-	size_t initial_pools;
+	size_t initial_pools, initial_cells;
 	bool pool_is_default;
 	bool no_dump;     /* SECMALLOC_NODUMP was given */
 	size_t low_bytes; /* 0 without on_low */
@@ -64,8 +64,9 @@ struct smi_arena {
 
 /*
  * Abort because of misuse, by the call that holds the lock. The message names
- * ptr, or `size` if ptr is NULL. All caches stay stopped.
+ * ptr, or else `size` unless it is SMI_NO_SIZE. All caches stay stopped.
  */
+#define SMI_NO_SIZE SIZE_MAX
 _Noreturn void smi_arena_die(struct smi_arena *arena, const void *ptr,
                              size_t size, const struct smi_misuse *misuse);
 
@@ -88,6 +89,9 @@ size_t smi_arena_spare_bytes(const struct smi_arena *arena);
  * again that the next crossing counts as a new one.
  */
 bool smi_arena_runs_low(struct smi_arena *arena, bool may_call);
+
+/* How many bytes of pools the same use of the arena needs, with a margin. */
+size_t smi_arena_sizing_bytes(const struct smi_arena *arena);
 
 /* The bytes that the arena has locked: its pools, guarded cells and key page.
  */

@@ -7,7 +7,40 @@
 
 #include "chunk/placement.h"
 
+/* The most that a cache is granted. */
 #define CACHE_MOST_BYTES ((size_t)256 * 1024)
+
+/* What caches are granted however little of the pools was ever in use: each of
+ * them, and all of them together if they are few. */
+#define EACH_FIRST_BYTES ((size_t)32 * 1024)
+#define ALL_FIRST_BYTES  ((size_t)128 * 1024)
+
+static size_t least_of(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+static size_t most_of(size_t a, size_t b)
+{
+	return a > b ? a : b;
+}
+
+/*
+ * The bytes that each cache may be granted: an equal part of the pools and of
+ * what was in use at the peak. In an arena that is far larger than it has to
+ * be, caches hold no more than they would hold in one that is just large
+ * enough.
+ */
+static size_t share_of_each(const struct smi_arena *arena)
+{
+	size_t caches = arena->caches.attached;
+	size_t used = most_of(arena->slabs.taken_peak / SMI_TCACHES_PART,
+	                      ALL_FIRST_BYTES);
+
+	return least_of(least_of(arena->pools.bytes / SMI_TCACHES_PART / caches,
+	                         CACHE_MOST_BYTES),
+	                most_of(used / caches, EACH_FIRST_BYTES));
+}
 
 /* Read and clear a counter of a cache that is the calling thread's own, or is
  * stopped. */
@@ -78,19 +111,16 @@ static bool restart_above(struct smi_arena *arena, const struct smi_tcache *own,
 	stopped = smi_tcaches_stop(caches, own);
 	for (uint32_t i = 0; stopped && i < caches->ever; i++)
 		if (&caches->all[i] != own && caches->all[i].granted > share)
-			restart(arena, &caches->all[i], 0);
+			restart(arena, &caches->all[i], SMI_NO_SIZE);
 	smi_tcaches_resume(caches);
 	return stopped;
 }
 
 void smi_cached_tend(struct smi_arena *arena, struct smi_tcache *cache)
 {
-	size_t share = arena->pools.bytes / SMI_TCACHES_PART
-	               / arena->caches.attached;
-
-	cache->share = share < CACHE_MOST_BYTES ? share : CACHE_MOST_BYTES;
+	cache->share = share_of_each(arena);
 	if (cache->granted > cache->share)
-		restart(arena, cache, 0);
+		restart(arena, cache, SMI_NO_SIZE);
 	settle(&arena->counts, cache);
 }
 
@@ -124,7 +154,7 @@ struct smi_tcache *smi_cached_attach(struct smi_arena *arena)
 
 void smi_cached_detach(struct smi_arena *arena, struct smi_tcache *cache)
 {
-	restart(arena, cache, 0);
+	restart(arena, cache, SMI_NO_SIZE);
 	settle(&arena->counts, cache);
 	smi_tcaches_detach(&arena->caches, cache);
 }
@@ -192,7 +222,7 @@ static bool grant(struct smi_arena *arena, struct smi_tcache *cache,
 	if (cache->bins[class].most > 0
 	    || !smi_tcache_could_grant(cache, class))
 		return false;
-	restart(arena, cache, 0);
+	restart(arena, cache, SMI_NO_SIZE);
 	return grant_within(arena, cache, class);
 }
 

@@ -90,12 +90,13 @@ static void explain_by_cell(const struct smi_guarded *guarded,
 	uint32_t next = smi_pool_next(pools, before);
 	uintptr_t chunk;
 
-	if (next != SMI_NONE && guarded->cells[next].live
+	if (next != SMI_NONE && smi_guarded_has_chunk(guarded, next)
 	    && smi_pool_start(pools, next) - address
 	               <= pools->geometry.page_bytes) {
 		chunk = (uintptr_t)smi_guarded_chunk(guarded, next);
 		add_before(text, chunk - address, guarded->cells[next].size);
-	} else if (before != SMI_NONE && guarded->cells[before].live) {
+	} else if (before != SMI_NONE
+	           && smi_guarded_has_chunk(guarded, before)) {
 		chunk = (uintptr_t)smi_guarded_chunk(guarded, before);
 		add_behind(text, address - chunk - guarded->cells[before].size,
 		           guarded->cells[before].size);
@@ -119,23 +120,19 @@ static void explain_in_cell(const struct smi_guarded *guarded,
 		explain_by_cell(guarded, address, cell, text);
 		return;
 	}
-	if (smi_guarded_find(guarded, address, &cell, &misuse))
-		find_start(&misuse, guarded->cells[cell].size);
-	switch (misuse.kind) {
-	case SMI_INNER:
-		smi_text_add(text, "byte %zu of a guarded chunk of %zu bytes",
-		             misuse.at, misuse.size);
-		break;
-	case SMI_IN_CANARY:
-		add_behind(text, misuse.at, misuse.size);
-		break;
-	case SMI_BEFORE_CHUNK:
-		add_before(text, misuse.at, misuse.size);
-		break;
-	default:
+	if (!smi_guarded_has_chunk(guarded, cell)) {
 		smi_text_add(text, "inside a free guarded cell");
 		return;
 	}
+	if (smi_guarded_relate(guarded, address, cell, &misuse))
+		find_start(&misuse, guarded->cells[cell].size);
+	if (misuse.kind == SMI_BEFORE_CHUNK)
+		add_before(text, misuse.at, misuse.size);
+	else if (misuse.kind == SMI_IN_CANARY)
+		add_behind(text, misuse.at, misuse.size);
+	else
+		smi_text_add(text, "byte %zu of a guarded chunk of %zu bytes",
+		             misuse.at, misuse.size);
 	smi_text_add(text, "%s", access[guarded->cells[cell].access]);
 }
 

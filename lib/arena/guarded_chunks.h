@@ -4,6 +4,9 @@
  * The caller holds the arena's lock. Misuse is fatal. smi_guarded_holds() has
  * to be true of a pointer that is passed, unless a function says otherwise.
  *
+ * Taking and giving only choose a cell here. What takes longer follows without
+ * the lock: guarded.h says why that is safe.
+ *
  * SPDX-License-Identifier: ISC
  */
 #ifndef SMI_GUARDED_CHUNKS_H
@@ -16,12 +19,13 @@
  * smi_pool_lock() if fewer were locked. */
 bool smi_guarded_chunks_prepare(struct smi_arena *arena, size_t count);
 
-/* Allocate a guarded chunk of `size` bytes, if need be in a new cell. NULL with
- * errno ENOMEM and words. */
-void *smi_guarded_chunks_take(struct smi_arena *arena, size_t size);
+/* Take a cell for a chunk of `size` bytes, if need be a new one. The caller
+ * goes on with smi_guarded_make(). SMI_NONE with errno ENOMEM and words. */
+uint32_t smi_guarded_chunks_take(struct smi_arena *arena, size_t size);
 
-/* Wipe and free a guarded chunk, whatever its access is. */
-void smi_guarded_chunks_give(struct smi_arena *arena, void *ptr);
+/* Give back the cell of a guarded chunk, whatever its access is. The caller
+ * goes on with smi_guarded_end(). */
+uint32_t smi_guarded_chunks_give(struct smi_arena *arena, void *ptr);
 
 /*
  * Change the size of a guarded chunk, in its cell or by a move to another. The

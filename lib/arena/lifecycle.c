@@ -76,14 +76,19 @@ static bool plan_layout(const struct smi_pools *pools,
  * Map the metadata in a reservation of their own, accessible as far as an empty
  * arena needs them. A child that does not get the pools does not get the
  * metadata either: it could not use them, and copying them would slow down each
- * fork. NULL with errno.
+ * fork. NULL with errno and *refused.
  */
 static unsigned char *reserve_metadata(const struct layout *layout,
-                                       size_t page_bytes, bool in_children)
+                                       size_t page_bytes, bool in_children,
+                                       struct smi_refusal *refused)
 {
 	unsigned char *at = smi_os_reserve(layout->total);
 	int code;
 
+	*refused = (struct smi_refusal){
+		.step = SMI_STEP_RESERVE,
+		.bytes = layout->total,
+	};
 	if (at == NULL)
 		return NULL;
 	if (smi_os_open(at + page_bytes, layout->open - page_bytes) == 0
@@ -98,9 +103,11 @@ static unsigned char *reserve_metadata(const struct layout *layout,
 	return NULL;
 }
 
-/* Map the metadata and set up the empty arena in it. NULL with errno. */
+/* Map the metadata and set up the empty arena in it. NULL with errno and
+ * *refused. */
 static struct smi_arena *map_metadata(const struct plans *plans,
-                                      const struct smi_arena_plan *plan)
+                                      const struct smi_arena_plan *plan,
+                                      struct smi_refusal *refused)
 {
 	const struct smi_geometry *g = &plans->pools;
 	struct smi_pools pools = {
@@ -114,10 +121,15 @@ static struct smi_arena *map_metadata(const struct plans *plans,
 
 	smi_run_plan_strips(&pools);
 	if (!plan_layout(&pools, &plans->cells, &layout)) {
+		*refused = (struct smi_refusal){
+			.step = SMI_STEP_RESERVE,
+			.bytes = PTRDIFF_MAX,
+		};
 		errno = ENOMEM;
 		return NULL;
 	}
-	at = reserve_metadata(&layout, g->page_bytes, pools.in_children);
+	at = reserve_metadata(&layout, g->page_bytes, pools.in_children,
+	                      refused);
 	if (at == NULL)
 		return NULL;
 	for (unsigned i = 0; i < SMI_STRIPS; i++)
@@ -162,11 +174,12 @@ static int map_reservation(struct smi_arena *arena)
 	return -1;
 }
 
-/* Map metadata, reservation and key page. NULL with errno. */
+/* Map metadata, reservation and key page. NULL with errno and *refused. */
 static struct smi_arena *map_all(const struct plans *plans,
-                                 const struct smi_arena_plan *plan)
+                                 const struct smi_arena_plan *plan,
+                                 struct smi_refusal *refused)
 {
-	struct smi_arena *arena = map_metadata(plans, plan);
+	struct smi_arena *arena = map_metadata(plans, plan, refused);
 
 	if (arena == NULL)
 		return NULL;
@@ -174,6 +187,7 @@ static struct smi_arena *map_all(const struct plans *plans,
 	if (map_reservation(arena) != 0) {
 		int code = errno;
 
+		*refused = arena->pools.refused;
 		unmap_metadata(arena);
 		errno = code;
 		return NULL;
@@ -185,7 +199,8 @@ static struct smi_arena *map_all(const struct plans *plans,
  * As map_all(), but a default max_pools is halved until the addresses can be
  * reserved, for example under RLIMIT_AS.
  */
-static struct smi_arena *map_what_fits(const struct smi_arena_plan *plan)
+static struct smi_arena *map_what_fits(const struct smi_arena_plan *plan,
+                                       struct smi_refusal *refused)
 {
 	size_t page = smi_os_page_bytes();
 	struct plans plans;
@@ -203,9 +218,9 @@ static struct smi_arena *map_what_fits(const struct smi_arena_plan *plan)
 			errno = EINVAL;
 			return NULL;
 		}
-		arena = map_all(&plans, plan);
-		if (arena != NULL || errno != ENOMEM || !plan->max_is_default
-		    || max == least)
+		arena = map_all(&plans, plan, refused);
+		if (arena != NULL || (errno != ENOMEM && errno != EAGAIN)
+		    || !plan->max_is_default || max == least)
 			return arena;
 		max = max / 2 > least ? max / 2 : least;
 	}
@@ -236,6 +251,18 @@ static int lock_initial_pools(struct smi_arena *arena,
 	return 0;
 }
 
+/* Say why not all pools, or guarded cells, could be locked. */
+static int explain(const struct smi_arena *arena, const struct smi_pools *pools,
+                   struct smi_lock_shortage *shortage)
+{
+	shortage->refused = pools->refused;
+	shortage->pools_locked = pools->count;
+	shortage->pool_bytes = pools->bytes;
+	shortage->bytes_locked = smi_arena_locked_bytes(arena);
+	smi_shortage_explain(shortage);
+	return -1;
+}
+
 /*
  * Lock the guarded cells and the initial pools. -1 with errno and words.
  *
@@ -246,20 +273,29 @@ static int lock_all(struct smi_arena *arena, const struct smi_arena_plan *plan,
 {
 	if (!smi_guarded_chunks_prepare(arena, plan->guarded_chunks)) {
 		shortage->what = "guarded cells";
-		shortage->pools_locked = arena->guarded.pools.count;
 		shortage->pools_wanted = plan->guarded_chunks;
-		shortage->pool_bytes = plan->cell_bytes;
-		smi_shortage_explain(shortage);
-		return -1;
+		return explain(arena, &arena->guarded.pools, shortage);
 	}
 	if (smi_pool_open_strips(&arena->pools, (uint32_t)plan->initial_pools)
 	            != 0
-	    || lock_initial_pools(arena, plan) != 0) {
-		shortage->pools_locked = arena->pools.count;
-		smi_shortage_explain(shortage);
-		return -1;
-	}
+	    || lock_initial_pools(arena, plan) != 0)
+		return explain(arena, &arena->pools, shortage);
 	return 0;
+}
+
+/* The most that lock_all() locks in one step. */
+static size_t largest_bytes(const struct smi_arena_plan *plan)
+{
+	size_t bytes = smi_os_page_bytes(), pools = plan->initial_pools;
+
+	if (pools > 0) {
+		size_t joined = plan->pool_is_default ? JOINED_POOLS : 1;
+
+		bytes = (pools < joined ? pools : joined) * plan->pool_bytes;
+	}
+	return plan->guarded_chunks > 0 && plan->cell_bytes > bytes
+	               ? plan->cell_bytes
+	               : bytes;
 }
 
 static struct smi_arena *create(const struct smi_arena_plan *plan)
@@ -268,13 +304,15 @@ static struct smi_arena *create(const struct smi_arena_plan *plan)
 	struct smi_lock_shortage shortage = {
 		.call = plan->call,
 		.what = "pools",
+		.moment = plan->in_child ? SMI_AT_INIT_IN_CHILD : SMI_AT_INIT,
+		.secret = plan->secret,
 		.pools_wanted = plan->initial_pools,
-		.pool_bytes = plan->pool_bytes,
+		.largest_bytes = largest_bytes(plan),
 		.bytes_wanted = plan->initial_pools * plan->pool_bytes
 	                        + plan->guarded_chunks * plan->cell_bytes
 	                        + smi_os_page_bytes(),
 	};
-	struct smi_arena *arena = map_what_fits(plan);
+	struct smi_arena *arena = map_what_fits(plan, &shortage.refused);
 	struct smi_secrets *secrets;
 
 	if (arena == NULL) {
@@ -286,11 +324,14 @@ static struct smi_arena *create(const struct smi_arena_plan *plan)
 				plan->call, plan->max_pools, plan->pool_bytes);
 		else
 			smi_shortage_explain(&shortage);
+		if (errno == EAGAIN)
+			errno = ENOMEM;
 		return NULL;
 	}
 	arena->call = plan->call;
 	arena->on_fault = plan->on_fault;
 	arena->initial_pools = plan->initial_pools;
+	arena->initial_cells = plan->guarded_chunks;
 	arena->pool_is_default = plan->pool_is_default;
 	arena->no_dump = plan->no_dump;
 	arena->low_bytes = plan->low_bytes;
@@ -299,7 +340,7 @@ static struct smi_arena *create(const struct smi_arena_plan *plan)
 	smi_run_start(&arena->runs, &arena->pools);
 	smi_slab_start(&arena->slabs, &arena->runs, secrets, plan->check_whole);
 	smi_tcaches_start(&arena->caches, &arena->slabs, plan->no_membarrier);
-	smi_guarded_start(&arena->guarded, &secrets->canary);
+	smi_guarded_start(&arena->guarded, &secrets->canary, plan->check_whole);
 	if (smi_os_entropy(secrets, sizeof(*secrets)) != 0) {
 		smi_last_error_set(errno,
 		                   "%s: the kernel provided no random bytes "

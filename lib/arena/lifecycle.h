@@ -25,6 +25,7 @@ struct smi_arena_plan {
 	bool secret_is_wish; /* ordinary locked memory will do instead */
 	uint32_t fork;       /* SECMALLOC_FORK_ */
 	bool no_dump;
+	bool in_child; /* made by a fork, and not by a call */
 	void (*on_fault)(const char *line);
 	size_t low_bytes; /* 0 without on_low */
 	void (*on_low)(size_t free_bytes);

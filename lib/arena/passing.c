@@ -24,20 +24,45 @@ int smi_passing_share(struct smi_arena *arena, bool share)
 	                     arena->pools.mapped_bytes, advice);
 }
 
-static int lock_copy(struct smi_arena *arena)
+/* Say why the copy could not be locked. `failed` is the part that failed. */
+static void explain(const struct smi_arena *arena,
+                    const struct smi_pools *failed)
 {
+	const struct smi_pools *pools = &arena->pools;
+	const struct smi_pools *cells = &arena->guarded.pools;
+	size_t pool_bytes = smi_pool_largest_bytes(pools);
+	size_t cell_bytes = smi_pool_largest_bytes(cells);
 	struct smi_lock_shortage shortage = {
 		.call = "fork",
-		.copy = true,
-		.pools_locked = arena->pools.count,
-		.pool_bytes = arena->pools.bytes,
+		.moment = SMI_AT_FORK,
+		.refused = failed->refused,
+		.secret = pools->secret,
+		.pools_locked = pools->count,
+		.pool_bytes = pools->bytes,
+		.bytes_locked = smi_pool_owned_bytes(pools)
+	                        + smi_pool_owned_bytes(cells),
 		.bytes_wanted = smi_arena_locked_bytes(arena),
+		.largest_bytes = pool_bytes,
 	};
 
-	if (smi_pool_own_all(&arena->pools) == 0
-	    && smi_guarded_own(&arena->guarded) == 0)
-		return 0;
+	/* The key page comes after the last pool. */
+	if (pools->owned == SMI_NONE)
+		shortage.bytes_locked += pools->geometry.page_bytes;
+	if (cell_bytes > pool_bytes)
+		shortage.largest_bytes = cell_bytes;
 	smi_shortage_explain(&shortage);
+}
+
+static int lock_copy(struct smi_arena *arena)
+{
+	const struct smi_pools *failed = &arena->pools;
+
+	if (smi_pool_own_all(&arena->pools) == 0) {
+		failed = &arena->guarded.pools;
+		if (smi_guarded_own(&arena->guarded) == 0)
+			return 0;
+	}
+	explain(arena, failed);
 	return -1;
 }
 
@@ -62,11 +87,24 @@ static void end_other_threads(struct smi_arena *arena,
 	smi_tcaches_resume(caches);
 }
 
-static int make_own(struct smi_arena *arena, const struct smi_tcache *own)
+/* The copy is locked. Once the parent has gone on, its writes to secret memory
+ * show in the child's copy, too. */
+static int tell_parent(struct smi_passing *passing)
+{
+	if (smi_os_gate_open(passing->gate, "", 1))
+		return 0;
+	return smi_last_error_set(ETIMEDOUT,
+	                          "fork: this child was stopped or very slow, "
+	                          "and the parent went on before the child's "
+	                          "copy was locked, so the copy was wiped");
+}
+
+static int make_own(struct smi_passing *passing, struct smi_arena *arena,
+                    const struct smi_tcache *own)
 {
 	struct smi_random *random = &arena->slabs.secrets->random;
 
-	if (lock_copy(arena) != 0)
+	if (lock_copy(arena) != 0 || tell_parent(passing) != 0)
 		return -1;
 	if (smi_os_entropy(random, sizeof(*random)) != 0)
 		return smi_last_error_set(errno, "fork: the kernel provided no "
@@ -86,15 +124,29 @@ void smi_passing_begin(struct smi_passing *passing, struct smi_arena *arena,
 {
 	passing->gate_code = smi_os_gate_make(passing->gate) == 0 ? 0 : errno;
 	passing->at_rest = smi_tcaches_stop(&arena->caches, own);
+	smi_guarded_settle(&arena->guarded);
 }
 
-void smi_passing_wait(struct smi_passing *passing, struct smi_arena *arena)
+/* Locking a copy takes a millisecond per MiB or less. The child gets more than
+ * ten times as long, and then ten seconds. */
+#define PATIENCE_BYTES ((size_t)1 << 23)
+
+void smi_passing_wait(struct smi_passing *passing, struct smi_arena *arena,
+                      const sigset_t *mask)
 {
+	size_t more = smi_arena_locked_bytes(arena) / PATIENCE_BYTES;
 	char done;
 
 	if (passing->gate_code == 0)
-		smi_os_gate_wait(passing->gate, &done, sizeof(done));
+		smi_os_gate_wait(passing->gate, &done, sizeof(done),
+		                 SMI_GATE_PATIENCE + (unsigned)more, mask);
 	smi_tcaches_resume(&arena->caches);
+}
+
+void smi_passing_enter(struct smi_passing *passing)
+{
+	if (passing->gate_code == 0)
+		smi_os_gate_enter(passing->gate);
 }
 
 void smi_passing_inherit(struct smi_arena *arena)
@@ -103,13 +155,13 @@ void smi_passing_inherit(struct smi_arena *arena)
 	smi_pool_inherit(&arena->guarded.pools);
 }
 
-int smi_passing_adopt(const struct smi_passing *passing,
-                      struct smi_arena *arena, const struct smi_tcache *own)
+int smi_passing_adopt(struct smi_passing *passing, struct smi_arena *arena,
+                      const struct smi_tcache *own)
 {
 	if (passing->gate_code != 0)
 		return smi_last_error_set(
 			passing->gate_code,
-			"fork: no pipe to the child could be created "
+			"fork: no socket to the child could be created "
 			"(errno %d), so the child's copy was wiped",
 			passing->gate_code);
 	if (!passing->at_rest)
@@ -119,11 +171,11 @@ int smi_passing_adopt(const struct smi_passing *passing,
 			       "other threads' caches could not be stopped "
 			       "and the child's copy was wiped: allow "
 			       "membarrier, or set SECMALLOC_NO_MEMBARRIER");
-	return make_own(arena, own);
+	return make_own(passing, arena, own);
 }
 
 void smi_passing_end(struct smi_passing *passing)
 {
 	if (passing->gate_code == 0)
-		smi_os_gate_open(passing->gate, "", 1);
+		smi_os_gate_drop(passing->gate);
 }

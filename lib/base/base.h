@@ -20,6 +20,19 @@
 #define SMI_UNLIKELY(x)       __builtin_expect(!!(x), 0)
 
 /*
+ * For every variable that is thread-local. With this TLS model its offset is
+ * fixed when the library is loaded, so that neither the loader nor malloc() is
+ * called when a thread first uses it. glibc has little room for such variables
+ * in libraries that dlopen() loads, and other libcs have none: they provide
+ * for the variables when they load the library or when a thread starts.
+ */
+#if defined(__GLIBC__)
+#define SMI_TLS_MODEL __attribute__((tls_model("initial-exec")))
+#else
+#define SMI_TLS_MODEL
+#endif
+
+/*
  * Marks a function that reads data which another thread may be writing. If it
  * finds something wrong, that is only a suspicion: the caller checks again
  * under exclusion before acting on it. An SMI_RACY function calls only

@@ -31,14 +31,21 @@ void smi_wipe_bytes(void *p, size_t bytes)
 	__asm__ volatile("" : : "r"(p) : "memory");
 }
 
+/* Whether four words are zero. */
+static bool are_zero(const unsigned char *at)
+{
+	const smi_word *words = (const void *)at;
+
+	return (words[0] | words[1] | words[2] | words[3]) == 0;
+}
+
 size_t smi_wipe_first_nonzero(const void *p, size_t bytes)
 {
 	const unsigned char *at = p;
 	size_t i = 0;
 
-	while (i + sizeof(smi_word) <= bytes
-	       && *(const smi_word *)(const void *)(at + i) == 0)
-		i += sizeof(smi_word);
+	while (i + 4 * sizeof(smi_word) <= bytes && are_zero(at + i))
+		i += 4 * sizeof(smi_word);
 	while (i < bytes && at[i] == 0)
 		i++;
 	return i;

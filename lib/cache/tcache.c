@@ -80,6 +80,8 @@ bool smi_tcache_enter_slowly(struct smi_tcache *cache)
 {
 	unsigned stop;
 
+	if (smi_tcache_busy(cache) != 0)
+		return false;
 	if ((atomic_load_explicit(&cache->stop, memory_order_relaxed)
 	     & SMI_TCACHE_FENCED)
 	    != 0) {

@@ -17,8 +17,13 @@
  * for the owner's barrier with membarrier(2) (see tcaches.h), as the asymmetric
  * locks of JVMs and user-space RCU do. Where membarrier is missing, the bit
  * SMI_TCACHE_FENCED makes each owner run a barrier of its own, an atomic
- * exchange. The owner may also use its cache under the arena's lock, without
- * setting `busy`.
+ * exchange.
+ *
+ * The owner may also use its cache under the arena's lock, when nobody else can
+ * stop it. `busy` is then set for another reason: a signal handler that
+ * interrupts the owner and calls the library runs in the same thread, so that
+ * no lock keeps it out. An owner that finds its own cache busy is such a
+ * handler, and must not touch the cache.
  *
  * Invariants:
  *   K1  A bin holds distinct slots of its class whose entry is
@@ -143,6 +148,12 @@ static inline void smi_tcache_leave(struct smi_tcache *cache)
 	atomic_store_explicit(&cache->busy, 0, memory_order_release);
 }
 
+/* Not 0 while a call of the owner is using the cache. */
+static inline unsigned smi_tcache_busy(const struct smi_tcache *cache)
+{
+	return atomic_load_explicit(&cache->busy, memory_order_relaxed);
+}
+
 /* Set `busy` and return `stop`. Not for a fenced cache, whose owner needs a
  * barrier in between. */
 static inline unsigned smi_tcache_begin(struct smi_tcache *cache)
@@ -153,17 +164,29 @@ static inline unsigned smi_tcache_begin(struct smi_tcache *cache)
 	return atomic_load_explicit(&cache->stop, memory_order_acquire);
 }
 
+/* Set `busy` under the arena's lock, when the cache cannot be stopped. */
+static inline void smi_tcache_hold(struct smi_tcache *cache)
+{
+	atomic_store_explicit(&cache->busy, 1, memory_order_relaxed);
+}
+
 /*
- * Become busy. False if the cache is stopped, and then it is not busy.
- * smi_tcache_enter() also returns false if any bit of `stop` sends calls down
- * the slow path; smi_tcache_enter_slowly() deals with those.
+ * Become busy. False if the cache is stopped, and then it is not busy; or if it
+ * is busy already, and then it stays so. smi_tcache_enter() also returns false
+ * if any bit of `stop` sends calls down the slow path;
+ * smi_tcache_enter_slowly() deals with those.
  */
 bool smi_tcache_enter_slowly(struct smi_tcache *cache);
 
 static inline bool smi_tcache_enter(struct smi_tcache *cache)
 {
-	if (SMI_UNLIKELY(smi_tcache_begin(cache) != 0)) {
-		smi_tcache_leave(cache);
+	unsigned busy = smi_tcache_busy(cache);
+	unsigned stop = smi_tcache_begin(cache);
+
+	/* One branch for both. */
+	if (SMI_UNLIKELY((busy | stop) != 0)) {
+		if (busy == 0)
+			smi_tcache_leave(cache);
 		return false;
 	}
 	return true;
@@ -290,7 +313,8 @@ void smi_tcache_wipe_and_leave(struct smi_tcache *cache, void *slot,
 
 /*
  * Free a sound chunk: keep its slot in a bin that has room, wipe the slot, and
- * leave the cache. A caller that has the arena's lock need not have entered it.
+ * leave the cache. A caller that has the arena's lock is done with the cache,
+ * too.
  */
 static SMI_INLINE void smi_tcache_give(struct smi_tcache *cache,
                                        struct smi_bin *bin,

@@ -21,10 +21,13 @@ size_t smi_canary_check(const struct smi_canary_key *key, const void *place,
 	return SIZE_MAX;
 }
 
-/* Whether a whole word starts at offset `at` and ends by `to`. */
-static bool has_word(size_t at, size_t to)
+/* The offset from which on whole words may be left before `to`: `from` rounded
+ * up to a word, but at most `to`. */
+static size_t first_word(size_t from, size_t to)
 {
-	return at % sizeof(smi_word) == 0 && to - at >= sizeof(smi_word);
+	size_t at = smi_round_up(from, sizeof(smi_word));
+
+	return at < to ? at : to;
 }
 
 void smi_canary_fill(const struct smi_canary_key *key, void *place, size_t from,
@@ -32,17 +35,27 @@ void smi_canary_fill(const struct smi_canary_key *key, void *place, size_t from,
 {
 	unsigned char *start = place, bytes[sizeof(smi_word)];
 	uint64_t word = smi_canary_word(key, place);
-	size_t at = from;
+	size_t words = first_word(from, to), at = from;
 
 	memcpy(bytes, &word, sizeof(bytes));
-	while (at < to)
-		if (has_word(at, to)) {
-			*(smi_word *)(void *)(start + at) = word;
-			at += sizeof(word);
-		} else {
-			start[at] = bytes[at % sizeof(bytes)];
-			at++;
-		}
+	for (; at < words; at++)
+		start[at] = bytes[at % sizeof(bytes)];
+	for (; to - at >= sizeof(word); at += sizeof(word))
+		*(smi_word *)(void *)(start + at) = word;
+	for (; at < to; at++)
+		start[at] = bytes[at % sizeof(bytes)];
+}
+
+/* The offset of the first byte in [from, to) that is not as it should be, or
+ * `to`. */
+static size_t first_changed(const unsigned char *start,
+                            const unsigned char *bytes, size_t from, size_t to)
+{
+	size_t at = from;
+
+	while (at < to && start[at] == bytes[at % sizeof(smi_word)])
+		at++;
+	return at;
 }
 
 size_t smi_canary_check_fill(const struct smi_canary_key *key,
@@ -51,18 +64,14 @@ size_t smi_canary_check_fill(const struct smi_canary_key *key,
 	const unsigned char *start = place;
 	unsigned char bytes[sizeof(smi_word)];
 	uint64_t word = smi_canary_word(key, place);
-	size_t at = from;
+	size_t words = first_word(from, to), at;
 
 	memcpy(bytes, &word, sizeof(bytes));
-	while (at < to) {
-		if (has_word(at, to)
-		    && *(const smi_word *)(const void *)(start + at) == word) {
+	at = first_changed(start, bytes, from, words);
+	if (at == words)
+		while (to - at >= sizeof(word)
+		       && *(const smi_word *)(const void *)(start + at) == word)
 			at += sizeof(word);
-			continue;
-		}
-		if (start[at] != bytes[at % sizeof(bytes)])
-			return at;
-		at++;
-	}
-	return SIZE_MAX;
+	at = first_changed(start, bytes, at, to);
+	return at < to ? at : SIZE_MAX;
 }

@@ -22,16 +22,30 @@ int smi_cell_access_force(const struct smi_pools *pools, struct smi_cell *cells,
 	return 0;
 }
 
+/* The fields that a change of the access changes. */
+struct fields {
+	uint32_t opens;
+	uint8_t base, opened;
+};
+
+static struct fields fields_of(const struct smi_cell *cell)
+{
+	return (struct fields){cell->opens, cell->base, cell->opened};
+}
+
 /* Restore G4 after a change of the fields. On failure, `before` undoes the
  * change. */
 static int apply(const struct smi_pools *pools, struct smi_cell *cells,
-                 uint32_t number, struct smi_cell before)
+                 uint32_t number, struct fields before)
 {
-	if (smi_cell_access_force(pools, cells, number,
-	                          smi_cell_wanted(&cells[number]))
+	struct smi_cell *cell = &cells[number];
+
+	if (smi_cell_access_force(pools, cells, number, smi_cell_wanted(cell))
 	    == 0)
 		return 0;
-	cells[number] = before;
+	cell->opens = before.opens;
+	cell->base = before.base;
+	cell->opened = before.opened;
 	return -1;
 }
 
@@ -39,7 +53,7 @@ int smi_cell_access_protect(const struct smi_pools *pools,
                             struct smi_cell *cells, uint32_t number,
                             enum secmalloc_access access)
 {
-	struct smi_cell before = cells[number];
+	struct fields before = fields_of(&cells[number]);
 
 	cells[number].base = (uint8_t)access;
 	return apply(pools, cells, number, before);
@@ -48,7 +62,8 @@ int smi_cell_access_protect(const struct smi_pools *pools,
 int smi_cell_access_open(const struct smi_pools *pools, struct smi_cell *cells,
                          uint32_t number, enum secmalloc_access access)
 {
-	struct smi_cell *cell = &cells[number], before = *cell;
+	struct smi_cell *cell = &cells[number];
+	struct fields before = fields_of(cell);
 
 	if (cell->opens == UINT32_MAX) {
 		errno = ERANGE;
@@ -63,7 +78,8 @@ int smi_cell_access_open(const struct smi_pools *pools, struct smi_cell *cells,
 int smi_cell_access_close(const struct smi_pools *pools, struct smi_cell *cells,
                           uint32_t number, enum secmalloc_access unused)
 {
-	struct smi_cell *cell = &cells[number], before = *cell;
+	struct smi_cell *cell = &cells[number];
+	struct fields before = fields_of(cell);
 
 	(void)unused;
 	if (cell->opens == 0) {

@@ -44,6 +44,16 @@ static unsigned char *cell_end(const struct smi_guarded *guarded, uint32_t cell)
 	return cell_start(guarded, cell) + cell_bytes(guarded, cell);
 }
 
+/* The offset of the first canary byte of a cell with a chunk of `size`. */
+static size_t canary_start(const struct smi_guarded *guarded, uint32_t cell,
+                           size_t size)
+{
+	size_t chunk = cell_bytes(guarded, cell) - place_bytes(size);
+	size_t page = guarded->pools.geometry.page_bytes;
+
+	return chunk > page ? chunk - page : 0;
+}
+
 void *smi_guarded_chunk(const struct smi_guarded *guarded, uint32_t cell)
 {
 	return cell_end(guarded, cell) - place_bytes(guarded->cells[cell].size);
@@ -66,81 +76,70 @@ static bool found(const struct smi_guarded *guarded, uint32_t cell,
 	return false;
 }
 
-/* ---- Free cells --------------------------------------------------------- */
-
-static struct smi_cell_list *list_of(struct smi_guarded *guarded, uint32_t cell)
+/* The offset of the first byte in [from, to) of a cell that is not zero, or
+ * `to`. */
+static size_t first_nonzero(const struct smi_guarded *guarded, uint32_t cell,
+                            size_t from, size_t to)
 {
-	return cell_bytes(guarded, cell) == guarded->pools.geometry.pool_bytes
-	               ? &guarded->ordinary
-	               : &guarded->larger;
+	return from
+	       + smi_wipe_first_nonzero(cell_start(guarded, cell) + from,
+	                                to - from);
 }
 
-static void list_append(struct smi_guarded *guarded, uint32_t cell)
+/*
+ * All bytes from the last chunk's canary on were wiped when it was freed. Those
+ * before it may have been written to while the chunk was live.
+ */
+bool smi_guarded_check_free(const struct smi_guarded *guarded, uint32_t cell,
+                            size_t from, struct smi_misuse *misuse)
 {
-	struct smi_cell_list *list = list_of(guarded, cell);
+	size_t wiped = canary_start(guarded, cell, guarded->cells[cell].size);
+	size_t bytes = cell_bytes(guarded, cell);
+	size_t at = first_nonzero(guarded, cell, from, bytes);
 
-	guarded->cells[cell].next = SMI_NONE;
-	if (list->first == SMI_NONE)
-		list->first = cell;
-	else
-		guarded->cells[list->last].next = cell;
-	list->last = cell;
+	return at == bytes
+	       || found(guarded, cell, misuse,
+	                at < wiped ? SMI_BEFORE_WRITTEN : SMI_FREE_WRITTEN,
+	                cell_start(guarded, cell), bytes, at);
 }
 
-static void list_remove(struct smi_guarded *guarded, uint32_t cell)
-{
-	struct smi_cell_list *list = list_of(guarded, cell);
-	uint32_t before = SMI_NONE;
+/* ---- Cells -------------------------------------------------------------- */
 
-	for (uint32_t i = list->first; i != cell; i = guarded->cells[i].next)
-		before = i;
-	if (before == SMI_NONE)
-		list->first = guarded->cells[cell].next;
-	else
-		guarded->cells[before].next = guarded->cells[cell].next;
-	if (list->last == cell)
-		list->last = before;
-}
-
-/* Free a cell (G1, G2). Its last chunk had `size` bytes. */
-static void set_free(struct smi_guarded *guarded, uint32_t cell, size_t size)
+void smi_guarded_start(struct smi_guarded *guarded,
+                       const struct smi_canary_key *key, bool check_whole)
 {
-	guarded->cells[cell] = (struct smi_cell){
-		.size = size,
-		.base = SECMALLOC_READWRITE,
-		.access = SECMALLOC_READWRITE,
-	};
-	guarded->free++;
-	list_append(guarded, cell);
+	guarded->key = key;
+	guarded->check_whole = check_whole;
+	smi_cell_list_start(&guarded->free, &guarded->pools, guarded->cells);
+	guarded->chunks = 0;
+	guarded->chunks_peak = 0;
+	guarded->chunk_bytes = 0;
 }
 
 uint32_t smi_guarded_vacancy(const struct smi_guarded *guarded, size_t size)
 {
-	const struct smi_geometry *g = &guarded->pools.geometry;
-	size_t bytes = smi_guarded_cell_bytes(size, g->page_bytes);
-	uint32_t best = SMI_NONE;
+	size_t bytes =
+		smi_guarded_cell_bytes(size,
+	                               guarded->pools.geometry.page_bytes);
 
-	if (bytes <= g->pool_bytes && guarded->ordinary.first != SMI_NONE)
-		return guarded->ordinary.first;
-	for (uint32_t i = guarded->larger.first; i != SMI_NONE;
-	     i = guarded->cells[i].next)
-		if (cell_bytes(guarded, i) >= bytes
-		    && (best == SMI_NONE
-		        || cell_bytes(guarded, i) < cell_bytes(guarded, best)))
-			best = i;
-	return best;
+	for (unsigned times = 0;; times++) {
+		bool busy = false;
+		uint32_t cell = smi_cell_list_find(&guarded->free, bytes,
+		                                   &busy);
+
+		if (cell != SMI_NONE || !busy)
+			return cell;
+		smi_os_pause(times);
+	}
 }
 
-void smi_guarded_start(struct smi_guarded *guarded,
-                       const struct smi_canary_key *key)
+/* Give a cell the access that it has without a chunk, or with a fresh one. The
+ * kernel knows that already. */
+static void reset_access(struct smi_cell *cell)
 {
-	guarded->key = key;
-	guarded->ordinary = (struct smi_cell_list){SMI_NONE, SMI_NONE};
-	guarded->larger = guarded->ordinary;
-	guarded->free = 0;
-	guarded->chunks = 0;
-	guarded->chunks_peak = 0;
-	guarded->chunk_bytes = 0;
+	cell->base = SECMALLOC_READWRITE;
+	cell->opened = SECMALLOC_NOACCESS;
+	cell->opens = 0;
 }
 
 bool smi_guarded_add(struct smi_guarded *guarded, size_t bytes)
@@ -150,7 +149,9 @@ bool smi_guarded_add(struct smi_guarded *guarded, size_t bytes)
 	if (cell == SMI_NONE)
 		return false;
 	smi_pool_publish(&guarded->pools);
-	set_free(guarded, cell, 0);
+	guarded->cells[cell].access = SECMALLOC_READWRITE;
+	reset_access(&guarded->cells[cell]);
+	smi_cell_list_append(&guarded->free, cell);
 	return true;
 }
 
@@ -161,104 +162,140 @@ static void *surround(struct smi_guarded *guarded, uint32_t cell)
 {
 	unsigned char *start = cell_start(guarded, cell);
 	unsigned char *chunk = smi_guarded_chunk(guarded, cell);
-	size_t front = (size_t)(chunk - start);
+	size_t size = guarded->cells[cell].size;
 
-	smi_canary_fill(guarded->key, start, 0, front);
-	smi_canary_fill(guarded->key, start, front + guarded->cells[cell].size,
+	smi_canary_fill(guarded->key, start, canary_start(guarded, cell, size),
+	                (size_t)(chunk - start));
+	smi_canary_fill(guarded->key, start, (size_t)(chunk - start) + size,
 	                cell_bytes(guarded, cell));
 	return chunk;
 }
 
-void *smi_guarded_take(struct smi_guarded *guarded, uint32_t cell, size_t size,
-                       struct smi_misuse *misuse)
+void smi_guarded_take(struct smi_guarded *guarded, uint32_t cell, size_t size)
 {
-	unsigned char *start = cell_start(guarded, cell);
-	size_t bytes = cell_bytes(guarded, cell);
-	size_t at = smi_wipe_first_nonzero(start, bytes);
-
-	if (at != bytes) {
-		found(guarded, cell, misuse, SMI_FREE_WRITTEN, start, bytes,
-		      at);
-		return NULL;
-	}
-	list_remove(guarded, cell);
-	guarded->free--;
-	guarded->cells[cell].live = true;
-	guarded->cells[cell].size = size;
+	smi_cell_list_remove(&guarded->free, cell);
+	smi_cell_enter_state(&guarded->cells[cell], SMI_CELL_TAKING);
 	if (++guarded->chunks > guarded->chunks_peak)
 		guarded->chunks_peak = guarded->chunks;
 	guarded->chunk_bytes += size;
-	return surround(guarded, cell);
+}
+
+void *smi_guarded_make(struct smi_guarded *guarded, uint32_t cell, size_t size,
+                       struct smi_misuse *misuse)
+{
+	struct smi_cell *c = &guarded->cells[cell];
+	size_t from = guarded->check_whole ? 0
+	                                   : canary_start(guarded, cell, size);
+	void *chunk;
+
+	if (!smi_guarded_check_free(guarded, cell, from, misuse)) {
+		smi_cell_enter_state(c, SMI_CELL_FREE);
+		return NULL;
+	}
+	c->size = size;
+	chunk = surround(guarded, cell);
+	smi_cell_enter_state(c, SMI_CELL_LIVE);
+	return chunk;
 }
 
 void *smi_guarded_resize(struct smi_guarded *guarded, uint32_t cell,
-                         size_t size)
+                         size_t size, struct smi_misuse *misuse)
 {
 	struct smi_cell *c = &guarded->cells[cell];
-	unsigned char *from = smi_guarded_chunk(guarded, cell), *to;
+	unsigned char *start = cell_start(guarded, cell), *to;
+	unsigned char *from = smi_guarded_chunk(guarded, cell);
 	size_t had = c->size, kept = size < had ? size : had;
+	size_t old_canary = canary_start(guarded, cell, had);
+	size_t canary = canary_start(guarded, cell, size), at;
 
+	if (canary < old_canary) {
+		at = first_nonzero(guarded, cell, canary, old_canary);
+		if (at != old_canary) {
+			found(guarded, cell, misuse, SMI_FRONT_WRITTEN, from,
+			      had, (size_t)(from - start) - at);
+			return NULL;
+		}
+	}
 	c->size = size;
-	c->base = SECMALLOC_READWRITE;
-	c->opened = SECMALLOC_NOACCESS;
-	c->opens = 0;
+	reset_access(c);
 	guarded->chunk_bytes += size - had;
 	to = smi_guarded_chunk(guarded, cell);
 	memmove(to, from, kept);
 	smi_wipe_bytes(to + kept, size - kept);
-	/* The canaries overwrite what is left of the chunk's bytes at the old
-	 * address. */
+	if (old_canary < canary)
+		smi_wipe_bytes(start + old_canary, canary - old_canary);
+	/* The canaries overwrite what else is left of the chunk's bytes at the
+	 * old address. */
 	return surround(guarded, cell);
+}
+
+bool smi_guarded_has_chunk(const struct smi_guarded *guarded, uint32_t cell)
+{
+	enum smi_cell_state state = smi_cell_state(&guarded->cells[cell]);
+
+	return state != SMI_CELL_FREE && state != SMI_CELL_TAKING;
+}
+
+bool smi_guarded_relate(const struct smi_guarded *guarded, uintptr_t address,
+                        uint32_t cell, struct smi_misuse *misuse)
+{
+	uintptr_t start = (uintptr_t)smi_guarded_chunk(guarded, cell);
+	size_t size = guarded->cells[cell].size;
+
+	if (address == start)
+		return true;
+	if (address < start)
+		return found(guarded, cell, misuse, SMI_BEFORE_CHUNK,
+		             (void *)start, size, start - address);
+	if (address - start < size)
+		return found(guarded, cell, misuse, SMI_INNER, (void *)start,
+		             size, address - start);
+	return found(guarded, cell, misuse, SMI_IN_CANARY, (void *)start, size,
+	             address - start - size);
 }
 
 bool smi_guarded_find(const struct smi_guarded *guarded, uintptr_t address,
                       uint32_t *cell, struct smi_misuse *misuse)
 {
-	const struct smi_cell *c;
-	uintptr_t start;
+	enum smi_cell_state state;
+	unsigned char *start;
 
 	*misuse = (struct smi_misuse){.kind = SMI_SOUND, .pool = SMI_NONE};
 	if (smi_pool_find(&guarded->pools, address, cell) != SMI_PLACE_POOL) {
 		misuse->kind = SMI_IN_GUARD;
 		return false;
 	}
-	c = &guarded->cells[*cell];
-	start = (uintptr_t)smi_guarded_chunk(guarded, *cell);
-	if (!c->live && address == start)
+	state = smi_cell_state(&guarded->cells[*cell]);
+	if (state == SMI_CELL_LIVE)
+		return smi_guarded_relate(guarded, address, *cell, misuse);
+	/* The size of the last chunk tells a double free from a wild pointer.
+	 * While a chunk is being made, its size does not yet count. */
+	if (state != SMI_CELL_TAKING
+	    && (void *)address == smi_guarded_chunk(guarded, *cell))
 		return found(guarded, *cell, misuse, SMI_DOUBLE_FREE,
-		             (void *)start, c->size, 0);
-	if (!c->live) {
-		start = smi_pool_start(&guarded->pools, *cell);
-		return found(guarded, *cell, misuse, SMI_IN_FREE_PLACE,
-		             (void *)start, cell_bytes(guarded, *cell),
-		             address - start);
-	}
-	if (address == start)
-		return true;
-	if (address < start)
-		return found(guarded, *cell, misuse, SMI_BEFORE_CHUNK,
-		             (void *)start, c->size, start - address);
-	if (address - start < c->size)
-		return found(guarded, *cell, misuse, SMI_INNER, (void *)start,
-		             c->size, address - start);
-	return found(guarded, *cell, misuse, SMI_IN_CANARY, (void *)start,
-	             c->size, address - start - c->size);
+		             (void *)address, guarded->cells[*cell].size, 0);
+	start = cell_start(guarded, *cell);
+	return found(guarded, *cell, misuse, SMI_IN_FREE_PLACE, start,
+	             cell_bytes(guarded, *cell), address - (uintptr_t)start);
 }
 
 bool smi_guarded_check(const struct smi_guarded *guarded, uint32_t cell,
-                       struct smi_misuse *misuse)
+                       bool whole, struct smi_misuse *misuse)
 {
 	const unsigned char *start = cell_start(guarded, cell);
 	const unsigned char *chunk = smi_guarded_chunk(guarded, cell);
 	size_t size = guarded->cells[cell].size;
 	size_t front = (size_t)(chunk - start), end = front + size;
+	size_t canary = canary_start(guarded, cell, size);
 	size_t at = smi_canary_check_fill(guarded->key, start, end,
 	                                  cell_bytes(guarded, cell));
 
 	if (at != SIZE_MAX)
 		return found(guarded, cell, misuse, SMI_OVERFLOW, chunk, size,
 		             at - end);
-	at = smi_canary_check_fill(guarded->key, start, 0, front);
+	at = whole ? first_nonzero(guarded, cell, 0, canary) : canary;
+	if (at == canary)
+		at = smi_canary_check_fill(guarded->key, start, canary, front);
 	if (at != SIZE_MAX)
 		return found(guarded, cell, misuse, SMI_FRONT_WRITTEN, chunk,
 		             size, front - at);
@@ -267,17 +304,41 @@ bool smi_guarded_check(const struct smi_guarded *guarded, uint32_t cell,
 
 void smi_guarded_give(struct smi_guarded *guarded, uint32_t cell)
 {
-	size_t size = guarded->cells[cell].size;
+	struct smi_cell *c = &guarded->cells[cell];
 
 	guarded->chunks--;
-	guarded->chunk_bytes -= size;
-	smi_wipe_bytes(cell_start(guarded, cell), cell_bytes(guarded, cell));
-	/* The size of the last chunk tells a double free from a wild
-	 * pointer. */
-	set_free(guarded, cell, size);
+	guarded->chunk_bytes -= c->size;
+	reset_access(c);
+	smi_cell_enter_state(c, SMI_CELL_GIVING);
+	smi_cell_list_append(&guarded->free, cell);
 }
 
-/* ---- The end, forks, and audits ----------------------------------------- */
+bool smi_guarded_end(struct smi_guarded *guarded, uint32_t cell,
+                     struct smi_misuse *misuse)
+{
+	struct smi_cell *c = &guarded->cells[cell];
+	size_t canary = canary_start(guarded, cell, c->size);
+
+	if (!smi_guarded_check(guarded, cell, guarded->check_whole, misuse)) {
+		smi_cell_enter_state(c, SMI_CELL_DAMAGED);
+		return false;
+	}
+	smi_wipe_bytes(cell_start(guarded, cell) + canary,
+	               cell_bytes(guarded, cell) - canary);
+	smi_cell_enter_state(c, SMI_CELL_FREE);
+	return true;
+}
+
+void smi_guarded_settle(const struct smi_guarded *guarded)
+{
+	for (uint32_t i = smi_pool_next(&guarded->pools, SMI_NONE);
+	     i != SMI_NONE; i = smi_pool_next(&guarded->pools, i))
+		for (unsigned times = 0; smi_cell_is_busy(&guarded->cells[i]);
+		     times++)
+			smi_os_pause(times);
+}
+
+/* ---- The end, and forks ------------------------------------------------- */
 
 static int force(struct smi_guarded *guarded, uint32_t cell,
                  enum secmalloc_access access)
@@ -298,82 +359,17 @@ void smi_guarded_wipe(struct smi_guarded *guarded)
 int smi_guarded_own(struct smi_guarded *guarded)
 {
 	for (uint32_t i = smi_pool_next(&guarded->pools, SMI_NONE);
-	     i != SMI_NONE; i = smi_pool_next(&guarded->pools, i))
+	     i != SMI_NONE; i = smi_pool_next(&guarded->pools, i)) {
+		guarded->pools.refused = (struct smi_refusal){
+			.step = SMI_STEP_OPEN,
+			.bytes = cell_bytes(guarded, i),
+		};
 		if (force(guarded, i, SECMALLOC_READWRITE) != 0
 		    || smi_pool_own_one(&guarded->pools, i) != 0
 		    || force(guarded, i, smi_cell_wanted(&guarded->cells[i]))
 		               != 0)
 			return -1;
+	}
 	guarded->pools.owned = SMI_NONE;
 	return 0;
-}
-
-/* Check G1 for a list: its cells are free and of its kind. Returns how many
- * there are, or SIZE_MAX if G1 does not hold. */
-static size_t count_list(struct smi_guarded *guarded,
-                         const struct smi_cell_list *list)
-{
-	size_t count = 0;
-
-	for (uint32_t i = list->first; i != SMI_NONE;
-	     i = guarded->cells[i].next, count++)
-		if (guarded->cells[i].live || list_of(guarded, i) != list
-		    || count > guarded->pools.used)
-			return SIZE_MAX;
-	return count;
-}
-
-/* Check G2 to G4 for a cell. */
-static bool audit_cell(const struct smi_guarded *guarded, uint32_t cell,
-                       struct smi_misuse *misuse)
-{
-	const struct smi_cell *c = &guarded->cells[cell];
-	const unsigned char *start = cell_start(guarded, cell);
-	size_t bytes = cell_bytes(guarded, cell), at;
-
-	if (c->access != smi_cell_wanted(c)
-	    || (c->opens == 0) != (c->opened == SECMALLOC_NOACCESS)
-	    || (!c->live
-	        && (c->access != SECMALLOC_READWRITE || c->opens != 0)))
-		return smi_misuse_broken(misuse, SMI_NONE,
-		                         "G4: the access of a cell is "
-		                         "inconsistent");
-	if (c->live)
-		return c->access == SECMALLOC_NOACCESS
-		       || smi_guarded_check(guarded, cell, misuse);
-	at = smi_wipe_first_nonzero(start, bytes);
-	return at == bytes
-	       || found(guarded, cell, misuse, SMI_FREE_WRITTEN, start, bytes,
-	                at);
-}
-
-bool smi_guarded_audit(struct smi_guarded *guarded, struct smi_misuse *misuse)
-{
-	size_t free = 0, live = 0, bytes = 0;
-	const char *wrong = smi_pool_audit(&guarded->pools);
-
-	if (wrong != NULL)
-		return smi_misuse_broken(misuse, SMI_NONE, wrong);
-	for (uint32_t i = smi_pool_next(&guarded->pools, SMI_NONE);
-	     i != SMI_NONE; i = smi_pool_next(&guarded->pools, i)) {
-		if (!audit_cell(guarded, i, misuse))
-			return false;
-		if (guarded->cells[i].live) {
-			live++;
-			bytes += guarded->cells[i].size;
-		} else {
-			free++;
-		}
-	}
-	if (live != guarded->chunks || bytes != guarded->chunk_bytes
-	    || free != guarded->free)
-		return smi_misuse_broken(misuse, SMI_NONE,
-		                         "G5: the guarded chunks do not add "
-		                         "up");
-	if (count_list(guarded, &guarded->ordinary)
-	            + count_list(guarded, &guarded->larger)
-	    != free)
-		return smi_misuse_broken(misuse, SMI_NONE,
-		                         "G1: the free cells do not add up");
-	return true;
 }

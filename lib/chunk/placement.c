@@ -8,18 +8,29 @@
 /* How many slabs of a list are searched for one with the right home. */
 #define SEARCH_MOST 8
 
-/* There is plenty of room while a large slab is at most one part in ROOMY_PARTS
- * of the pools and more than half of the units are free. */
+/*
+ * There is plenty of room while a large slab is at most one part in ROOMY_PARTS
+ * of the pools and more than half of the units are free. What slabs have to
+ * spare must be in proportion to what is in use, too: LOOSE_BYTES and one part
+ * in LOOSE_PARTS of it. Otherwise a few chunks would take as much as a large
+ * arena lets them, and say nothing about how small an arena can be.
+ */
 #define ROOMY_PARTS ((size_t)256)
+#define LOOSE_PARTS ((size_t)8)
+#define LOOSE_BYTES ((size_t)64 * 1024)
 
 /* Whether there is enough room for a class to have large slabs, and for each
  * thread to have slabs of its own. */
 static bool is_roomy(const struct smi_slabs *slabs, unsigned class)
 {
 	size_t units = slabs->runs->pools->bytes >> SMI_UNIT_SHIFT;
+	size_t free_units = slabs->runs->free_units;
+	size_t bytes = (units - free_units) << SMI_UNIT_SHIFT;
 
 	return slabs->extents[class][SMI_SLAB_LARGE] <= units / ROOMY_PARTS
-	       && slabs->runs->free_units > units / 2;
+	       && free_units > units / 2
+	       && bytes - slabs->taken_bytes
+	                  <= LOOSE_BYTES + bytes / LOOSE_PARTS;
 }
 
 /* Open a new slab of a class, or return SMI_NONE. */

@@ -315,3 +315,32 @@ bool smi_slab_reunit(struct smi_slabs *slabs, struct smi_place *place,
 	slab->slot_bytes = bytes;
 	return true;
 }
+
+bool smi_slab_slide(struct smi_slabs *slabs, struct smi_place *place,
+                    uint32_t units, struct smi_misuse *misuse)
+{
+	unsigned char *from = place->start, *start;
+	size_t had = place->slab->slot_bytes, bytes = units * SMI_UNIT_BYTES;
+	size_t before, after;
+	uint32_t run = smi_run_widen(slabs->runs, place->run,
+	                             place->slab->units, units);
+
+	misuse->kind = SMI_SOUND;
+	if (run == SMI_NONE)
+		return false;
+	start = (unsigned char *)smi_run_address(slabs->runs, run);
+	before = (size_t)(from - start);
+	after = bytes - before - had;
+	if (!check_zero(slabs, run, start, before, misuse)
+	    || (after > 0
+	        && !check_zero(slabs, run, from + had, after, misuse)))
+		return false;
+	memmove(start, from, place->size);
+	smi_slab_open(slabs, run, units, SMI_ALONE);
+	*place = (struct smi_place){run, 0, smi_slab_of(slabs->runs, run),
+	                            start, place->size};
+	place->slab->free = 0;
+	smi_bitmap_clear(smi_slab_free_bits(place->slab), 0);
+	count_taken(slabs, bytes - had);
+	return true;
+}

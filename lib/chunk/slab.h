@@ -5,7 +5,7 @@
  * chunk, or is lent to a thread's cache. A chunk that is larger than any slot
  * is the only slot of a run of its own (SMI_ALONE), so that finding, checking
  * and freeing work alike for all chunks. A function that finds damage reports
- * it and changes nothing, except for smi_slab_reunit().
+ * it and changes nothing, except for smi_slab_reunit() and smi_slab_slide().
  *
  * The caller holds the arena's lock. slab_meta.h lays out the metadata of a
  * slab, slab_find.h finds a chunk, and slab_check.h checks it.
@@ -161,6 +161,15 @@ void smi_slab_resize(const struct smi_slabs *slabs, struct smi_place *place,
  */
 bool smi_slab_reunit(struct smi_slabs *slabs, struct smi_place *place,
                      uint32_t units, struct smi_misuse *misuse);
+
+/*
+ * As smi_slab_reunit(), for more units, of which some are taken from before the
+ * run: the chunk is then moved to the start of the longer run, and *place
+ * describes it there. The caller must resize the chunk next, which wipes the
+ * rest and writes the canary and the entry.
+ */
+bool smi_slab_slide(struct smi_slabs *slabs, struct smi_place *place,
+                    uint32_t units, struct smi_misuse *misuse);
 
 /* Describe in *misuse what was found at an address in a pool. Returns false. */
 bool smi_slab_found(const struct smi_slabs *slabs, uint32_t pool,

@@ -93,37 +93,36 @@ void smi_os_fork_end(void)
 
 /* ---- Limits ------------------------------------------------------------- */
 
-/* The limits bind root too. */
-void smi_os_lock_limits(struct smi_lock_limits *limits)
-{
-	smi_posix_lock_limits(&limits->soft, &limits->hard);
-	limits->privileged = false;
-}
-
 const rlim_t smi_posix_no_core_bytes = 0;
 
-void smi_words_say_shortage(struct smi_text *text, size_t wanted, bool copy,
-                            int code)
+/* The limits bind root too. */
+void smi_words_say_shortage(struct smi_text *text, const struct smi_need *need)
 {
 	struct smi_lock_limits limits;
-	size_t kib = wanted / 1024 + (wanted % 1024 != 0);
+	size_t enough = need->enough_bytes;
+	int code = smi_os_lock_limits(&limits) == 0 ? 0 : errno;
 
-	if (code == ENOTSUP) {
+	if (need->code == ENOTSUP) {
 		smi_text_add(text, "but this system has no secret memory: "
 		                   "choose SECMALLOC_BACKING_AUTO or _LOCKED");
 		return;
 	}
-	smi_os_lock_limits(&limits);
-	smi_posix_say_lock_limits(text);
+	smi_posix_say_lock_limits(text, &limits, code);
 	smi_text_add(text, ": ");
-	if (wanted > limits.soft)
+	if (code != 0 || enough > limits.soft)
 		smi_text_add(text,
 		             "raise it to %zu bytes%s, for root too, with "
 		             "ulimit -l %zu or, where it exists, in login.conf",
-		             wanted, copy ? " before the fork" : "", kib);
-	else if (code == EPERM)
-		smi_text_add(text, "this user may not lock memory: make this "
-		                   "call while still root");
+		             enough,
+		             need->moment == SMI_AT_FORK
+		                             || need->moment
+		                                        == SMI_AT_INIT_IN_CHILD
+		                     ? " before the fork"
+		                     : "",
+		             enough / 1024 + (enough % 1024 != 0));
+	else if (need->code == EPERM)
+		smi_text_add(text, "this user may not lock memory: let root "
+		                   "lock it");
 	else
 		smi_text_add(text,
 		             "the system's limit on locked memory, the "

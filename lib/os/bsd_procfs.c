@@ -12,6 +12,7 @@
 
 #include "os/os.h"
 #include "os/posix.h"
+#include "os/words.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -24,6 +25,13 @@ int smi_proc_each_mapping(bool (*see)(const struct smi_mapping *mapping,
                           void *with)
 {
 	(void)see, (void)with;
+	errno = ENOTSUP;
+	return -1;
+}
+
+int smi_proc_locked_bytes(size_t *bytes)
+{
+	(void)bytes;
 	errno = ENOTSUP;
 	return -1;
 }
@@ -45,18 +53,26 @@ static int read_groups(struct smi_credentials *c)
 }
 
 /* All threads share the credentials of the process. */
-int smi_proc_each_thread(bool (*see)(const struct smi_credentials *credentials,
+int smi_proc_each_thread(void (*start)(void *with),
+                         void (*see)(const struct smi_credentials *credentials,
                                      void *with),
                          void *with)
 {
 	struct smi_credentials credentials = {.thread = (size_t)getpid()};
 
+	start(with);
 	if (smi_bsd_ids(&credentials) != 0 || read_groups(&credentials) != 0)
 		return -1;
 	credentials.uids[SMI_FILE_SYSTEM] = credentials.uids[SMI_EFFECTIVE];
 	credentials.gids[SMI_FILE_SYSTEM] = credentials.gids[SMI_EFFECTIVE];
 	see(&credentials, with);
 	return 0;
+}
+
+enum smi_thread_kind smi_proc_thread_kind(size_t thread)
+{
+	(void)thread;
+	return SMI_THREAD_ORDINARY;
 }
 
 bool smi_proc_has_capabilities(void)
@@ -78,9 +94,11 @@ int smi_proc_core_sink(enum smi_core_sink *sink)
 
 /* These systems do not report it. The caller knows the threads that have called
  * the library. */
-size_t smi_os_threads(void)
+int smi_os_threads(size_t *threads)
 {
-	return 0;
+	(void)threads;
+	errno = ENOTSUP;
+	return -1;
 }
 
 /* The device number of /dev/null differs between these systems and may
@@ -89,4 +107,10 @@ bool smi_posix_is_null(const struct stat *device)
 {
 	(void)device;
 	return true;
+}
+
+/* The calls above read no files, and fail with ENOTSUP only. */
+void smi_words_say_unread(struct smi_text *text, const char *file, int code)
+{
+	(void)text, (void)file, (void)code;
 }

@@ -14,6 +14,10 @@
 #include <errno.h>
 
 const struct smi_words smi_words = {
+	.mappings_file = "",
+	.threads_file = "",
+	.core_sink_file = "",
+	.limit_call = "getrlimit",
 	.undump = "",
 	.dumpable_call = "",
 	.dumpable_again = "",

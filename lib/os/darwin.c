@@ -1,7 +1,7 @@
 /*
  * darwin.c - what macOS does differently; never run
  *
- * Written from mmap(2), minherit(2), ptrace(2) and pipe(2).
+ * Written from mmap(2), minherit(2), ptrace(2) and socketpair(2).
  *
  * SPDX-License-Identifier: ISC
  */
@@ -19,6 +19,7 @@
 #include <sys/types.h>
 /* sys/ptrace.h needs sys/types.h before it. */
 #include <sys/ptrace.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* Without MAP_FIXED, mmap() never replaces a mapping. */
@@ -28,6 +29,10 @@ const int smi_bsd_inherit_copy = VM_INHERIT_COPY;
 const int smi_bsd_inherit_none = VM_INHERIT_NONE;
 
 const struct smi_words smi_words = {
+	.mappings_file = "",
+	.threads_file = "",
+	.core_sink_file = "",
+	.limit_call = "getrlimit",
 	.undump = "ptrace(PT_DENY_ATTACH)",
 	.dumpable_call = "",
 	.dumpable_again = "",
@@ -67,16 +72,25 @@ int smi_os_set_dumpable(bool dumpable)
 	return -1;
 }
 
-/* macOS has no pipe2(): a program that another thread starts between these
- * calls inherits the ends. Nothing secret passes through the pipe. */
-int smi_posix_pipe(int ends[2])
+/* One end of a gate: not for programs, and without SIGPIPE. */
+static int prepare_end(int end)
+{
+	static const int yes = 1;
+
+	if (fcntl(end, F_SETFD, FD_CLOEXEC) != 0)
+		return -1;
+	return setsockopt(end, SOL_SOCKET, SO_NOSIGPIPE, &yes, sizeof(yes));
+}
+
+/* macOS has no SOCK_CLOEXEC: a program that another thread starts between these
+ * calls inherits the ends. Nothing secret passes through them. */
+int smi_posix_socket_pair(int ends[2])
 {
 	int code;
 
-	if (pipe(ends) != 0)
+	if (socketpair(AF_UNIX, SOCK_STREAM, 0, ends) != 0)
 		return -1;
-	if (fcntl(ends[0], F_SETFD, FD_CLOEXEC) == 0
-	    && fcntl(ends[1], F_SETFD, FD_CLOEXEC) == 0)
+	if (prepare_end(ends[0]) == 0 && prepare_end(ends[1]) == 0)
 		return 0;
 	code = errno;
 	close(ends[0]);

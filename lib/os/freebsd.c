@@ -1,7 +1,7 @@
 /*
  * freebsd.c - what FreeBSD does differently; never run
  *
- * Written from mmap(2), madvise(2), minherit(2), procctl(2) and pipe2(2).
+ * Written from mmap(2), madvise(2), minherit(2), procctl(2) and socketpair(2).
  *
  * SPDX-License-Identifier: ISC
  */
@@ -12,9 +12,9 @@
 #include "os/posix.h"
 #include "os/words.h"
 
-#include <fcntl.h>
 #include <sys/mman.h>
 #include <sys/procctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 const int smi_posix_map_flags = MAP_PRIVATE | MAP_ANON;
@@ -23,10 +23,15 @@ const int smi_bsd_inherit_copy = INHERIT_COPY;
 const int smi_bsd_inherit_none = INHERIT_NONE;
 
 const struct smi_words smi_words = {
+	.mappings_file = "",
+	.threads_file = "",
+	.core_sink_file = "",
+	.limit_call = "getrlimit",
 	.undump = "procctl(PROC_TRACE_CTL)",
 	.dumpable_call = "procctl(PROC_TRACE_STATUS)",
-	.dumpable_again = "as execve and procctl leave it: call "
-			  "procctl(PROC_TRACE_CTL) with PROC_TRACE_CTL_DISABLE",
+	.dumpable_again = "probably after procctl(PROC_TRACE_CTL) with "
+			  "PROC_TRACE_CTL_ENABLE: call it with "
+			  "PROC_TRACE_CTL_DISABLE after that",
 	.dumpable_remedy = "call procctl(PROC_TRACE_CTL) with "
 			   "PROC_TRACE_CTL_DISABLE",
 	.core_remedy = "0",
@@ -55,7 +60,7 @@ int smi_os_set_dumpable(bool dumpable)
 	return procctl(P_PID, getpid(), PROC_TRACE_CTL, &control);
 }
 
-int smi_posix_pipe(int ends[2])
+int smi_posix_socket_pair(int ends[2])
 {
-	return pipe2(ends, O_CLOEXEC);
+	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
 }

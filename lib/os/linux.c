@@ -9,15 +9,11 @@
 #include "os/posix.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <linux/capability.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -94,54 +90,6 @@ int smi_os_entropy(void *to, size_t bytes)
 		return 0;
 	errno = ENOSYS;
 	return -1;
-}
-
-/*
- * Whether the process is in the initial user namespace, whose uid map is the
- * identity. In a user namespace of its own a process may have every capability,
- * but CAP_IPC_LOCK lifts the limits only in the initial one.
- */
-static bool is_initial_user_namespace(void)
-{
-	static const char all[] = "         0          0 4294967295";
-	char map[sizeof(all)] = {0};
-	bool is_all;
-	int state, fd;
-
-	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
-	fd = open("/proc/self/uid_map", O_RDONLY | O_CLOEXEC);
-	is_all = fd >= 0
-	         && read(fd, map, sizeof(map) - 1) == (ssize_t)sizeof(map) - 1
-	         && memcmp(map, all, sizeof(all) - 1) == 0;
-	/* No such file although /proc is mounted: the kernel has no user
-	 * namespaces. */
-	if (fd < 0 && errno == ENOENT)
-		is_all = access("/proc/self", F_OK) == 0;
-	if (fd >= 0)
-		close(fd);
-	pthread_setcancelstate(state, NULL);
-	return is_all;
-}
-
-/* Whether the thread has CAP_IPC_LOCK, according to the kernel. */
-static bool has_cap_ipc_lock(void)
-{
-	struct __user_cap_header_struct header = {
-		.version = _LINUX_CAPABILITY_VERSION_3,
-	};
-	struct __user_cap_data_struct data[_LINUX_CAPABILITY_U32S_3] = {{0}};
-
-	if (syscall(SYS_capget, &header, data) != 0)
-		return false;
-	return (data[CAP_TO_INDEX(CAP_IPC_LOCK)].effective
-	        & CAP_TO_MASK(CAP_IPC_LOCK))
-	       != 0;
-}
-
-void smi_os_lock_limits(struct smi_lock_limits *limits)
-{
-	smi_posix_lock_limits(&limits->soft, &limits->hard);
-	limits->privileged = has_cap_ipc_lock() && is_initial_user_namespace();
 }
 
 bool smi_os_fork_copies(void)

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -38,7 +39,7 @@ static pthread_mutex_t forks = PTHREAD_MUTEX_INITIALIZER;
  * make the arena grow while a fork holds it, and on_fault may fork while a
  * growth holds it.
  */
-static _Thread_local unsigned held;
+static _Thread_local unsigned held SMI_TLS_MODEL;
 
 void smi_os_fork_begin(void)
 {
@@ -61,8 +62,9 @@ static int documented(int code)
 	case ENOSYS:
 		return ENOTSUP;
 	case EAGAIN:
-		smi_os_lock_limits(&limits);
-		return limits.soft == 0 ? EPERM : ENOMEM;
+		return smi_os_lock_limits(&limits) == 0 && limits.soft == 0
+		               ? EPERM
+		               : ENOMEM;
 	case EFBIG:
 	case EMFILE:
 	case ENFILE:
@@ -74,20 +76,42 @@ static int documented(int code)
 	}
 }
 
+/* As ftruncate(), but without the signal that it raises past RLIMIT_FSIZE. */
+static int set_size_without_signal(int fd, off_t bytes)
+{
+	sigset_t too_large, before;
+	int result, code;
+
+	sigemptyset(&too_large);
+	sigaddset(&too_large, SIGXFSZ);
+	pthread_sigmask(SIG_BLOCK, &too_large, &before);
+	result = ftruncate(fd, bytes);
+	code = errno;
+	if (result != 0 && code == EFBIG)
+		smi_os_drop_signal(SIGXFSZ);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	errno = code;
+	return result;
+}
+
 /* A descriptor of secret memory of `bytes`, or -1. */
 static int open_file(size_t bytes)
 {
-	struct rlimit size = {RLIM_INFINITY, RLIM_INFINITY};
+	struct rlimit size;
+	bool is_known = getrlimit(RLIMIT_FSIZE, &size) == 0;
 	int code, fd;
 
-	/* ftruncate() past RLIMIT_FSIZE would raise SIGXFSZ. */
-	getrlimit(RLIMIT_FSIZE, &size);
-	if (size.rlim_cur != RLIM_INFINITY && bytes > size.rlim_cur) {
+	if (is_known && size.rlim_cur != RLIM_INFINITY
+	    && bytes > size.rlim_cur) {
 		errno = EFBIG;
 		return -1;
 	}
 	fd = (int)syscall(SYS_memfd_secret, O_CLOEXEC);
-	if (fd < 0 || ftruncate(fd, (off_t)bytes) == 0)
+	if (fd < 0)
+		return -1;
+	if ((is_known ? ftruncate(fd, (off_t)bytes)
+	              : set_size_without_signal(fd, (off_t)bytes))
+	    == 0)
 		return fd;
 	code = errno;
 	close(fd);

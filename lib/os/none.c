@@ -114,6 +114,12 @@ int smi_os_block(void *at, size_t bytes, bool zeros)
 	return not_here();
 }
 
+bool smi_os_is_mapped(void *at, size_t bytes)
+{
+	(void)at, (void)bytes;
+	return false;
+}
+
 int smi_os_entropy(void *to, size_t bytes)
 {
 	(void)to, (void)bytes;
@@ -122,14 +128,16 @@ int smi_os_entropy(void *to, size_t bytes)
 
 /* ---- Limits ------------------------------------------------------------- */
 
-void smi_os_lock_limits(struct smi_lock_limits *limits)
+int smi_os_lock_limits(struct smi_lock_limits *limits)
 {
-	*limits = (struct smi_lock_limits){0, 0, false};
+	(void)limits;
+	return not_here();
 }
 
-void smi_os_core_limits(struct smi_core_limits *limits)
+int smi_os_core_limits(struct smi_core_limits *limits)
 {
-	*limits = (struct smi_core_limits){SIZE_MAX, SIZE_MAX};
+	(void)limits;
+	return not_here();
 }
 
 int smi_os_stop_cores(void)
@@ -215,12 +223,12 @@ int smi_os_gate_make(int ends[2])
 	return not_here();
 }
 
-void smi_os_gate_open(int ends[2], const void *message, size_t bytes)
+void smi_os_gate_enter(int ends[2])
 {
-	(void)ends, (void)message, (void)bytes;
+	(void)ends;
 }
 
-bool smi_os_gate_wait(int ends[2], void *message, size_t bytes)
+bool smi_os_gate_open(int ends[2], const void *message, size_t bytes)
 {
 	(void)ends, (void)message, (void)bytes;
 	return false;
@@ -231,9 +239,23 @@ void smi_os_gate_drop(int ends[2])
 	(void)ends;
 }
 
-size_t smi_os_threads(void)
+enum smi_gate_end smi_os_gate_wait(int ends[2], void *message, size_t bytes,
+                                   unsigned patience, const sigset_t *mask)
 {
-	return 0;
+	(void)ends, (void)message, (void)bytes, (void)patience, (void)mask;
+	return SMI_GATE_LEFT;
+}
+
+/* Two processes are never compared, as there is no fork. */
+int smi_os_process(void)
+{
+	return 1;
+}
+
+int smi_os_threads(size_t *threads)
+{
+	(void)threads;
+	return not_here();
 }
 
 int smi_os_fork(void)
@@ -241,7 +263,13 @@ int smi_os_fork(void)
 	return not_here();
 }
 
-void smi_os_reap(int child)
+struct smi_end smi_os_reap(int child)
+{
+	(void)child;
+	return (struct smi_end){.code = ENOTSUP};
+}
+
+void smi_os_kill(int child)
 {
 	(void)child;
 }
@@ -269,12 +297,25 @@ int smi_proc_each_mapping(bool (*see)(const struct smi_mapping *mapping,
 	return not_here();
 }
 
-int smi_proc_each_thread(bool (*see)(const struct smi_credentials *credentials,
+int smi_proc_locked_bytes(size_t *bytes)
+{
+	(void)bytes;
+	return not_here();
+}
+
+int smi_proc_each_thread(void (*start)(void *with),
+                         void (*see)(const struct smi_credentials *credentials,
                                      void *with),
                          void *with)
 {
-	(void)see, (void)with;
+	(void)start, (void)see, (void)with;
 	return not_here();
+}
+
+enum smi_thread_kind smi_proc_thread_kind(size_t thread)
+{
+	(void)thread;
+	return SMI_THREAD_ORDINARY;
 }
 
 bool smi_proc_has_capabilities(void)
@@ -297,6 +338,10 @@ int smi_proc_core_sink(enum smi_core_sink *sink)
 /* ---- Words -------------------------------------------------------------- */
 
 const struct smi_words smi_words = {
+	.mappings_file = "",
+	.threads_file = "",
+	.core_sink_file = "",
+	.limit_call = "",
 	.undump = "",
 	.dumpable_call = "",
 	.dumpable_again = "",
@@ -304,11 +349,16 @@ const struct smi_words smi_words = {
 	.core_remedy = "",
 };
 
-void smi_words_say_shortage(struct smi_text *text, size_t wanted, bool copy,
-                            int code)
+void smi_words_say_shortage(struct smi_text *text, const struct smi_need *need)
 {
-	(void)wanted, (void)copy, (void)code;
+	(void)need;
 	smi_text_add(text, "but this library was built without support for "
 	                   "locking memory on this system (platform none): "
 	                   "see doc/PORTING.md");
+}
+
+/* Nothing is ever read here. */
+void smi_words_say_unread(struct smi_text *text, const char *file, int code)
+{
+	(void)text, (void)file, (void)code;
 }

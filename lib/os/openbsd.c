@@ -1,7 +1,7 @@
 /*
  * openbsd.c - what OpenBSD does differently; never run
  *
- * Written from mmap(2), minherit(2) and pipe2(2).
+ * Written from mmap(2), minherit(2) and socketpair(2).
  *
  * SPDX-License-Identifier: ISC
  */
@@ -11,8 +11,8 @@
 #include "os/posix.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* Without MAP_FIXED, mmap() takes the address if it is free and never replaces
@@ -33,7 +33,7 @@ int smi_bsd_dont_dump(const void *at, size_t bytes, bool reserved)
 	return -1;
 }
 
-int smi_posix_pipe(int ends[2])
+int smi_posix_socket_pair(int ends[2])
 {
-	return pipe2(ends, O_CLOEXEC);
+	return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends);
 }

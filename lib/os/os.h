@@ -22,17 +22,15 @@
 /* Revokes SECMALLOC_ADVICE_DONTFORK. The bit is not one of the public ones. */
 #define SMI_ADVICE_DOFORK 0x80000000u
 
-/* How much may be locked, in bytes; SIZE_MAX means no limit. */
-struct smi_lock_limits {
-	size_t soft, hard;
-	bool privileged; /* has a privilege that lifts the limits */
-};
-
 /* The page size in bytes, a power of two. */
 size_t smi_os_page_bytes(void);
 
-/* Reserve address space: inaccessible, without memory behind it. NULL with
- * errno: ENOMEM, EPERM, or ENOTSUP if this platform can lock nothing. */
+/*
+ * Reserve address space: inaccessible, without memory behind it. NULL with
+ * errno: ENOMEM, EPERM, or ENOTSUP if this platform can lock nothing. EAGAIN:
+ * mlockall(MCL_FUTURE) was called, so that the lock limit counts the addresses,
+ * and it is too small for them.
+ */
 void *smi_os_reserve(size_t bytes);
 
 /* Undo smi_os_reserve(), whatever was done to parts of it since. */
@@ -98,13 +96,19 @@ int smi_os_dont_dump(const void *at, size_t bytes);
 /* Fill `to` with unpredictable bytes. ENOSYS. */
 int smi_os_entropy(void *to, size_t bytes);
 
-void smi_os_lock_limits(struct smi_lock_limits *limits);
+/* How much may be locked, in bytes; SIZE_MAX means no limit. A privilege may
+ * lift these limits. -1 with whatever a system call filter answers. */
+struct smi_lock_limits {
+	size_t soft, hard;
+};
+int smi_os_lock_limits(struct smi_lock_limits *limits);
 
-/* The core dump size limits in bytes; SIZE_MAX means no limit. */
+/* The core dump size limits in bytes; SIZE_MAX means no limit. -1 with errno if
+ * they could not be read: ENOTSUP, or whatever a system call filter answers. */
 struct smi_core_limits {
 	size_t soft, hard;
 };
-void smi_os_core_limits(struct smi_core_limits *limits);
+int smi_os_core_limits(struct smi_core_limits *limits);
 
 /* Set both core limits to the value that stops core dumps, also those to a
  * pipe. EPERM: the hard limit is lower than that value. */
@@ -125,6 +129,10 @@ int smi_os_set_dumpable(bool dumpable);
  */
 int smi_os_block(void *at, size_t bytes, bool zeros);
 
+/* Whether something is mapped at each of these addresses. False if the system
+ * cannot tell. */
+bool smi_os_is_mapped(void *at, size_t bytes);
+
 /* Register handlers that run before and after every fork() from now on.
  * ENOMEM. */
 int smi_os_at_fork(void (*prepare)(void), void (*parent)(void),
@@ -132,7 +140,8 @@ int smi_os_at_fork(void (*prepare)(void), void (*parent)(void),
 
 /*
  * Register a function that runs when a thread that called smi_os_mark_thread()
- * ends, but not when the process ends. May be called only once. ENOMEM, EAGAIN.
+ * ends, but not when the process ends. Only one function can be registered.
+ * ENOMEM, EAGAIN.
  */
 int smi_os_at_thread_end(void (*end)(void *mark));
 
@@ -173,30 +182,72 @@ void smi_os_drop_signal(int signal);
 /* ---- Processes ---------------------------------------------------------- */
 
 /*
- * A gate at which a parent waits for its child. After the fork both processes
- * have both ends, and each makes one of the calls below, which close them. The
- * gate also opens if the child dies. EMFILE, ENFILE, ENOMEM, or whatever a
- * system call filter answers.
+ * A gate at which a parent waits for its child. After the fork the child calls
+ * smi_os_gate_enter() as early as it can, and later smi_os_gate_open() or
+ * smi_os_gate_drop(). The parent calls smi_os_gate_wait(), or
+ * smi_os_gate_drop() if it does not have to wait. EMFILE, ENFILE, ENOMEM, or
+ * whatever a system call filter answers.
  */
 #define SMI_GATE_MOST_BYTES ((size_t)1024)
 int smi_os_gate_make(int ends[2]);
-/* In the child: send a message of 1 to SMI_GATE_MOST_BYTES bytes. */
-void smi_os_gate_open(int ends[2], const void *message, size_t bytes);
-/* In the parent: wait for a message of `bytes`. False if the child died without
- * sending all of it. */
-bool smi_os_gate_wait(int ends[2], void *message, size_t bytes);
-/* If the fork failed: close both ends. */
+/* In the child: tell the parent which process to look at. */
+void smi_os_gate_enter(int ends[2]);
+/* In the child: send a message of 1 to SMI_GATE_MOST_BYTES bytes, and leave the
+ * gate. False if the parent has stopped waiting, and does not get the
+ * message. */
+bool smi_os_gate_open(int ends[2], const void *message, size_t bytes);
+/* Leave the gate, or do nothing if it was left. */
 void smi_os_gate_drop(int ends[2]);
 
-/* The number of threads of this process, or 0 if the system cannot tell. */
-size_t smi_os_threads(void);
+/* How the parent's wait ends. */
+enum smi_gate_end {
+	SMI_GATE_OPENED, /* the message has arrived */
+	SMI_GATE_LEFT,   /* the child died or left, or the fork had failed */
+	SMI_GATE_SILENT  /* patience is at an end; the child can no longer send
+	                    a message */
+};
+
+/*
+ * In the parent: wait for a message of `bytes`. The wait ends as soon as the
+ * child leaves the gate. If it cannot leave, its death or stop is noticed
+ * within a moment. `patience` is the time that a silent child gets, in tenths
+ * of a second; this time passes SMI_GATE_HURRY times as fast while the child is
+ * stopped, and again while a signal is pending that `mask` does not block. The
+ * caller has blocked all signals, and `mask` is the signal mask to be restored
+ * after the wait.
+ */
+#define SMI_GATE_PATIENCE 100u /* for a child that has little to do */
+#define SMI_GATE_HURRY    10u
+enum smi_gate_end smi_os_gate_wait(int ends[2], void *message, size_t bytes,
+                                   unsigned patience, const sigset_t *mask);
+
+/* The id of this process, which is positive. */
+int smi_os_process(void);
+
+/*
+ * The number of threads of this process that have not ended; workers that the
+ * kernel runs for the process count too. -1 with errno as
+ * smi_proc_each_thread(); ENOTSUP: the system never reports it.
+ */
+int smi_os_threads(size_t *threads);
 
 /* Returns the child's id in the parent, 0 in the child, or -1 with errno:
  * EAGAIN, ENOMEM, ENOSYS. */
 int smi_os_fork(void);
 
-/* Wait until a child has ended, and reap it. */
-void smi_os_reap(int child);
+/* How a child ended. */
+struct smi_end {
+	int code;   /* errno if that is unknown, or 0 */
+	int signal; /* that killed it, or 0 */
+	int status; /* of its exit */
+};
+
+/* Wait until a child has ended, and reap it. How it ended is unknown if the
+ * process ignores SIGCHLD, or reaps all its children elsewhere. */
+struct smi_end smi_os_reap(int child);
+
+/* End a child that has not been reaped, and reap it. */
+void smi_os_kill(int child);
 
 /* End the process without running its exit handlers. */
 _Noreturn void smi_os_exit(int status);

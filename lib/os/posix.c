@@ -34,9 +34,7 @@ void *smi_os_reserve(size_t bytes)
 		munlock(at, bytes);
 		return at;
 	}
-	/* EAGAIN: after mlockall(MCL_FUTURE) the lock limit is too small for
-	 * the reservation. */
-	if (errno != EPERM)
+	if (errno != EPERM && errno != EAGAIN)
 		errno = ENOMEM;
 	return NULL;
 }
@@ -100,6 +98,18 @@ int smi_os_block(void *at, size_t bytes, bool zeros)
 	return -1;
 }
 
+/* msync() with this flag only looks whether there are mappings. */
+bool smi_os_is_mapped(void *at, size_t bytes)
+{
+	bool mapped;
+	int state;
+
+	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
+	mapped = msync(at, bytes, MS_ASYNC) == 0;
+	pthread_setcancelstate(state, NULL);
+	return mapped;
+}
+
 /* ---- Limits ------------------------------------------------------------- */
 
 static size_t limit_bytes(rlim_t limit)
@@ -117,12 +127,14 @@ static void limits_bytes(const struct rlimit *limits, size_t *soft,
 	*hard = limit_bytes(limits->rlim_max);
 }
 
-void smi_posix_lock_limits(size_t *soft, size_t *hard)
+int smi_os_lock_limits(struct smi_lock_limits *limits)
 {
-	struct rlimit limits = {RLIM_INFINITY, RLIM_INFINITY};
+	struct rlimit lock;
 
-	getrlimit(RLIMIT_MEMLOCK, &limits);
-	limits_bytes(&limits, soft, hard);
+	if (getrlimit(RLIMIT_MEMLOCK, &lock) != 0)
+		return -1;
+	limits_bytes(&lock, &limits->soft, &limits->hard);
+	return 0;
 }
 
 static void say_limit(struct smi_text *text, size_t bytes, const char *which)
@@ -133,22 +145,28 @@ static void say_limit(struct smi_text *text, size_t bytes, const char *which)
 		smi_text_add(text, "%zu %s", bytes, which);
 }
 
-void smi_posix_say_lock_limits(struct smi_text *text)
+void smi_posix_say_lock_limits(struct smi_text *text,
+                               const struct smi_lock_limits *limits, int code)
 {
-	size_t soft, hard;
-
-	smi_posix_lock_limits(&soft, &hard);
+	if (code != 0) {
+		smi_text_add(text,
+		             "RLIMIT_MEMLOCK could not be read (errno %d)",
+		             code);
+		return;
+	}
 	smi_text_add(text, "RLIMIT_MEMLOCK is ");
-	say_limit(text, soft, "soft and ");
-	say_limit(text, hard, "hard");
+	say_limit(text, limits->soft, "soft and ");
+	say_limit(text, limits->hard, "hard");
 }
 
-void smi_os_core_limits(struct smi_core_limits *limits)
+int smi_os_core_limits(struct smi_core_limits *limits)
 {
-	struct rlimit core = {RLIM_INFINITY, RLIM_INFINITY};
+	struct rlimit core;
 
-	getrlimit(RLIMIT_CORE, &core);
+	if (getrlimit(RLIMIT_CORE, &core) != 0)
+		return -1;
 	limits_bytes(&core, &limits->soft, &limits->hard);
+	return 0;
 }
 
 int smi_os_stop_cores(void)

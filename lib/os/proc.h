@@ -26,11 +26,19 @@ struct smi_mapping {
  * Call `see` for each mapping of the process, by rising addresses, until it
  * returns false. This is slow: the kernel visits every page of each mapping.
  * -1 with errno if not all mappings could be read: the errno of open() or
- * read(), or ENOTSUP if the kernel does not report the attributes.
+ * read(); ENOTSUP if the kernel does not report the attributes; EBADMSG if the
+ * report is empty, ends within a mapping or does not parse. Mappings that were
+ * shown before are sound. A report that ends between two mappings cannot be
+ * told from a complete one: only a mapping behind a gap proves that it is a
+ * gap.
  */
 int smi_proc_each_mapping(bool (*see)(const struct smi_mapping *mapping,
                                       void *with),
                           void *with);
+
+/* The number of bytes that the process has locked. -1 with errno as
+ * smi_proc_each_mapping(). */
+int smi_proc_locked_bytes(size_t *bytes);
 
 /* Indexes of a thread's user and group ids. */
 enum smi_id { SMI_REAL, SMI_EFFECTIVE, SMI_SAVED, SMI_FILE_SYSTEM, SMI_IDS };
@@ -46,14 +54,34 @@ struct smi_credentials {
 };
 
 /*
- * Call `see` for the credentials of each thread that has not ended, until it
- * returns false; once for the whole process where threads share credentials. An
- * id that the system lacks is reported as equal to the effective one. -1 with
- * errno as smi_proc_each_mapping().
+ * Call `see` for the credentials of each thread that has not ended; once for
+ * the whole process where threads share credentials. A first thread that has
+ * ended before the others is no exception: it stays in the kernel's list, but
+ * cannot act. An id that the system lacks is reported as equal to the effective
+ * one.
+ *
+ * The list may change while it is read, and the walk is then repeated. `start`
+ * is called before each walk, and only the last walk counts. -1 with errno as
+ * smi_proc_each_mapping(); EAGAIN if the list changed during each of several
+ * walks, or was incomplete in all of them.
  */
-int smi_proc_each_thread(bool (*see)(const struct smi_credentials *credentials,
+int smi_proc_each_thread(void (*start)(void *with),
+                         void (*see)(const struct smi_credentials *credentials,
                                      void *with),
                          void *with);
+
+/* What runs in a thread. SMI_THREAD_ENDED: nothing, although the kernel may
+ * still list it. SMI_THREAD_IO_URING: the kernel, on behalf of an io_uring,
+ * with the credentials that its creator had then. */
+enum smi_thread_kind {
+	SMI_THREAD_ORDINARY,
+	SMI_THREAD_ENDED,
+	SMI_THREAD_IO_URING
+};
+
+/* The kind of a thread; SMI_THREAD_ORDINARY if the system does not report
+ * it. */
+enum smi_thread_kind smi_proc_thread_kind(size_t thread);
 
 /* False if the system has no capabilities: an id of 0 then has all rights. */
 bool smi_proc_has_capabilities(void);
@@ -64,7 +92,8 @@ bool smi_proc_has_capabilities(void);
 /* The name of a capability, such as "cap_kill", or NULL if it is unknown. */
 const char *smi_proc_capability_name(unsigned number);
 
-/* Where the kernel sends core dumps. -1 with errno if that cannot be read. */
+/* Where the kernel sends core dumps. -1 with errno as
+ * smi_proc_each_mapping(). */
 enum smi_core_sink { SMI_CORE_FILE, SMI_CORE_PIPE, SMI_CORE_SOCKET };
 int smi_proc_core_sink(enum smi_core_sink *sink);
 

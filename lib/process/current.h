@@ -23,17 +23,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-/*
- * With this TLS model the offset of a variable is fixed when the library is
- * loaded, so that reading the variable needs no function call. glibc reserves
- * room for such variables in libraries loaded by dlopen(); other libcs do not.
- */
-#if defined(__GLIBC__)
-#define SMI_TLS_MODEL __attribute__((tls_model("initial-exec")))
-#else
-#define SMI_TLS_MODEL
-#endif
-
 /* Two different numbers that no arena ever has. */
 #define SMI_NO_ARENA 0u
 #define SMI_NO_CACHE UINT_MAX
@@ -42,19 +31,26 @@ struct smi_thread {
 	struct smi_tcache *cache; /* or NULL */
 	unsigned arena;           /* number of the cache's arena, or
 	                             SMI_NO_CACHE */
+	bool marked;              /* its cache will be taken back at its end */
+	bool preparing;           /* it is being marked */
 	bool ended;               /* its cache was taken back at its end */
 	bool moves;               /* it forks, and the arena goes along */
 	bool holds;               /* it forks, and holds the arena's lock */
+	bool unlocked;            /* it forks, and took no lock for that */
 	bool in_on_low;           /* it runs on_low, which does not nest */
+	volatile bool in_call;    /* it holds a lock or waits for one: see
+	                             smi_current_enter() */
 };
+_Static_assert(sizeof(struct smi_thread) <= 40,
+               "all thread-local variables together take 64 bytes at most");
 extern _Thread_local struct smi_thread smi_current_thread SMI_TLS_MODEL;
 
 /* The process's arena. The init lock guards every member that is not atomic. */
 struct smi_current {
 	pthread_mutex_t init_lock;
 	_Atomic(struct smi_arena *) arena;
-	unsigned last_number; /* of the last arena that was made */
-	bool ends_threads;    /* threads run end_thread() at their end */
+	unsigned last_number;      /* of the last arena that was made */
+	_Atomic bool ends_threads; /* threads run end_thread() at their end */
 
 	/* What a child needs to know about the arena, since it may have no copy
 	 * of the metadata. */
@@ -87,6 +83,24 @@ static inline struct smi_tcache *smi_current_cache(void)
 	return smi_current_has_cache() ? smi_current_thread.cache : NULL;
 }
 
+/*
+ * Whether the thread is in the middle of a call that holds a lock, waits for
+ * one, or uses the cache. If a signal handler asks, it has interrupted that
+ * call: it must take no lock, and cannot use the cache.
+ */
+static inline bool smi_current_is_inside(void)
+{
+	const struct smi_tcache *cache = smi_current_cache();
+
+	return smi_current_thread.in_call
+	       || (cache != NULL && smi_tcache_busy(cache) != 0);
+}
+
+/* Have threads return their caches when they end. False if that is not possible
+ * at present: then threads have no caches. Only one thread may make this call
+ * at a time. */
+bool smi_current_end_threads(void);
+
 /* Make and publish the arena. -1 with errno and words: EALREADY if there is
  * one, or the errors of smi_lifecycle_create() and smi_nodump_apply(). */
 int smi_current_init(const struct smi_arena_plan *plan);
@@ -104,6 +118,11 @@ void smi_current_fini(void);
  * smi_current_leave(). The thread also gets a cache if it has none and one is
  * free. NULL with ENXIO and words if there is no arena, or if this thread is
  * aborting because of misuse.
+ *
+ * Aborts if the thread is in the middle of another call, with a lock or with
+ * its cache. A signal handler then interrupted that call and began this one,
+ * which would wait for a lock that its own thread holds, or use a cache that is
+ * half changed.
  */
 struct smi_arena *smi_current_enter(const char *call);
 
@@ -117,11 +136,26 @@ const struct smi_arena *smi_current_peek(void);
 /* Unlock the arena, and then call on_low if the arena has run low. */
 void smi_current_leave(struct smi_arena *arena);
 
-/* Whether ptr points into an arena that was left behind in a parent. */
+/*
+ * smi_current_release() unlocks the arena for the rest of the call, which goes
+ * on with work that needs no lock, and then calls smi_current_end(). Misuse
+ * that is found meanwhile is for smi_current_retake(), which locks the arena
+ * again. on_low must not run in between; the thread's next call makes up for
+ * that.
+ */
+void smi_current_release(struct smi_arena *arena);
+void smi_current_retake(struct smi_arena *arena, const char *call);
+void smi_current_end(void);
+
+/* Whether ptr may be a pointer into an arena that was left behind in a parent.
+ * If another fork handler mapped something there, it may also point to that. */
 bool smi_current_was_left_behind(const void *ptr);
 
-/* Whether [at, at + bytes) overlaps the arena or one that was left behind;
- * bytes > 0. */
+/* Whether ptr points to addresses that are reserved for such an arena. */
+bool smi_current_is_absent(const void *ptr);
+
+/* Whether [at, at + bytes) overlaps the arena, or addresses that are reserved
+ * for one that was left behind; bytes > 0. */
 bool smi_current_touches(const void *at, size_t bytes);
 
 #endif /* SMI_CURRENT_H */

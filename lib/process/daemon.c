@@ -11,32 +11,69 @@
 
 #include "arena/passing.h"
 #include "os/os.h"
+#include "os/words.h"
 #include "process/current.h"
 #include "report/last_error.h"
+#include "report/unread.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <signal.h>
 #include <string.h>
 
 static const char call[] = "secmalloc_daemon";
 
 /* ---- The fork ----------------------------------------------------------- */
 
-/* Other threads would be missing in the child, and could write to pages during
- * the fork. Where the system does not report threads, those that have a cache
- * are still known. */
-static int check_alone(struct smi_arena *arena)
+/* The number of threads. Where the system never reports it, those that have a
+ * cache are still known. -1 with words. */
+static int count_threads(struct smi_arena *arena, size_t *threads)
 {
-	size_t threads = smi_os_threads();
 	size_t caches = arena->caches.attached
 	                + (smi_current_cache() == NULL ? 1 : 0);
+	struct smi_text *text;
+	int code;
 
-	if (threads <= 1 && caches == 1)
-		return 0;
+	*threads = 0;
+	if (smi_os_threads(threads) != 0 && errno != ENOTSUP) {
+		code = errno;
+		text = smi_last_error_begin();
+		smi_text_add(text, "%s: ", call);
+		smi_unread_explain(text, smi_words.threads_file,
+		                   "the number of threads", code);
+		errno = code == EMFILE || code == ENFILE ? code : ENOTSUP;
+		return -1;
+	}
+	if (*threads < caches)
+		*threads = caches;
+	return 0;
+}
+
+/* After so many looks, some milliseconds later, another thread is no longer
+ * expected to end. */
+#define MOST_LOOKS 100
+
+/* Other threads would be missing in the child, and could write to pages during
+ * the fork. */
+static int check_alone(struct smi_arena *arena)
+{
+	size_t threads;
+
+	for (unsigned looks = 0;; looks++) {
+		if (count_threads(arena, &threads) != 0)
+			return -1;
+		if (threads == 1)
+			return 0;
+		if (looks == MOST_LOOKS)
+			break;
+		smi_os_pause(looks);
+	}
 	return smi_last_error_set(
 		ENOTSUP,
 		"%s: the process has %zu threads, and only this one would "
-		"exist in the child: make this call before starting others",
-		call, threads > caches ? threads : caches);
+		"exist in the child: make this call before starting others, or "
+		"an io_uring with workers",
+		call, threads);
 }
 
 /*
@@ -96,7 +133,48 @@ static void settle(struct report *report, bool change_directory,
 	report->code = errno;
 	smi_last_error_set(errno, "%s failed in the child (errno %d)", step,
 	                   errno);
-	memcpy(report->words, smi_last_error_words(), sizeof(report->words));
+	smi_last_error_save(report->words);
+}
+
+static enum smi_gate_end receive(int gate[2], struct report *report)
+{
+	enum smi_gate_end end;
+	sigset_t all, before;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	end = smi_os_gate_wait(gate, report, sizeof(*report), SMI_GATE_PATIENCE,
+	                       &before);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return end;
+}
+
+/* Say how a child ended that did not report. Returns -1 with errno. */
+static int explain_end(const struct smi_end *end)
+{
+	struct smi_text *text = smi_last_error_begin();
+
+	smi_text_add(text, "%s: ", call);
+	if (end->code != 0)
+		smi_text_add(text,
+		             "the child ended before it was ready, and how "
+		             "could not be found out (errno %d)",
+		             end->code);
+	else if (end->signal != 0)
+		smi_text_add(text,
+		             "the child was killed by signal %d before it was "
+		             "ready",
+		             end->signal);
+	else
+		smi_text_add(text,
+		             "the child exited with status %d before it was "
+		             "ready",
+		             end->status);
+	if (end->signal == SIGKILL)
+		smi_text_add(text, ": a memory limit may be too small for two "
+		                   "copies (see the kernel's log)");
+	errno = ECHILD;
+	return -1;
 }
 
 /* Wait for the child's report, in the parent: exit on success, or return -1
@@ -104,14 +182,21 @@ static void settle(struct report *report, bool change_directory,
 static int wait_for(int child, int gate[2])
 {
 	struct report report;
+	struct smi_end end;
 
-	if (!smi_os_gate_wait(gate, &report, sizeof(report))) {
-		smi_os_reap(child);
+	switch (receive(gate, &report)) {
+	case SMI_GATE_LEFT:
+		end = smi_os_reap(child);
+		return explain_end(&end);
+	case SMI_GATE_SILENT:
+		smi_os_kill(child);
 		return smi_last_error_set(
-			ECHILD,
-			"%s: the child died before it had locked the pools: a "
-			"memory limit may be too small for two copies",
+			ETIMEDOUT,
+			"%s: the child was stopped or very slow, and was "
+			"killed",
 			call);
+	case SMI_GATE_OPENED:
+		break;
 	}
 	if (report.code == 0) {
 		smi_current_fini();
@@ -135,8 +220,8 @@ int smi_daemon_become(bool change_directory, bool close_streams)
 		return -1;
 	if (smi_os_gate_make(gate) != 0)
 		return smi_last_error_set(errno,
-		                          "%s: no pipe to the child could be "
-		                          "created (errno %d)",
+		                          "%s: no socket to the child could "
+		                          "be created (errno %d)",
 		                          call, errno);
 	child = fork_with(arena);
 	if (child < 0) {
@@ -145,9 +230,10 @@ int smi_daemon_become(bool change_directory, bool close_streams)
 	}
 	if (child > 0)
 		return wait_for(child, gate);
+	smi_os_gate_enter(gate);
 	settle(&report, change_directory, close_streams);
-	smi_os_gate_open(gate, &report, sizeof(report));
-	if (report.code != 0) {
+	if (!smi_os_gate_open(gate, &report, sizeof(report))
+	    || report.code != 0) {
 		smi_current_fini();
 		smi_os_exit(1);
 	}

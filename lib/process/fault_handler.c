@@ -29,7 +29,7 @@ bool smi_fault_handler_explain(const void *ptr, struct smi_text *text)
 
 	if (arena != NULL && smi_explain_address(arena, ptr, text))
 		return true;
-	if (!smi_current_was_left_behind(ptr))
+	if (!smi_current_is_absent(ptr))
 		return false;
 	smi_text_add(text, "in the parent's arena, which this child does not "
 	                   "have");

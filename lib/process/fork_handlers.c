@@ -10,16 +10,33 @@
 #include "process/current.h"
 #include "process/left_behind.h"
 #include "report/fatal.h"
+#include "report/messages.h"
 
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
 
-static bool registered;
-
 /* The fork in progress, if the child gets the arena. The init lock guards it.
  */
 static struct smi_passing passing;
+
+/*
+ * Whether a fork by this thread has to go without any lock.
+ *
+ * on_fault may fork, for example to start a crash reporter. Its thread holds
+ * the arena's lock, and a thread that holds the init lock may be waiting for
+ * it. No lock is needed then: no other thread can make or destroy an arena
+ * while this one holds the arena's lock.
+ *
+ * A signal handler that forks may have interrupted a call of this library in
+ * its own thread, which then holds a lock or uses its cache. The child gets no
+ * arena, whatever the policy is: the interrupted call may have left a copy
+ * half changed.
+ */
+static bool has_to_go_without(void)
+{
+	return smi_fatal_is_dying() || smi_current_is_inside();
+}
 
 /* Whether the child of a fork by this thread gets the arena. */
 static bool passes_on(void)
@@ -32,40 +49,67 @@ static bool passes_on(void)
  * Signals stay blocked until fork() is done. A handler that ran in the child
  * before that could find an arena that is not mapped, or the parent's pages. A
  * handler in the parent could write to pages that the child has not yet copied.
+ *
+ * The mask before that is kept as one bit for each signal, because sigset_t is
+ * far larger. It belongs to the thread, as several may fork without a lock.
  */
-static _Thread_local sigset_t mask_before;
+#define WORD_BITS 64
+static _Thread_local uint64_t
+	mask_before[(NSIG - 2) / WORD_BITS + 1] SMI_TLS_MODEL;
 
 static void block_signals(void)
 {
-	sigset_t all;
+	sigset_t all, before;
 
 	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &mask_before);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	memset(mask_before, 0, sizeof(mask_before));
+	for (int signal = 1; signal < NSIG; signal++)
+		if (sigismember(&before, signal) == 1)
+			mask_before[(signal - 1) / WORD_BITS] |=
+				(uint64_t)1 << (signal - 1) % WORD_BITS;
+}
+
+static void get_mask_before(sigset_t *mask)
+{
+	sigemptyset(mask);
+	for (int signal = 1; signal < NSIG; signal++)
+		if ((mask_before[(signal - 1) / WORD_BITS]
+		             >> (signal - 1) % WORD_BITS
+		     & 1)
+		    != 0)
+			sigaddset(mask, signal);
 }
 
 static void restore_signals(void)
 {
-	pthread_sigmask(SIG_SETMASK, &mask_before, NULL);
+	sigset_t mask;
+
+	get_mask_before(&mask);
+	pthread_sigmask(SIG_SETMASK, &mask, NULL);
 }
+
+/*
+ * How many times the handlers are at work in a fork by this thread. Those that
+ * were registered last run first before the fork, and last after it; they act,
+ * and the others do nothing.
+ */
+static _Thread_local unsigned depth SMI_TLS_MODEL;
 
 /* ---- Before, and in the parent ------------------------------------------ */
 
-/*
- * A child that does not get the arena reads only where it lay, in smi_current,
- * which the init lock keeps from changing.
- *
- * on_fault may fork, for example to start a crash reporter. Its thread holds
- * the arena's lock, and a thread that holds the init lock may be waiting for
- * it. So no lock is taken then, and none is needed: no other thread can make or
- * destroy an arena while this one holds the arena's lock.
- */
+/* A child that does not get the arena reads only where it lay, in smi_current,
+ * which the init lock keeps from changing. */
 static void before_fork(void)
 {
 	struct smi_arena *arena;
 	int code = errno;
 
+	if (depth++ > 0)
+		return;
 	block_signals();
-	if (smi_fatal_is_dying()) {
+	smi_current_thread.unlocked = has_to_go_without();
+	if (smi_current_thread.unlocked) {
 		smi_os_fork_begin();
 		return;
 	}
@@ -84,11 +128,13 @@ static void before_fork(void)
 static void unlock_in_parent(void)
 {
 	struct smi_arena *arena = atomic_load(&smi_current.arena);
+	sigset_t mask;
 
-	if (smi_fatal_is_dying())
+	if (smi_current_thread.unlocked)
 		return;
 	if (smi_current_thread.holds) {
-		smi_passing_wait(&passing, arena);
+		get_mask_before(&mask);
+		smi_passing_wait(&passing, arena, &mask);
 		smi_current_thread.holds = false;
 		pthread_mutex_unlock(&arena->lock);
 	}
@@ -99,6 +145,8 @@ static void after_fork_in_parent(void)
 {
 	int code = errno;
 
+	if (--depth > 0)
+		return;
 	smi_os_fork_end();
 	unlock_in_parent();
 	restore_signals();
@@ -107,10 +155,20 @@ static void after_fork_in_parent(void)
 
 /* ---- In the child ------------------------------------------------------- */
 
-/* Make the child's copy its own. -1 with errno and words. `at_rest` is false if
- * the forking thread was aborting because of misuse. */
-static int adopt(struct smi_arena *arena, bool at_rest)
+static int say_interrupted(void)
 {
+	return smi_last_error_set(
+		EDEADLK, "fork: a signal handler called fork() that had "
+			 "interrupted a call of this library, so the child "
+			 "got no arena");
+}
+
+/* Make the child's copy its own. -1 with errno and words. `at_rest` is false if
+ * the fork took no lock, because of a signal handler if it was `inside`. */
+static int adopt(struct smi_arena *arena, bool at_rest, bool inside)
+{
+	if (inside)
+		return say_interrupted();
 	if (!at_rest)
 		return smi_last_error_set(
 			ENXIO, "fork: the arena was found damaged in the "
@@ -125,8 +183,7 @@ static int adopt(struct smi_arena *arena, bool at_rest)
 static void lose(void)
 {
 	smi_current.lost_code = errno;
-	memcpy(smi_current.lost_words, smi_last_error_words(),
-	       sizeof(smi_current.lost_words));
+	smi_last_error_save(smi_current.lost_words);
 }
 
 /* Leave the arena behind in the parent: wipe and unmap what the child has of
@@ -144,28 +201,37 @@ static void leave_behind(struct smi_arena *arena)
 }
 
 /* Make the child an empty arena like the parent's. */
-static void begin_anew(void)
+static void begin_anew(bool inside)
 {
 	struct smi_arena_plan plan = smi_current.plan;
 
 	plan.call = "fork";
-	if (smi_current_make(&plan, false) != 0)
+	plan.in_child = true;
+	if ((inside ? say_interrupted() : smi_current_make(&plan, false)) != 0)
 		lose();
 }
 
 static void after_fork_in_child(void)
 {
 	struct smi_arena *arena = atomic_load(&smi_current.arena);
-	bool at_rest = smi_current_thread.holds && !smi_fatal_is_dying();
+	bool unlocked = smi_current_thread.unlocked;
+	bool at_rest = smi_current_thread.holds && !unlocked;
+	bool inside = unlocked && !smi_fatal_is_dying();
 	int code = errno;
 
+	if (--depth > 0)
+		return;
+	if (at_rest)
+		smi_passing_enter(&passing);
 	smi_current_thread.holds = false;
+	smi_current_thread.in_call = false;
+	smi_messages_forked();
 	smi_fatal_forked();
 	smi_os_fork_end();
 	pthread_mutex_init(&smi_current.init_lock, NULL);
 	if (arena != NULL && passes_on()) {
 		smi_passing_inherit(arena);
-		if (adopt(arena, at_rest) != 0) {
+		if (adopt(arena, at_rest, inside) != 0) {
 			lose();
 			leave_behind(arena);
 		}
@@ -174,25 +240,14 @@ static void after_fork_in_child(void)
 	} else if (arena != NULL) {
 		leave_behind(arena);
 		if (smi_current.plan.fork == SECMALLOC_FORK_WIPE)
-			begin_anew();
+			begin_anew(inside);
 	}
 	restore_signals();
 	errno = code;
 }
 
-__attribute__((constructor)) static void hook_fork(void)
+int smi_fork_handlers_register(void)
 {
-	registered = smi_os_at_fork(before_fork, after_fork_in_parent,
-	                            after_fork_in_child)
-	             == 0;
-}
-
-int smi_fork_handlers_check(void)
-{
-	if (registered)
-		return 0;
-	return smi_last_error_set(ENOMEM,
-	                          "%s: there was no memory for the fork "
-	                          "handlers when the library was loaded",
-	                          "secmalloc_init");
+	return smi_os_at_fork(before_fork, after_fork_in_parent,
+	                      after_fork_in_child);
 }

@@ -18,17 +18,18 @@ static int limit_cores(void)
 {
 	struct smi_core_limits limits;
 	enum smi_core_sink sink;
+	int code;
 
 	if (smi_os_stop_cores() == 0)
 		return 0;
-	smi_os_core_limits(&limits);
-	if (limits.hard != 0)
+	code = errno;
+	if (smi_os_core_limits(&limits) != 0 || limits.hard != 0)
 		return smi_last_error_set(
 			EPERM,
 			"%s: setrlimit(RLIMIT_CORE) failed (errno %d): allow "
 			"it in the system call filter, or leave out "
 			"SECMALLOC_NODUMP",
-			call, errno);
+			call, code);
 	if (smi_proc_core_sink(&sink) == 0 && sink != SMI_CORE_PIPE)
 		return 0;
 	return smi_last_error_set(

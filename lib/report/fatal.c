@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 static atomic_flag taken = ATOMIC_FLAG_INIT;
-static _Thread_local bool dying;
+static _Thread_local bool dying SMI_TLS_MODEL;
 
 void smi_fatal_write(const char *bytes, size_t count)
 {
@@ -50,10 +50,14 @@ void smi_fatal_die(void (*on_fault)(const char *line), const char *format, ...)
 	struct smi_text text;
 	va_list list;
 
+	/* on_fault tried to end the thread, which ends the process. */
+	if (dying)
+		abort();
 	be_undisturbed();
+	/* A signal handler that calls the library must not end up here, too. */
+	dying = true;
 	while (atomic_flag_test_and_set(&taken))
 		pause();
-	dying = true;
 
 	/* Reserve one byte for the newline. */
 	smi_text_start(&text, line, sizeof(line) - 1);

@@ -6,15 +6,10 @@
 #include "report/last_error.h"
 
 #include <errno.h>
-#include <string.h>
-
-static _Thread_local char words[SMI_LAST_ERROR_BYTES];
-static _Thread_local struct smi_text text;
 
 struct smi_text *smi_last_error_begin(void)
 {
-	smi_text_start(&text, words, sizeof(words));
-	return &text;
+	return smi_messages_start();
 }
 
 int smi_last_error_set(int code, const char *format, ...)
@@ -30,20 +25,27 @@ int smi_last_error_set(int code, const char *format, ...)
 
 struct smi_text *smi_last_error_more(void)
 {
-	return &text;
+	return smi_messages_mine();
 }
 
 void smi_last_error_save(char *copy)
 {
-	memcpy(copy, words, sizeof(words));
+	struct smi_text text;
+
+	smi_text_start(&text, copy, SMI_LAST_ERROR_BYTES);
+	smi_text_add(&text, "%s", smi_last_error_words());
 }
 
 void smi_last_error_restore(const char *copy)
 {
-	smi_text_add(smi_last_error_begin(), "%s", copy);
+	/* A thread that has not failed needs no message. */
+	if (copy[0] != '\0' || smi_last_error_words()[0] != '\0')
+		smi_text_add(smi_last_error_begin(), "%s", copy);
 }
 
 const char *smi_last_error_words(void)
 {
-	return words;
+	const struct smi_text *text = smi_messages_mine();
+
+	return text != NULL ? text->buffer : "";
 }

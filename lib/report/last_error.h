@@ -1,7 +1,7 @@
 /*
  * last_error.h - this thread's last failure, as a message
  *
- * Owns one message for each thread. No lock is needed.
+ * Each thread has one message (messages.h). No lock is needed.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -10,9 +10,10 @@
 
 #include "base/base.h"
 #include "base/text.h"
+#include "report/messages.h"
 
 /* A message is truncated at this length, NUL included. */
-#define SMI_LAST_ERROR_BYTES 640
+#define SMI_LAST_ERROR_BYTES SMI_MESSAGES_BYTES
 
 /*
  * Set the thread's message, and errno to `code`. Returns -1, so that a failing

@@ -10,24 +10,27 @@
 #define SMI_SHORTAGE_H
 
 #include "base/base.h"
+#include "os/words.h"
 
 struct smi_lock_shortage {
 	const char *call;
-	const char *what; /* "pools" or "guarded cells"; not used with `copy` */
-	bool growth;      /* an allocation of `size` needed one more pool or
-	                     cell */
-	bool copy;        /* a child could not lock its copy of pools_locked
-	                     pools of pool_bytes in all; if neither flag is set,
-	                     an init failed */
-	size_t size;
-	size_t pools_locked; /* or cells; the same below */
-	size_t pools_wanted;
-	size_t pool_bytes;   /* of each pool that is wanted */
-	size_t bytes_wanted; /* what the arena would have locked in all */
+	const char *what; /* "pools" or "guarded cells"; not used at a fork */
+	enum smi_moment moment;
+	struct smi_refusal refused;
+	bool secret;
+	size_t size;          /* of the chunk that needed growth */
+	size_t pools_locked;  /* or cells; at a fork, the pools to copy */
+	size_t pools_wanted;  /* by init */
+	size_t pool_bytes;    /* of all pools_locked */
+	size_t bytes_locked;  /* by the whole arena, at the refusal */
+	size_t bytes_wanted;  /* what the arena would have locked in all */
+	size_t largest_bytes; /* of what is locked in one step */
+	const char *field;    /* for growth, as in struct smi_need */
+	size_t field_value;
 };
 
 /* Set the thread's error message from a shortage, the errno of the call that
- * failed, the lock limit and CAP_IPC_LOCK. errno is preserved. */
+ * failed, and what the kernel reports. errno is preserved. */
 void smi_shortage_explain(const struct smi_lock_shortage *shortage);
 
 #endif /* SMI_SHORTAGE_H */

@@ -5,6 +5,8 @@
  */
 #include "report/verdict.h"
 
+#include "report/unread.h"
+
 #include <errno.h>
 
 /* The room that is reserved for "; and N more". */
@@ -54,6 +56,17 @@ void smi_verdict_unknown(struct smi_verdict *verdict, const char *format, ...)
 	va_start(list, format);
 	add(verdict, format, list);
 	va_end(list);
+}
+
+void smi_verdict_unread(struct smi_verdict *verdict, const char *file,
+                        const char *what, int code)
+{
+	char words[SMI_LAST_ERROR_BYTES];
+	struct smi_text text;
+
+	smi_text_start(&text, words, sizeof(words));
+	smi_unread_explain(&text, file, what, code);
+	smi_verdict_unknown(verdict, "%s", words);
 }
 
 int smi_verdict_give(struct smi_verdict *verdict)

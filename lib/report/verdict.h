@@ -34,6 +34,11 @@ void smi_verdict_fail(struct smi_verdict *verdict, const char *format, ...)
 void smi_verdict_unknown(struct smi_verdict *verdict, const char *format, ...)
 	SMI_PRINTF(2, 3);
 
+/* Add that a check could not be made because the system did not report
+ * something, as smi_unread_explain(). */
+void smi_verdict_unread(struct smi_verdict *verdict, const char *file,
+                        const char *what, int code);
+
 /*
  * Returns 0 if nothing was added. Otherwise returns -1 with the thread's
  * message set and with errno: EPERM if a check failed, ENOTSUP if none failed

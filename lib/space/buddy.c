@@ -29,12 +29,14 @@ static void put_block(struct smi_buddy *buddy, uint32_t start, unsigned order)
 {
 	smi_bitmap_set(buddy->map[order], start >> order);
 	buddy->count[order]++;
+	buddy->sums[order]++;
 }
 
 static void drop_block(struct smi_buddy *buddy, uint32_t start, unsigned order)
 {
 	smi_bitmap_clear(buddy->map[order], start >> order);
 	buddy->count[order]--;
+	buddy->sums[order]--;
 }
 
 static bool has_block(const struct smi_buddy *buddy, uint32_t start,
@@ -79,10 +81,12 @@ void smi_buddy_give(struct smi_buddy *buddy, uint32_t start, uint32_t units)
 	}
 }
 
-void smi_buddy_start(struct smi_buddy *buddy, uint32_t units, void *maps)
+void smi_buddy_start(struct smi_buddy *buddy, uint32_t units, uint32_t *sums,
+                     void *maps)
 {
 	uint32_t *word = maps;
 
+	buddy->sums = sums;
 	buddy->units = units;
 	buddy->free_units = 0;
 	buddy->orders = orders_of(units);
@@ -194,6 +198,16 @@ bool smi_buddy_take_at(struct smi_buddy *buddy, uint32_t start, uint32_t units)
 	if (at > end)
 		smi_buddy_give(buddy, end, at - end);
 	return true;
+}
+
+uint32_t smi_buddy_free_from(const struct smi_buddy *buddy, uint32_t start,
+                             uint32_t most)
+{
+	uint32_t left = buddy->units - start;
+	uint32_t end = start + (most < left ? most : left);
+	uint32_t taken = smi_bitmap_next_clear(buddy->free_map, end, start);
+
+	return (taken != SMI_NONE ? taken : end) - start;
 }
 
 /* Whether a larger free block holds block i of an order. */

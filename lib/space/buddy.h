@@ -32,6 +32,8 @@ struct smi_buddy {
 	uint32_t free_units;
 	unsigned orders; /* blocks have orders 0 .. orders - 1 */
 	uint32_t count[SMI_ORDERS];
+	uint32_t *sums;            /* counts of several pools, owned by the
+	                              caller */
 	uint32_t *map[SMI_ORDERS]; /* bit i: the block at i << k is free */
 	uint32_t *free_map;        /* bit u: unit u is free */
 };
@@ -40,8 +42,10 @@ struct smi_buddy {
 size_t smi_buddy_map_bytes(uint32_t units);
 
 /* Start with all `units` units (> 0) free. `maps` is zeroed memory of
- * smi_buddy_map_bytes(units), aligned to 4 bytes. */
-void smi_buddy_start(struct smi_buddy *buddy, uint32_t units, void *maps);
+ * smi_buddy_map_bytes(units), aligned to 4 bytes. From then on each change of
+ * count[k] is made to sums[k], too, which has SMI_ORDERS entries. */
+void smi_buddy_start(struct smi_buddy *buddy, uint32_t units, uint32_t *sums,
+                     void *maps);
 
 /* The order of the largest free block, or -1. */
 int smi_buddy_largest(const struct smi_buddy *buddy);
@@ -76,6 +80,11 @@ static inline bool smi_buddy_is_free(const struct smi_buddy *buddy,
 {
 	return smi_bitmap_get(buddy->free_map, unit);
 }
+
+/* How many of the `most` units from `start` on are free, before the first that
+ * is not. The end of the pool counts as not free. */
+uint32_t smi_buddy_free_from(const struct smi_buddy *buddy, uint32_t start,
+                             uint32_t most);
 
 /* Returns NULL, or a text that names the violated invariant. */
 const char *smi_buddy_audit(const struct smi_buddy *buddy);

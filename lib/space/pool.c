@@ -10,6 +10,13 @@
 
 #include <errno.h>
 
+/* Note a step that the kernel refused. Returns -1, with errno as it was. */
+static int refuse(struct smi_pools *pools, enum smi_step step, size_t bytes)
+{
+	pools->refused = (struct smi_refusal){.step = step, .bytes = bytes};
+	return -1;
+}
+
 /* Advice is given once, to the whole reservation. Pools that are opened later
  * keep it, so growing needs no further call that could fail. */
 static int advise_all(struct smi_pools *pools)
@@ -35,19 +42,25 @@ static int advise_all(struct smi_pools *pools)
 	return 0;
 }
 
-/* Open and lock a range. On failure nothing has changed. */
-static int open_locked(const struct smi_pools *pools, void *at, size_t bytes)
+/* Open and lock a range. On failure nothing has changed but `refused`. */
+static int open_locked(struct smi_pools *pools, void *at, size_t bytes)
 {
+	enum smi_step step = SMI_STEP_OPEN;
 	int code;
 
 	if (pools->secret)
-		return smi_os_open_secret(at, bytes, pools->in_children);
-	if (smi_os_open(at, bytes) == 0 && smi_os_lock(at, bytes) == 0)
-		return 0;
+		return smi_os_open_secret(at, bytes, pools->in_children) == 0
+		               ? 0
+		               : refuse(pools, SMI_STEP_LOCK, bytes);
+	if (smi_os_open(at, bytes) == 0) {
+		if (smi_os_lock(at, bytes) == 0)
+			return 0;
+		step = SMI_STEP_LOCK;
+	}
 	code = errno;
 	smi_os_close(at, bytes);
 	errno = code;
-	return -1;
+	return refuse(pools, step, bytes);
 }
 
 static void start(struct smi_pools *pools, void *reservation)
@@ -79,14 +92,14 @@ int smi_pool_map(struct smi_pools *pools, size_t more)
 	}
 	reservation = smi_os_reserve(pools->mapped_bytes);
 	if (reservation == NULL)
-		return -1;
+		return refuse(pools, SMI_STEP_RESERVE, pools->mapped_bytes);
 	start(pools, reservation);
 	if (advise_all(pools) == 0)
 		return 0;
 	code = errno;
 	smi_pool_release(pools);
 	errno = code;
-	return -1;
+	return refuse(pools, SMI_STEP_RESERVE, pools->mapped_bytes);
 }
 
 void smi_pool_map_behind(struct smi_pools *pools, const struct smi_pools *first)
@@ -102,10 +115,13 @@ int smi_pool_lock_key_page(struct smi_pools *pools)
 	                   pools->geometry.page_bytes);
 }
 
-static int own(const struct smi_pools *pools, void *at, size_t bytes)
+static int own(struct smi_pools *pools, void *at, size_t bytes)
 {
-	return pools->secret ? smi_os_copy_secret(at, bytes, pools->in_children)
+	int result = pools->secret
+	                     ? smi_os_copy_secret(at, bytes, pools->in_children)
 	                     : smi_os_lock(at, bytes);
+
+	return result == 0 ? 0 : refuse(pools, SMI_STEP_LOCK, bytes);
 }
 
 void smi_pool_inherit(struct smi_pools *pools)
@@ -176,8 +192,8 @@ bool smi_pool_have_room(const struct smi_pools *pools, size_t bytes)
  * Returns the number of bytes, or 0 with errno if not even `least` could be
  * locked.
  */
-static size_t lock_most(const struct smi_pools *pools, unsigned char *at,
-                        size_t most, size_t least)
+static size_t lock_most(struct smi_pools *pools, unsigned char *at, size_t most,
+                        size_t least)
 {
 	size_t page_bytes = pools->geometry.page_bytes;
 	size_t fits = 0, fails = most + page_bytes;
@@ -248,7 +264,7 @@ int smi_pool_open_strips(struct smi_pools *pools, uint32_t strides)
 		size_t to = smi_round_up(strides * strip->stride_bytes, page);
 
 		if (to != from && smi_os_open(strip->at + from, to - from) != 0)
-			return -1;
+			return refuse(pools, SMI_STEP_OPEN, to - from);
 	}
 	pools->strips_open = strides;
 	return 0;
@@ -314,6 +330,27 @@ uint32_t smi_pool_next(const struct smi_pools *pools, uint32_t pool)
 		     next++)
 			;
 	return next < pools->used ? next : SMI_NONE;
+}
+
+size_t smi_pool_owned_bytes(const struct smi_pools *pools)
+{
+	size_t bytes = 0;
+
+	for (uint32_t i = smi_pool_next(pools, SMI_NONE); i < pools->owned;
+	     i = smi_pool_next(pools, i))
+		bytes += smi_pool_bytes(pools, i);
+	return bytes;
+}
+
+size_t smi_pool_largest_bytes(const struct smi_pools *pools)
+{
+	size_t bytes = 0;
+
+	for (uint32_t i = smi_pool_next(pools, SMI_NONE); i != SMI_NONE;
+	     i = smi_pool_next(pools, i))
+		if (smi_pool_bytes(pools, i) > bytes)
+			bytes = smi_pool_bytes(pools, i);
+	return bytes;
 }
 
 const char *smi_pool_audit(const struct smi_pools *pools)

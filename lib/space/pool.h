@@ -23,6 +23,7 @@
 #define SMI_POOL_H
 
 #include "base/base.h"
+#include "os/words.h"
 #include "space/geometry.h"
 
 #include <stdatomic.h>
@@ -58,8 +59,11 @@ struct smi_pools {
 	bool secret;             /* locked memory is secret memory, which only
 	                            this process can read; set by the caller */
 	bool in_children;        /* children get a copy; set by the caller */
-	struct smi_pool *table;  /* geometry.max_pools entries, owned by the
-	                            caller */
+	struct smi_refusal refused; /* the last failure of a call that asks the
+	                               kernel; of several attempts, the smallest
+	                             */
+	struct smi_pool *table;     /* geometry.max_pools entries, owned by the
+	                               caller */
 	struct smi_strip strips[SMI_STRIPS]; /* owned by the caller */
 	uint32_t strips_open; /* strides whose parts of the strips are open */
 	uint32_t owned;       /* in a child: the pools from this stride on and
@@ -129,6 +133,11 @@ uint32_t smi_pool_lock(struct smi_pools *pools, size_t bytes, size_t least);
 /* Open the metadata of the first `strides` strides, at most max_pools, in one
  * step; one step is faster than one for each stride. -1 with errno. */
 int smi_pool_open_strips(struct smi_pools *pools, uint32_t strides);
+
+/* The bytes of the pools, without those that are still shared with the parent;
+ * and of the largest pool. */
+size_t smi_pool_owned_bytes(const struct smi_pools *pools);
+size_t smi_pool_largest_bytes(const struct smi_pools *pools);
 
 /* Whether another pool of `bytes` keeps within max_pools. */
 bool smi_pool_have_room(const struct smi_pools *pools, size_t bytes);

@@ -45,6 +45,8 @@ void smi_run_start(struct smi_runs *runs, struct smi_pools *pools)
 {
 	runs->pools = pools;
 	runs->free_units = 0;
+	runs->needed_peak = 0;
+	memset(runs->blocks, 0, sizeof(runs->blocks));
 	runs->start = pools->start;
 	runs->units_shift = pools->geometry.stride_shift - SMI_UNIT_SHIFT;
 	runs->notes = pools->strips[NOTES].at;
@@ -66,7 +68,7 @@ void smi_run_add_pool(struct smi_runs *runs, uint32_t pool)
 	                            >> SMI_UNIT_SHIFT);
 	uint32_t first = first_unit(runs, pool);
 
-	smi_buddy_start(buddy, units, buddy + 1);
+	smi_buddy_start(buddy, units, runs->blocks, buddy + 1);
 	/* Including the heads of the guards' units. */
 	memset(runs->heads + first, 0xff,
 	       (first_unit(runs, runs->pools->used) - first)
@@ -80,6 +82,27 @@ static void set_heads(struct smi_runs *runs, uint32_t from, uint32_t units,
 {
 	for (uint32_t unit = from; unit < from + units; unit++)
 		runs->heads[unit] = head;
+}
+
+/* Keep needed_peak when a run has got `units`. */
+static void note_needed(struct smi_runs *runs, uint32_t units)
+{
+	size_t needed = (runs->pools->bytes >> SMI_UNIT_SHIFT)
+	                - runs->free_units;
+
+	for (unsigned order = 0; (uint64_t)2 << order <= units; order++)
+		needed += (size_t)runs->blocks[order] << order;
+	if (needed > runs->needed_peak)
+		runs->needed_peak = needed;
+}
+
+/* Count `more` units that were taken from a pool, for a run of `units`. */
+static void count_taken(struct smi_runs *runs, uint32_t pool, uint32_t units,
+                        uint32_t more)
+{
+	runs->free_units -= more;
+	update_best(runs, pool);
+	note_needed(runs, units);
 }
 
 uint32_t smi_run_take(struct smi_runs *runs, uint32_t units,
@@ -98,8 +121,7 @@ uint32_t smi_run_take(struct smi_runs *runs, uint32_t units,
 			continue;
 		start += first_unit(runs, pool);
 		set_heads(runs, start, units, start);
-		runs->free_units -= units;
-		update_best(runs, pool);
+		count_taken(runs, pool, units, units);
 		return start;
 	}
 	return SMI_NONE;
@@ -125,9 +147,25 @@ bool smi_run_extend(struct smi_runs *runs, uint32_t run, uint32_t units,
 	                       unit_in_pool(runs, run) + units, more))
 		return false;
 	set_heads(runs, run + units, more, run);
-	runs->free_units -= more;
-	update_best(runs, pool);
+	count_taken(runs, pool, units + more, more);
 	return true;
+}
+
+uint32_t smi_run_widen(struct smi_runs *runs, uint32_t run, uint32_t had,
+                       uint32_t units)
+{
+	uint32_t pool = smi_run_pool(runs, run);
+	struct smi_buddy *buddy = smi_run_buddy(runs, pool);
+	uint32_t start = unit_in_pool(runs, run), more = units - had;
+	uint32_t after = smi_buddy_free_from(buddy, start + had, more);
+	uint32_t before = more - after;
+
+	if (before > start || !smi_buddy_take_at(buddy, start - before, before))
+		return SMI_NONE;
+	smi_buddy_take_at(buddy, start + had, after);
+	set_heads(runs, run - before, units, run - before);
+	count_taken(runs, pool, units, more);
+	return run - before;
 }
 
 bool smi_run_is_run(const struct smi_runs *runs, uint32_t run)

@@ -15,6 +15,7 @@
  *       starts at stride p. It is 0 if that pool has no free block, or if no
  *       pool starts at p.
  *   R3  free_units is the number of free units in all pools.
+ *   R4  blocks[k] is the number of free blocks of order k in all pools.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -32,6 +33,8 @@ struct smi_runs {
 	struct smi_pools *pools;
 	uint8_t *best; /* max_pools zeroed entries, owned by the caller */
 	size_t free_units;
+	uint32_t blocks[SMI_ORDERS];
+	size_t needed_peak;   /* smi_run_needed_peak() */
 	uintptr_t start;      /* address of unit 0 */
 	unsigned units_shift; /* log2 of the number of units in a stride */
 	/* The pools' strips. */
@@ -67,6 +70,25 @@ void smi_run_give(struct smi_runs *runs, uint32_t run, uint32_t units);
 /* Extend a run by the `more` units that follow it, if they are free. */
 bool smi_run_extend(struct smi_runs *runs, uint32_t run, uint32_t units,
                     uint32_t more);
+
+/*
+ * The most units that were needed at one time: those that were taken, and those
+ * that were free but of no use to the run that was being taken, as they lay in
+ * blocks less than half its size. Units of larger blocks do not count, however
+ * far apart they lie, since there would be fewer of them in fewer pools.
+ */
+static inline size_t smi_run_needed_peak(const struct smi_runs *runs)
+{
+	return runs->needed_peak;
+}
+
+/*
+ * Extend a run of `had` units to `units`: by the free units that follow it and,
+ * if those are too few, by free ones before it. Returns the number of the
+ * extended run, or SMI_NONE if both together are too few.
+ */
+uint32_t smi_run_widen(struct smi_runs *runs, uint32_t run, uint32_t had,
+                       uint32_t units);
 
 /* Whether `run` is the number of a run. Any number may be passed. */
 bool smi_run_is_run(const struct smi_runs *runs, uint32_t run);

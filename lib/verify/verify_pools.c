@@ -9,8 +9,8 @@
  */
 #include "verify/verify_pools.h"
 
-#include "os/os.h"
 #include "os/proc.h"
+#include "os/words.h"
 
 #include <errno.h>
 
@@ -97,61 +97,79 @@ static void tell(struct walk *walk, uintptr_t from, uintptr_t to,
 	smi_verdict_fail(walk->verdict, "%s %s", words, what);
 }
 
-/* What is wrong with a mapping's locks, or NULL. A page that is locked and
- * resident stays in memory. */
-static const char *judge_locks(const struct smi_mapping *mapping)
+/* Room for what is wrong with a range. */
+#define WRONG_BYTES 256
+
+/* Append what is wrong with a mapping's locks, if anything. A page that is
+ * locked and resident stays in memory. */
+static void judge_locks(const struct smi_mapping *mapping,
+                        struct smi_text *wrong)
 {
-	if (!mapping->locked)
-		return "is not locked: munlock or munlockall was called on it: "
-		       "remove that call";
-	if (mapping->resident_bytes < mapping->end - mapping->start)
-		return "is locked but not entirely in memory: "
-		       "MADV_DONTNEED_LOCKED or similar was called on it: "
-		       "remove that call";
-	return NULL;
+	size_t bytes = mapping->end - mapping->start;
+
+	if (mapping->locked && mapping->resident_bytes >= bytes)
+		return;
+	if (mapping->locked)
+		smi_text_add(wrong,
+		             "is locked, but its mapping of %zu bytes has "
+		             "only %zu in memory",
+		             bytes, mapping->resident_bytes);
+	else
+		smi_text_add(wrong, "is not locked");
+	if (mapping->swapped_bytes > 0)
+		smi_text_add(wrong,
+		             ", and its mapping has %zu bytes in swap space",
+		             mapping->swapped_bytes);
+	smi_text_add(wrong, ", probably after %s: remove that call",
+	             mapping->locked ? "MADV_DONTNEED_LOCKED"
+	                             : "munlock or munlockall");
+	if (mapping->swapped_bytes > 0)
+		smi_text_add(wrong, " and replace the secrets");
 }
 
-static const char *judge_advice(const struct smi_arena *arena,
-                                const struct smi_mapping *mapping)
+static void judge_advice(const struct smi_arena *arena,
+                         const struct smi_mapping *mapping,
+                         struct smi_text *wrong)
 {
 	if (!mapping->not_dumped)
-		return (arena->pools.advice_missing & SECMALLOC_ADVICE_DONTDUMP)
-		                       != 0
-		               ? "goes into core dumps, because this kernel "
-		                 "has no MADV_DONTDUMP: set SECMALLOC_NODUMP"
-		               : "goes into core dumps: MADV_DODUMP was called "
-		                 "on it: remove that call";
-	if (!mapping->not_forked && !arena->pools.in_children)
-		return "is passed to children of fork: MADV_DOFORK was called "
-		       "on it: remove that call";
-	if (mapping->mergeable)
-		return "may be merged with identical pages: MADV_MERGEABLE or "
-		       "PR_SET_MEMORY_MERGE was called: remove that call, or "
-		       "make it before secmalloc_init";
-	return NULL;
+		smi_text_add(wrong,
+		             (arena->pools.advice_missing
+		              & SECMALLOC_ADVICE_DONTDUMP)
+		                             != 0
+		                     ? "goes into core dumps, because this "
+		                       "kernel has no MADV_DONTDUMP: set "
+		                       "SECMALLOC_NODUMP"
+		                     : "goes into core dumps, probably after "
+		                       "MADV_DODUMP: remove that call");
+	else if (!mapping->not_forked && !arena->pools.in_children)
+		smi_text_add(wrong, "is passed to children of fork, probably "
+		                    "after MADV_DOFORK: remove that call");
+	else if (mapping->mergeable)
+		smi_text_add(wrong, "may be merged with identical pages, "
+		                    "probably after MADV_MERGEABLE or "
+		                    "PR_SET_MEMORY_MERGE: remove that call, or "
+		                    "make it before secmalloc_init");
 }
 
 static void check_part(struct walk *walk, const struct smi_mapping *mapping,
                        uintptr_t from, uintptr_t to)
 {
-	const char *wrong;
+	char words[WRONG_BYTES];
+	struct smi_text wrong;
 
-	if (walk->locks && !walk->told_locks) {
-		wrong = judge_locks(mapping);
-		walk->told_locks = wrong != NULL;
-		if (wrong != NULL)
-			tell(walk, from, to, wrong);
-		if (wrong != NULL && mapping->swapped_bytes > 0)
-			smi_verdict_fail(walk->verdict,
-			                 "%zu bytes of it are in swap space: "
-			                 "replace the secrets in it",
-			                 mapping->swapped_bytes);
+	smi_text_start(&wrong, words, sizeof(words));
+	if (walk->locks && !walk->told_locks)
+		judge_locks(mapping, &wrong);
+	if (wrong.length > 0) {
+		walk->told_locks = true;
+		tell(walk, from, to, words);
 	}
-	if (walk->advice && !walk->told_advice) {
-		wrong = judge_advice(walk->arena, mapping);
-		walk->told_advice = wrong != NULL;
-		if (wrong != NULL)
-			tell(walk, from, to, wrong);
+	smi_text_start(&wrong, words, sizeof(words));
+	if (walk->advice && !walk->told_advice)
+		judge_advice(walk->arena, mapping, &wrong);
+	if (wrong.length > 0) {
+		walk->told_advice = true;
+		tell(walk, from, to, words);
 	}
 }
 
@@ -160,8 +178,8 @@ static void check_gap(struct walk *walk, uintptr_t to)
 {
 	if (to > walk->seen)
 		tell(walk, walk->seen, to,
-		     "is not mapped: munmap or mremap "
-		     "was called on it: remove that call");
+		     "is not mapped, probably after munmap or mremap: remove "
+		     "that call");
 }
 
 static bool see(const struct smi_mapping *mapping, void *with)
@@ -198,22 +216,12 @@ void smi_verify_pools_check(const struct smi_arena *arena, bool locks,
 	};
 
 	start_range(&walk);
-	if (smi_proc_each_mapping(see, &walk) != 0) {
-		if (errno == ENOTSUP)
-			smi_verdict_unknown(verdict,
-			                    "this system does not report "
-			                    "which memory is locked (errno %d)",
-			                    errno);
-		else
-			smi_verdict_unknown(
-				verdict,
-				"/proc/self/smaps, which shows what memory is "
-				"locked, could not be read (errno %d): mount "
-				"/proc",
-				errno);
-		return;
-	}
-	/* Ranges after the last mapping are not mapped. */
-	for (; walk.in_range; start_range(&walk))
-		check_gap(&walk, walk.range.start + walk.range.bytes);
+	if (smi_proc_each_mapping(see, &walk) != 0)
+		smi_verdict_unread(verdict, smi_words.mappings_file,
+		                   "what memory is locked", errno);
+	else if (walk.in_range)
+		/* Behind the arena there are always the stack of the first
+		 * thread and what the kernel maps. */
+		smi_verdict_unread(verdict, smi_words.mappings_file,
+		                   "what memory is locked", EBADMSG);
 }

@@ -23,11 +23,15 @@ struct tally {
 	struct smi_credentials first;
 };
 
+/* What is wrong with a thread. */
+enum { UIDS, GIDS, GROUPS, PERMITTED, INHERITABLE, KINDS };
+
 struct walk {
 	bool ids;
 	uint64_t unwanted; /* capabilities */
 	size_t threads;
-	struct tally uids, gids, groups, permitted, inheritable;
+	struct tally tallies[KINDS]; /* of ordinary threads */
+	struct tally io_uring;       /* of workers with any of these findings */
 };
 
 static void count(struct tally *tally, bool found,
@@ -52,20 +56,42 @@ static enum smi_id bad_id(const size_t *ids)
 	return SMI_IDS;
 }
 
-static bool see(const struct smi_credentials *c, void *with)
+static uint64_t only_inheritable(const struct smi_credentials *c)
+{
+	return c->inheritable & ~c->permitted;
+}
+
+static void start(void *with)
 {
 	struct walk *walk = with;
 
+	*walk = (struct walk){.ids = walk->ids, .unwanted = walk->unwanted};
+}
+
+static void see(const struct smi_credentials *c, void *with)
+{
+	struct walk *walk = with;
+	const bool found[KINDS] = {
+		[UIDS] = walk->ids && bad_id(c->uids) != SMI_IDS,
+		[GIDS] = walk->ids && bad_id(c->gids) != SMI_IDS,
+		[GROUPS] = walk->ids && c->in_group_0,
+		[PERMITTED] = (c->permitted & walk->unwanted) != 0,
+		[INHERITABLE] = (only_inheritable(c) & walk->unwanted) != 0,
+	};
+	enum smi_thread_kind kind = SMI_THREAD_ORDINARY;
+	bool any = false;
+
+	for (unsigned i = 0; i < KINDS; i++)
+		any = any || found[i];
+	if (any)
+		kind = smi_proc_thread_kind(c->thread);
+	if (kind == SMI_THREAD_ENDED)
+		return;
 	walk->threads++;
-	if (walk->ids) {
-		count(&walk->uids, bad_id(c->uids) != SMI_IDS, c);
-		count(&walk->gids, bad_id(c->gids) != SMI_IDS, c);
-		count(&walk->groups, c->in_group_0, c);
-	}
-	count(&walk->permitted, (c->permitted & walk->unwanted) != 0, c);
-	count(&walk->inheritable,
-	      (c->inheritable & ~c->permitted & walk->unwanted) != 0, c);
-	return true;
+	count(&walk->io_uring, any && kind == SMI_THREAD_IO_URING, c);
+	for (unsigned i = 0; i < KINDS; i++)
+		count(&walk->tallies[i],
+		      found[i] && kind == SMI_THREAD_ORDINARY, c);
 }
 
 /* Append " in 2 of 5 threads, the first of them 4711"; nothing if the finding
@@ -162,6 +188,81 @@ static void tell_capabilities(const struct walk *walk,
 	                 one ? "it" : "them");
 }
 
+/* Only the program's own threads can drop their privileges. */
+static void tell_io_uring(const struct walk *walk, struct smi_verdict *verdict)
+{
+	const struct smi_credentials *c = &walk->io_uring.first;
+	char buffer[WHERE_BYTES];
+
+	if (walk->io_uring.threads == 0)
+		return;
+	smi_verdict_fail(verdict,
+	                 "workers of an io_uring keep the privileges that its "
+	                 "maker had (effective uid %zu, effective gid %zu, "
+	                 "%zu capabilities)%s: make the io_uring after "
+	                 "dropping privileges",
+	                 c->uids[SMI_EFFECTIVE], c->gids[SMI_EFFECTIVE],
+	                 (size_t)__builtin_popcountll(c->permitted),
+	                 where(walk, &walk->io_uring, buffer, sizeof(buffer)));
+}
+
+static void tell_threads(const struct walk *walk, struct smi_verdict *verdict)
+{
+	const struct tally *tallies = walk->tallies;
+	char buffer[WHERE_BYTES];
+
+	tell_ids(walk, &tallies[UIDS], "uid", tallies[UIDS].first.uids,
+	         verdict);
+	tell_ids(walk, &tallies[GIDS], "gid", tallies[GIDS].first.gids,
+	         verdict);
+	if (tallies[GROUPS].threads > 0)
+		smi_verdict_fail(verdict,
+		                 "the supplementary groups include 0%s: call "
+		                 "setgroups before setresuid",
+		                 where(walk, &tallies[GROUPS], buffer,
+		                       sizeof(buffer)));
+	tell_capabilities(walk, &tallies[PERMITTED], "permitted",
+	                  tallies[PERMITTED].first.permitted & walk->unwanted,
+	                  verdict);
+	tell_capabilities(walk, &tallies[INHERITABLE], "inheritable",
+	                  only_inheritable(&tallies[INHERITABLE].first)
+	                          & walk->unwanted,
+	                  verdict);
+	tell_io_uring(walk, verdict);
+}
+
+/* Whether only some of the threads have a finding. */
+static bool is_partial(const struct walk *walk)
+{
+	for (unsigned i = 0; i < KINDS; i++)
+		if (walk->tallies[i].threads > 0
+		    && walk->tallies[i].threads < walk->threads)
+			return true;
+	return false;
+}
+
+/* After so many looks, some milliseconds later, a finding stays. */
+#define MOST_LOOKS 100
+
+/*
+ * Look at all threads. libc does not change the ids of a thread that is about
+ * to end, so a finding in only some threads may be gone in a moment. 0, or an
+ * errno as smi_proc_each_thread().
+ */
+static int look(struct walk *walk)
+{
+	for (unsigned looks = 0;; looks++) {
+		if (smi_proc_each_thread(start, see, walk) != 0)
+			return errno;
+		/* This thread at least has not ended. */
+		if (walk->threads == 0)
+			return EBADMSG;
+		if (!is_partial(walk) || looks == MOST_LOOKS)
+			return 0;
+		smi_os_pause(looks);
+	}
+}
+
 void smi_verify_process_threads(bool ids, bool capabilities,
                                 struct smi_verdict *verdict)
 {
@@ -172,68 +273,48 @@ void smi_verify_process_threads(bool ids, bool capabilities,
 	                            : 1u << SMI_CAPABILITY_SETUID
 	                                      | 1u << SMI_CAPABILITY_SETGID,
 	};
-	char buffer[WHERE_BYTES];
-	bool whole = smi_proc_each_thread(see, &walk) == 0;
+	int code = look(&walk);
 
-	tell_ids(&walk, &walk.uids, "uid", walk.uids.first.uids, verdict);
-	tell_ids(&walk, &walk.gids, "gid", walk.gids.first.gids, verdict);
-	if (walk.groups.threads > 0)
-		smi_verdict_fail(verdict,
-		                 "the supplementary groups include 0%s: call "
-		                 "setgroups before setresuid",
-		                 where(&walk, &walk.groups, buffer,
-		                       sizeof(buffer)));
-	tell_capabilities(&walk, &walk.permitted, "permitted",
-	                  walk.permitted.first.permitted & walk.unwanted,
-	                  verdict);
-	tell_capabilities(&walk, &walk.inheritable, "inheritable",
-	                  walk.inheritable.first.inheritable
-	                          & ~walk.inheritable.first.permitted
-	                          & walk.unwanted,
-	                  verdict);
-	if (!whole && errno == ENOTSUP)
-		smi_verdict_unknown(verdict,
-		                    "this system does not report all ids and "
-		                    "capabilities of the threads (errno %d)",
-		                    errno);
-	else if (!whole)
-		smi_verdict_unknown(verdict,
-		                    "/proc/self/task, which shows the ids and "
-		                    "capabilities of all threads, could not "
-		                    "be read (errno %d): mount /proc",
-		                    errno);
-	else if (walk.threads == 0)
-		smi_verdict_unknown(verdict,
-		                    "/proc/self/task lists no threads: mount "
-		                    "the /proc of this namespace");
+	tell_threads(&walk, verdict);
+	if (code != 0)
+		smi_verdict_unread(verdict, smi_words.threads_file,
+		                   "the ids and capabilities of all threads",
+		                   code);
 }
 
 /* ---- Dumps -------------------------------------------------------------- */
 
-void smi_verify_process_dumpable(bool no_dump, struct smi_verdict *verdict)
+/* Whether the process may be dumped, as smi_os_dumpable(); -1 if that could not
+ * be found out, which is reported. */
+static int dumpable(struct smi_verdict *verdict)
 {
-	int dumpable = smi_os_dumpable();
+	int is = smi_os_dumpable();
 
-	if (dumpable == 0)
-		return;
-	if (dumpable < 0 && errno == ENOTSUP)
+	if (is < 0 && errno == ENOTSUP)
 		smi_verdict_unknown(verdict,
 		                    "this system does not report whether the "
 		                    "process can be dumped or traced "
 		                    "(errno %d)",
 		                    errno);
-	else if (dumpable < 0)
+	else if (is < 0)
 		smi_verdict_unknown(verdict,
 		                    "%s failed (errno %d): allow it in the "
 		                    "system call filter",
 		                    smi_words.dumpable_call, errno);
-	else if (no_dump)
+	return is;
+}
+
+void smi_verify_process_dumpable(bool no_dump, struct smi_verdict *verdict)
+{
+	int is = dumpable(verdict);
+
+	if (is > 0 && no_dump)
 		smi_verdict_fail(verdict,
-		                 "the process is dumpable again (%d), %s",
-		                 dumpable, smi_words.dumpable_again);
-	else
+		                 "the process is dumpable again (%d), %s", is,
+		                 smi_words.dumpable_again);
+	else if (is > 0)
 		smi_verdict_fail(verdict, "the process is dumpable (%d): %s",
-		                 dumpable, smi_words.dumpable_remedy);
+		                 is, smi_words.dumpable_remedy);
 }
 
 /* Append a limit: "unlimited", or the number. */
@@ -254,48 +335,53 @@ static const char *limit_words(size_t bytes, char *buffer, size_t room)
  * the program that core_pattern pipes to. The hard limit counts, because any
  * process of the same user may raise the soft limit to it.
  */
-void smi_verify_process_core_limit(struct smi_verdict *verdict)
+static void judge_limits(const struct smi_core_limits *limits, bool is_pipe,
+                         struct smi_verdict *verdict)
 {
-	struct smi_core_limits limits;
-	enum smi_core_sink sink;
 	char words[24];
 
-	smi_os_core_limits(&limits);
-	if (smi_proc_core_sink(&sink) != 0) {
-		if (errno == ENOTSUP)
-			smi_verdict_unknown(verdict,
-			                    "this system does not report "
-			                    "where core dumps go (errno %d)",
-			                    errno);
-		else
-			smi_verdict_unknown(
-				verdict,
-				"/proc/sys/kernel/core_pattern, on which the "
-				"right RLIMIT_CORE depends, could not be read "
-				"(errno %d): mount /proc",
-				errno);
-		return;
-	}
-	limit_words(limits.soft, words, sizeof(words));
-	if (sink == SMI_CORE_SOCKET && smi_os_dumpable() != 0)
-		smi_verdict_fail(verdict,
-		                 "core_pattern is a socket, which receives "
-		                 "dumps whatever RLIMIT_CORE is: call "
-		                 "prctl(PR_SET_DUMPABLE, 0)");
-	else if (sink == SMI_CORE_PIPE && limits.soft != 1)
+	limit_words(limits->soft, words, sizeof(words));
+	if (is_pipe && limits->soft != 1)
 		smi_verdict_fail(verdict,
 		                 "RLIMIT_CORE is %s, but core_pattern is a "
-		                 "pipe: set RLIMIT_CORE to 1",
+		                 "pipe: set both limits to 1 while still "
+		                 "root (LimitCORE=1 in systemd)",
 		                 words);
-	else if (sink == SMI_CORE_FILE && limits.soft > 1)
-		smi_verdict_fail(verdict, "RLIMIT_CORE is %s: set it to %s",
+	else if (limits->soft > 1)
+		smi_verdict_fail(verdict,
+		                 "RLIMIT_CORE is %s: set both limits to %s",
 		                 words, smi_words.core_remedy);
-	else if (sink != SMI_CORE_SOCKET && limits.hard > 1)
+	else if (limits->hard > 1)
 		smi_verdict_fail(verdict,
 		                 "RLIMIT_CORE is %s, but the hard limit, to "
 		                 "which any process of the same user can "
 		                 "raise it, is %s: lower the hard limit too",
-		                 limits.soft == 0 ? "0" : "1",
-		                 limit_words(limits.hard, words,
+		                 limits->soft == 0 ? "0" : "1",
+		                 limit_words(limits->hard, words,
 		                             sizeof(words)));
+}
+
+void smi_verify_process_core_limit(struct smi_verdict *verdict)
+{
+	struct smi_core_limits limits;
+	enum smi_core_sink sink;
+
+	if (smi_proc_core_sink(&sink) != 0)
+		smi_verdict_unread(verdict, smi_words.core_sink_file,
+		                   "where core dumps go", errno);
+	else if (sink == SMI_CORE_SOCKET && dumpable(verdict) > 0)
+		smi_verdict_fail(verdict,
+		                 "core_pattern is a socket, which receives "
+		                 "dumps whatever RLIMIT_CORE is: call "
+		                 "prctl(PR_SET_DUMPABLE, 0)");
+	else if (sink == SMI_CORE_SOCKET)
+		return;
+	else if (smi_os_core_limits(&limits) != 0)
+		smi_verdict_unknown(verdict,
+		                    "RLIMIT_CORE could not be read "
+		                    "(errno %d): allow %s in the system call "
+		                    "filter",
+		                    errno, smi_words.limit_call);
+	else
+		judge_limits(&limits, sink == SMI_CORE_PIPE, verdict);
 }

@@ -16,16 +16,16 @@ import gdb.types
 # ---- What the script knows of lib/ ----------------------------------------
 
 # CURRENT is the variable with the pointer to the arena; its structure has the
-# same name. LEFT_BEHIND is the static variable with the list of the addresses
+# same name. LEFT_BEHIND is the static variable with the records of the addresses
 # of the parents' arenas.
 CURRENT = "smi_current"
-LEFT_BEHIND = "last"
+LEFT_BEHIND = "left"
 
 # The structures, with the fields that are read. If one is renamed, change it
 # here and where it is read. A library without one of the fields is refused.
 ARENA = "smi_arena"
 SLAB = "smi_slab"
-RECORD = "record"
+RECORDS = "records"
 FIELDS = {
     CURRENT: ("arena",),
     ARENA: ("metadata", "metadata_bytes", "initial_pools", "pools", "runs",
@@ -39,15 +39,17 @@ FIELDS = {
     "smi_slabs": ("partial",),
     SLAB: ("slot_bytes", "slots", "class"),
     "smi_guarded": ("pools", "cells", "free"),
-    "smi_cell": ("size", "live", "access"),
+    "smi_free_cells": ("count",),
+    "smi_cell": ("size", "state", "access"),
 }
-RECORD_FIELDS = ("next", "at", "bytes")
+RECORDS_FIELDS = ("all", "count")
 
 # Constants that debugging information does not have.
 NONE = 0xffffffff                    # SMI_NONE
 NOTES_BYTES = 128                    # SMI_UNIT_NOTES_BYTES
 ALIGN_BYTES = 16                     # SMI_ALIGN_BYTES
 ENTRY_FREE, ENTRY_CACHED = 0, 1      # SMI_ENTRY_
+CELL_FREE, CELL_TAKING = 0, 1        # SMI_CELL_: a cell without a chunk
 NOACCESS, READONLY, READWRITE = 0, 1, 2  # SECMALLOC_NOACCESS ...
 
 # ---- Words ----------------------------------------------------------------
@@ -238,22 +240,24 @@ def find_left_behind():
     those without an address, which link-time optimization leaves."""
     for symbol in gdb.lookup_static_symbols(LEFT_BEHIND):
         kind = symbol.type.strip_typedefs()
-        if kind.code == gdb.TYPE_CODE_STRUCT and kind.tag == RECORD \
+        if kind.code == gdb.TYPE_CODE_STRUCT and kind.tag == RECORDS \
                 and all(gdb.types.has_field(kind, field)
-                        for field in RECORD_FIELDS) \
+                        for field in RECORDS_FIELDS) \
                 and symbol.value().address is not None:
             yield symbol.value()
 
 
 def left_behind(memory):
-    """The addresses of arenas that the process's parents had."""
+    """The addresses that are reserved for arenas of the process's
+    parents."""
     for variable in find_left_behind():
-        at = int(variable.address)
-        while at != 0:
-            record = memory.value(at, variable.type)
+        records = memory.value(int(variable.address), variable.type)
+        kind = records["all"].type.target()
+        for i in range(int(records["count"])):
+            record = memory.value(int(records["all"]) + i * kind.sizeof, kind)
             start = int(record["at"])
-            yield range(start, start + int(record["bytes"]))
-            at = int(record["next"])
+            if not record["taken"]:
+                yield range(start, start + int(record["bytes"]))
 
 
 class Pools:
@@ -340,7 +344,7 @@ class Cell:
     """A guarded cell. Its chunk ends at the guard, except for alignment."""
 
     def __init__(self, end, value):
-        self.is_live = bool(value["live"])
+        self.has_chunk = int(value["state"]) not in (CELL_FREE, CELL_TAKING)
         self.size = int(value["size"])
         self.access = int(value["access"])
         place = (self.size + ALIGN_BYTES - 1) // ALIGN_BYTES * ALIGN_BYTES
@@ -465,11 +469,11 @@ def explain_by_cell(arena, address, before):
     away."""
     guarded, cells = arena.guarded, arena.cells()
     after = guarded.next_to(before)
-    if after in cells and cells[after].is_live \
+    if after in cells and cells[after].has_chunk \
             and 0 < guarded.start_of(after) - address <= guarded.page_bytes:
         return before_chunk(cells[after], address)
     cell = cells.get(before)
-    if cell and cell.is_live:
+    if cell and cell.has_chunk:
         return past_chunk(cell, address)
     return "in a guard of the guarded cells"
 
@@ -489,7 +493,7 @@ def explain_in_cell(arena, address):
     if not is_inside:
         return explain_by_cell(arena, address, number)
     cell = arena.cells()[number]
-    if not cell.is_live:
+    if not cell.has_chunk:
         return "inside a free guarded cell"
     at = address - cell.chunk
     if at < 0:
@@ -638,7 +642,7 @@ def print_sums(arena, rows):
           f"{sum(row[3] for row in rows)} free, "
           f"{sum(row[4] for row in rows)} of them cached")
     print(f"guarded cells: {len(guarded.numbers())}, {guarded.bytes} bytes, "
-          f"{int(arena.value['guarded']['free'])} cells free")
+          f"{int(arena.value['guarded']['free']['count'])} cells free")
     print(f"locked: {pools.bytes + guarded.bytes + pools.page_bytes} bytes "
           "with the page of the canary key")
 
@@ -692,7 +696,7 @@ def all_chunks(arena):
         for at, size in slab.chunks():
             yield at, size, slab.kind(), ""
     for cell in arena.cells().values():
-        if cell.is_live:
+        if cell.has_chunk:
             yield (cell.chunk, cell.size, "guarded",
                    ACCESS.get(cell.access, ""))
 

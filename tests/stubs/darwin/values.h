@@ -15,6 +15,8 @@ typedef unsigned long pthread_key_t;
 typedef int32_t dev_t;
 typedef uint16_t nlink_t, mode_t;
 typedef uint64_t rlim_t;
+typedef uint32_t id_t;
+typedef enum { P_ALL, P_PID, P_PGID } idtype_t;
 int *__error(void);
 #define errno                  (*__error())
 #define ENOTSUP                45
@@ -32,3 +34,12 @@ int *__error(void);
 		}                 \
 	}
 #define RLIM_INFINITY (((uint64_t)1 << 63) - 1)
+#define NSIG          32
+#define WNOHANG       1
+#define WEXITED       4
+#define WSTOPPED      8
+#define WNOWAIT       0x20
+#define MSG_DONTWAIT  0x80
+#define SOL_SOCKET    0xffff
+#define SO_NOSIGPIPE  0x1022
+#define MS_ASYNC      1

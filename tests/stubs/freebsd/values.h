@@ -11,6 +11,7 @@ typedef int pthread_key_t;
 typedef uint64_t dev_t, nlink_t;
 typedef uint16_t mode_t;
 typedef int64_t id_t;
+typedef enum { P_PID, P_PPID, P_PGID, P_ALL = 7 } idtype_t;
 typedef int64_t rlim_t;
 int *__error(void);
 #define errno                     (*__error())
@@ -23,3 +24,12 @@ int *__error(void);
 #define PTHREAD_CANCEL_DISABLE    1
 #define PTHREAD_MUTEX_INITIALIZER ((pthread_mutex_t)0)
 #define RLIM_INFINITY             ((rlim_t)(((uint64_t)1 << 63) - 1))
+#define NSIG                      32
+#define WNOHANG                   1
+#define WSTOPPED                  2
+#define WNOWAIT                   8
+#define WEXITED                   16
+#define SOCK_CLOEXEC              0x10000000
+#define MSG_DONTWAIT              0x80
+#define MSG_NOSIGNAL              0x20000
+#define MS_ASYNC                  1

@@ -9,6 +9,8 @@ typedef int pthread_key_t;
 typedef int32_t dev_t;
 typedef uint32_t nlink_t, mode_t;
 typedef uint64_t rlim_t;
+typedef uint32_t id_t;
+typedef enum { P_ALL, P_PGID, P_PID } idtype_t;
 int *__errno(void);
 #define errno                     (*__errno())
 #define ENOTSUP                   91
@@ -20,3 +22,12 @@ int *__errno(void);
 #define PTHREAD_CANCEL_DISABLE    1
 #define PTHREAD_MUTEX_INITIALIZER ((pthread_mutex_t)0)
 #define RLIM_INFINITY             (((rlim_t)1 << 63) - 1)
+#define NSIG                      33
+#define WNOHANG                   1
+#define WSTOPPED                  2
+#define WEXITED                   4
+#define WNOWAIT                   16
+#define SOCK_CLOEXEC              0x8000
+#define MSG_DONTWAIT              0x80
+#define MSG_NOSIGNAL              0x400
+#define MS_ASYNC                  1

@@ -6,7 +6,6 @@
 ssize_t read(int fd, void *to, size_t bytes);
 ssize_t write(int fd, const void *from, size_t bytes);
 int close(int fd);
-int pipe(int ends[2]);
 int dup2(int from, int to);
 int chdir(const char *path);
 int pause(void);

@@ -2,7 +2,6 @@
 /* procctl(2) */
 #pragma once
 #include <sys/types.h>
-typedef enum { P_PID, P_PPID, P_PGID } idtype_t;
 #define PROC_TRACE_CTL         7
 #define PROC_TRACE_STATUS      8
 #define PROC_TRACE_CTL_ENABLE  1

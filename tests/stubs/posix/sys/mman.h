@@ -13,6 +13,8 @@
 #define MAP_FAILED  ((void *)-1)
 void *mmap(void *at, size_t bytes, int protection, int flags, int fd,
            off_t offset);
+int msync(void *at, size_t bytes, int flags);
+int msync(void *at, size_t bytes, int flags);
 int munmap(void *at, size_t bytes);
 int mprotect(void *at, size_t bytes, int protection);
 int madvise(void *at, size_t bytes, int advice);
