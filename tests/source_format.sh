@@ -1,5 +1,5 @@
 #!/bin/sh
-# The C files of the tree have the layout that .clang-format defines.
+# The C and C++ files of the tree have the layout that .clang-format defines.
 #
 # SPDX-License-Identifier: ISC
 . "${srcdir:-.}/tests/tap.sh"
@@ -18,7 +18,7 @@ reason=$(is_laid_out) || tap_skip_all "$reason"
 for directory in include lib tests bench examples; do
 	# shellcheck disable=SC2046 # names have no blanks
 	tap "$directory/ has the layout of .clang-format" is_laid_out \
-		$(find "$srcdir/$directory" -name '*.[ch]' -o -name '*.cc')
+		$(find "$srcdir/$directory" -name '*.[ch]' -o -name '*.cc' -o -name '*.hpp')
 done
 tap "control: a file with another layout is detected" sees_a_difference
 tap_done

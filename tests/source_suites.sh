@@ -47,7 +47,8 @@ names_in() {
 
 # Print the file of a suite and the headers of tests/ that it includes.
 text_of() {
-	for file in "$srcdir/tests/$1.c" "$srcdir/tests/$1.sh"; do
+	for file in "$srcdir/tests/$1.c" "$srcdir/tests/$1.cc" \
+		"$srcdir/tests/$1.sh"; do
 		test -e "$file" || continue
 		cat "$file"
 		sed -n 's/^#include "\([a-z_]*\.h\)"$/\1/p' "$file" \

@@ -19,13 +19,15 @@
 #include <memory_resource>
 #endif
 
-namespace secmem {
+namespace secmem
+{
 
 /* The largest alignment that the types below accept. The library refuses, when
  * it is called, what exceeds half of the arena's pool_size. */
 inline constexpr std::size_t max_alignment = 4096;
 
-namespace detail {
+namespace detail
+{
 
 /* The alignment of every chunk. */
 inline constexpr std::size_t chunk_alignment = 16;
@@ -48,7 +50,8 @@ inline void *take(std::size_t bytes, std::size_t alignment)
  * objects of it are equal, and it goes along when a container is assigned,
  * moved or swapped. It throws secmem::error.
  */
-template <class T> class allocator {
+template <class T> class allocator
+{
 public:
 	using value_type = T;
 	using size_type = std::size_t;
@@ -59,10 +62,7 @@ public:
 	using is_always_equal = std::true_type;
 
 	constexpr allocator() noexcept = default;
-	template <class U>
-	constexpr allocator(const allocator<U> &) noexcept
-	{
-	}
+	template <class U> constexpr allocator(const allocator<U> &) noexcept {}
 
 	[[nodiscard]] T *allocate(std::size_t n)
 	{
@@ -98,7 +98,8 @@ template <class T> using vector = std::vector<T, allocator<T>>;
 
 /* The library as a memory resource. Two resources are equal only if they are
  * the same object, so that comparing them needs no RTTI. */
-class memory_resource final : public std::pmr::memory_resource {
+class memory_resource final : public std::pmr::memory_resource
+{
 	void *do_allocate(std::size_t bytes, std::size_t alignment) override
 	{
 		return detail::take(bytes, alignment);
@@ -155,7 +156,8 @@ template <class T> struct deleter<T[]> {
 
 template <class T> using unique_ptr = std::unique_ptr<T, deleter<T>>;
 
-namespace detail {
+namespace detail
+{
 
 struct freer {
 	void operator()(void *chunk) const noexcept { secfree(chunk); }
@@ -165,8 +167,8 @@ struct freer {
 
 /* Make an object in a chunk of its own, in place. */
 template <class T, class... Arguments>
-[[nodiscard]] std::enable_if_t<!std::is_array_v<T>, unique_ptr<T>>
-make_unique(Arguments &&...arguments)
+[[nodiscard]] std::enable_if_t<!std::is_array_v<T>, unique_ptr<T>> make_unique(
+	Arguments &&...arguments)
 {
 	std::unique_ptr<T, detail::freer> chunk(allocator<T>().allocate(1));
 	T *object = ::new (static_cast<void *>(chunk.get()))

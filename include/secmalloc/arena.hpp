@@ -11,7 +11,8 @@
 #include <cstddef>
 #include <utility>
 
-namespace secmem {
+namespace secmem
+{
 
 /* The fields of struct secmalloc_config, with the same meanings. */
 struct config {
@@ -43,7 +44,8 @@ struct config {
  * of main(): to free a chunk without an arena is fatal. Call release() if such
  * objects hold chunks; the kernel clears locked memory when the process ends.
  */
-class arena {
+class arena
+{
 public:
 	/* Throws secmem::error with the errno of secmalloc_init(). */
 	explicit arena(const config &wanted = config())

@@ -15,7 +15,8 @@
 #include <new>
 #include <stdexcept>
 
-namespace secmem {
+namespace secmem
+{
 
 /*
  * Thrown when a call of the library fails. It holds a copy of the words that
@@ -27,7 +28,8 @@ namespace secmem {
  * A program that is compiled with -fno-exceptions cannot throw: the words are
  * written to standard error instead, and abort() is called.
  */
-class error : public std::bad_alloc {
+class error : public std::bad_alloc
+{
 public:
 	/* The calling thread's last failure. */
 	error() noexcept : error(errno, secmalloc_error()) {}
@@ -51,7 +53,8 @@ private:
 	char words_[640];
 };
 
-namespace detail {
+namespace detail
+{
 
 [[noreturn]] inline void die(const char *words) noexcept
 {

@@ -11,12 +11,15 @@
 #include <type_traits>
 #include <utility>
 
-namespace secmem {
+namespace secmem
+{
 
-namespace detail {
+namespace detail
+{
 
 /* A chunk that is open while this object exists. */
-template <class T> class window {
+template <class T> class window
+{
 public:
 	window(T *object, enum secmalloc_access access) : object_(object)
 	{
@@ -70,7 +73,8 @@ private:
  * A guarded chunk ends at a page, so the object is aligned if its type asks for
  * at most the size of a page. Types that ask for more do not compile.
  */
-template <class T> class guarded {
+template <class T> class guarded
+{
 	static_assert(alignof(T) <= max_alignment,
 	              "a guarded chunk is aligned to at most 4096 bytes");
 	static_assert(!std::is_array_v<T>, "use std::array");

@@ -17,7 +17,8 @@
 #include <type_traits>
 #include <utility>
 
-namespace secmem {
+namespace secmem
+{
 
 /*
  * A string with the interface of std::string in C++17.
@@ -43,14 +44,17 @@ namespace secmem {
  *   Z1  The bytes from `size_` up to and including `room_` are zero.
  *   Z2  `room_` is 0 exactly if there is no chunk.
  */
-class string {
+class string
+{
 	template <class T>
 	using if_text = std::enable_if_t<
 		std::is_convertible_v<const T &, std::string_view>, int>;
 	template <class T>
 	using if_view = std::enable_if_t<
-		std::is_convertible_v<const T &, std::string_view>
-			&& !std::is_convertible_v<const T &, const char *>,
+		std::conjunction_v<
+			std::is_convertible<const T &, std::string_view>,
+			std::negation<
+				std::is_convertible<const T &, const char *>>>,
 		int>;
 	template <class T>
 	using if_iterator = std::enable_if_t<
@@ -639,8 +643,8 @@ private:
 		secmalloc_wipe(data_ + n, size_ - n);
 		size_ = n;
 	}
-	/* Make a gap of n characters in place of `gone`. Returns its start; what
-	 * is in the gap is undefined. */
+	/* Make a gap of n characters in place of `gone`. Returns its start;
+	 * what is in the gap is undefined. */
 	char *gap(size_type pos, size_type gone, size_type n)
 	{
 		size_type kept = size_ - gone, after = kept - pos;
@@ -714,7 +718,8 @@ inline string operator+(char a, const string &b)
 
 /* ---- Comparing ---------------------------------------------------------- */
 
-namespace detail {
+namespace detail
+{
 
 inline bool equal(std::string_view a, std::string_view b) noexcept
 {
@@ -724,8 +729,8 @@ inline bool equal(std::string_view a, std::string_view b) noexcept
 
 template <class T>
 using if_other_text = std::enable_if_t<
-	std::is_convertible_v<const T &, std::string_view>
-		&& !std::is_same_v<T, string>,
+	std::conjunction_v<std::is_convertible<const T &, std::string_view>,
+                           std::negation<std::is_same<T, string>>>,
 	bool>;
 
 } // namespace detail
