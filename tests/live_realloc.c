@@ -513,6 +513,8 @@ static bool random_loads(void)
 
 int main(int argc, char **argv)
 {
+	/* The cases are children that start threads. */
+	tap_needs_plain_build();
 	if (sysconf(_SC_PAGESIZE) != 4096)
 		tap_skip_all("the figures are for pages of 4 KiB");
 	tap_needs_lock(512);
