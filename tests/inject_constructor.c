@@ -18,7 +18,7 @@ static const struct secmalloc_config keep = {
 	.fork = SECMALLOC_FORK_KEEP,
 };
 
-/* What pthread_atfork() and smi_os_at_thread_end() answer, if not 0. */
+/* What pthread_atfork() and pthread_key_create() answer, if not 0. */
 static int atfork_answer = ENOMEM, key_answer = EAGAIN;
 static atomic_int atfork_calls, key_calls;
 
@@ -54,16 +54,21 @@ int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void),
 	return answer;
 }
 
-/* The messages of threads have a key of their own, which is not refused. */
-int __real_smi_os_at_thread_end(void (*end)(void *mark));
-int __wrap_smi_os_at_thread_end(void (*end)(void *mark));
-int __wrap_smi_os_at_thread_end(void (*end)(void *mark))
+/* The messages of threads have a key of their own, which is not refused. The
+ * key for the ends of threads is the one that the constructor wants. */
+int __real_pthread_key_create(pthread_key_t *key, void (*end)(void *));
+int __wrap_pthread_key_create(pthread_key_t *key, void (*end)(void *));
+int __wrap_pthread_key_create(pthread_key_t *key, void (*end)(void *))
 {
+	static void (*end_thread)(void *);
+
+	if (end_thread == NULL)
+		end_thread = end;
+	if (end != end_thread)
+		return __real_pthread_key_create(key, end);
 	key_calls++;
-	if (key_answer == 0)
-		return __real_smi_os_at_thread_end(end);
-	errno = key_answer;
-	return -1;
+	return key_answer != 0 ? key_answer
+	                       : __real_pthread_key_create(key, end);
 }
 
 static void allow_all(void)
