@@ -104,7 +104,7 @@ static int advise(const unsigned char *at, size_t bytes, unsigned advice)
 static uint32_t strides_in_cores(const struct smi_pools *pools,
                                  const struct smi_arena_plan *plan)
 {
-	size_t strides, bytes = 0;
+	size_t strides, bytes = 1; /* to be divided by */
 
 	for (unsigned i = 0; i < SMI_STRIPS; i++)
 		if (pools->strips[i].in_cores)
