@@ -41,7 +41,7 @@ struct smi_thread {
 	volatile bool in_call;    /* it holds a lock or waits for one: see
 	                             smi_current_enter() */
 };
-_Static_assert(sizeof(struct smi_thread) <= 40,
+_Static_assert(sizeof(struct smi_thread) <= 32,
                "all thread-local variables together take 64 bytes at most");
 extern _Thread_local struct smi_thread smi_current_thread SMI_TLS_MODEL;
 

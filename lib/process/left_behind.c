@@ -69,8 +69,13 @@ static void record(uintptr_t at, size_t bytes, bool taken)
 /* Reserve addresses, if nothing else is mapped at any of them. */
 static bool keep(void *at, size_t bytes, bool zeros)
 {
-	if (smi_os_block(at, bytes, zeros) == 0)
+	if (smi_os_block(at, bytes, zeros) == 0) {
+		/* Some programs that make core dumps write all addresses that
+		 * are mapped. If the advice is refused, the dumps are larger.
+		 */
+		smi_os_dont_dump(at, bytes);
 		return true;
+	}
 	if (errno != EEXIST)
 		smi_fatal_die(NULL,
 		              "fork: the addresses of the parent's pools "

@@ -34,10 +34,12 @@ static struct block first;
 	}
 static char no_words[] = "";
 static char lost_words[] = "the message is lost: there was no memory for it";
+static char refused_words[] = "the message is lost: the libc had no memory or "
+			      "no key of thread-specific data for it";
 static char closed_words[] = "the message is lost: this thread is ending";
 static struct smi_text fresh = NO_MESSAGE(no_words);
 static struct smi_text lost = NO_MESSAGE(lost_words);
-static struct smi_text refused = NO_MESSAGE(lost_words);
+static struct smi_text refused = NO_MESSAGE(refused_words);
 static struct smi_text closed = NO_MESSAGE(closed_words);
 
 /*
