@@ -421,6 +421,58 @@ static bool fini_is_interrupted(void)
 	return went_well(judges[config.fork]);
 }
 
+/* A child must not share secret memory that its parent is just making. */
+static size_t descriptors;
+
+static bool sees_secret_memory(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[300];
+	bool found = false;
+
+	while (maps != NULL && fgets(line, sizeof(line), maps) != NULL)
+		found = found || strstr(line, "/secretmem") != NULL;
+	return maps == NULL || fclose(maps) != 0 || found;
+}
+
+static int judge_secret(void)
+{
+	return proc_descriptors() == descriptors && !sees_secret_memory()
+	               ? HAS_NOTHING
+	               : IS_WRONG;
+}
+
+static void fork_in_secret(int signal)
+{
+	(void)signal;
+	handler_forks++;
+	end_in_handler = in_child(judge_secret);
+}
+
+static int secret_growth_is_interrupted(void)
+{
+	static const char *const steps[] = {"memfd_secret", "ftruncate", "mmap",
+	                                    "madvise", "mremap"};
+
+	config.fork = SECMALLOC_FORK_NONE;
+	config.backing = SECMALLOC_BACKING_SECRET;
+	config.max_pools = 20;
+	if (secmalloc_init(&config) != 0)
+		return tap_cannot("%s", secmalloc_error());
+	chunk = hide(secstrdup("a secret"));
+	if (!sees_secret_memory())
+		return tap_cannot("secret memory has no name here");
+	descriptors = proc_descriptors();
+	signal(SIGUSR1, fork_in_secret);
+	watch_calls = interrupt;
+	for (int i = 0; i < 5; i++) {
+		interrupted_call = steps[i];
+		if (secmalloc(100000) == NULL || !went_well(judge_none))
+			return 2 + i;
+	}
+	return 1;
+}
+
 /* Returns 1, or the number of the step that went wrong. */
 static int handlers_fork(void)
 {
@@ -637,6 +689,9 @@ int main(void)
 	daemon_with_failures("in the child", 11);
 	caught_busy();
 	every_policy_of_handlers();
+	child_try("a signal handler that interrupts the growth of secret "
+	          "memory can fork, and the child shares nothing",
+	          secret_growth_is_interrupted);
 	looks_at_stopped_child();
 	writes_what_is_its_own();
 	tap_done();

@@ -225,14 +225,17 @@ static int adopts_while_a_program_starts(void)
 	return child_end(pid) == 1 && goes_on();
 }
 
-static int stops(void)
+/* With a program that has copies of all descriptors, it is not enough that the
+ * parent closes its own. */
+static int stops_and_goes_on(bool beside_a_program)
 {
-	int status;
+	int status, end;
 	pid_t pid;
 
 	if (!start())
 		return tap_cannot("%s", secmalloc_error());
 	fate = STOP;
+	program_starts = beside_a_program;
 	pid = fork();
 	if (pid == 0)
 		_exit(has_nothing());
@@ -242,7 +245,20 @@ static int stops(void)
 	memset(chunk, 'x', 4);
 	memcpy(chunk, "a se", 4);
 	kill(pid, SIGCONT);
-	return child_end(pid) == 1 && goes_on();
+	end = child_end(pid);
+	if (beside_a_program)
+		end_program();
+	return end == 1 && goes_on();
+}
+
+static int stops(void)
+{
+	return stops_and_goes_on(false);
+}
+
+static int stops_while_a_program_starts(void)
+{
+	return stops_and_goes_on(true);
 }
 
 static _Atomic int handled;
@@ -340,6 +356,9 @@ int main(void)
 	child_try("a stopped child does not hold its parent, and has no arena "
 	          "when it goes on",
 	          stops);
+	child_try("nor does it while a program is being started, and it has no "
+	          "arena then either",
+	          stops_while_a_program_starts);
 	child_try("a signal is handled although a child never locks its copy",
 	          signal_is_handled);
 	tap_ok(in_child(is_terminated) == 128 + SIGTERM,
