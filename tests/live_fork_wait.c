@@ -347,15 +347,16 @@ int main(void)
 	snprintf(mark, sizeof(mark), "%s/mark", directory);
 	if (mkfifo(fifo, 0600) != 0)
 		tap_skip_all("no FIFO in %s: %s", directory, strerror(errno));
-	child_try("a child that dies does not hold its parent", dies);
+	child_try("a child that dies does not hold up its parent", dies);
 	child_try("nor does it while a program is being started that has all "
 	          "descriptors",
 	          dies_while_a_program_starts);
 	child_try("control: meanwhile a child that lives has a copy",
 	          adopts_while_a_program_starts);
-	child_try("a stopped child does not hold its parent, and has no arena "
-	          "when it goes on",
-	          stops);
+	child_try(
+		"a stopped child does not hold up its parent, and has no arena "
+		"when it goes on",
+		stops);
 	child_try("nor does it while a program is being started, and it has no "
 	          "arena then either",
 	          stops_while_a_program_starts);
@@ -363,7 +364,7 @@ int main(void)
 	          signal_is_handled);
 	tap_ok(in_child(is_terminated) == 128 + SIGTERM,
 	       "SIGTERM ends a parent whose child never locks its copy");
-	child_try("a fork that fails does not hold the process", fork_fails);
+	child_try("a fork that fails does not hold up the process", fork_fails);
 	child_try("secmalloc_daemon kills a child that is stopped",
 	          daemon_child_stops);
 	child_try("secmalloc_daemon reports a child that dies",
