@@ -297,6 +297,14 @@ static void caught_busy(void)
 static const char *interrupted_call;
 static int handler_forks, end_in_handler;
 
+static void handle_with(void (*handler)(int signal))
+{
+	struct sigaction action = {.sa_flags = SA_RESTART};
+
+	action.sa_handler = handler;
+	sigaction(SIGUSR1, &action, NULL);
+}
+
 static void interrupt(const char *name)
 {
 	if (interrupted_call == NULL || strcmp(interrupted_call, name) != 0)
@@ -388,7 +396,7 @@ static void fork_in_init(int signal)
 
 static bool init_is_interrupted(void)
 {
-	signal(SIGUSR1, fork_in_init);
+	handle_with(fork_in_init);
 	interrupted_call = "mlock";
 	start();
 	return went_well(judges[config.fork]);
@@ -414,7 +422,7 @@ static void fork_in_fini(int signal)
 
 static bool fini_is_interrupted(void)
 {
-	signal(SIGUSR1, fork_in_fini);
+	handle_with(fork_in_fini);
 	interrupted_call = "munmap";
 	secmalloc_fini();
 	start();
@@ -463,7 +471,7 @@ static int secret_growth_is_interrupted(void)
 	if (!sees_secret_memory())
 		return tap_cannot("secret memory has no name here");
 	descriptors = proc_descriptors();
-	signal(SIGUSR1, fork_in_secret);
+	handle_with(fork_in_secret);
 	watch_calls = interrupt;
 	for (int i = 0; i < 5; i++) {
 		interrupted_call = steps[i];
@@ -479,7 +487,7 @@ static int handlers_fork(void)
 	/* A thread that waits for its own lock during a fork cannot be ended by
 	 * the limit on waiting, because it has blocked all signals. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	signal(SIGUSR1, fork_in_handler);
+	handle_with(fork_in_handler);
 	watch_calls = interrupt;
 	config.pool_size = 65536;
 	config.max_pools = 4;
@@ -570,7 +578,7 @@ static void looks_at_stopped_child(void)
 	}
 	config.fork = SECMALLOC_FORK_KEEP;
 	start();
-	signal(SIGUSR1, ignore);
+	handle_with(ignore);
 	calm = looks_with(0);
 	hurried = looks_with(SIGUSR1);
 	sigemptyset(&set);
@@ -582,7 +590,7 @@ static void looks_at_stopped_child(void)
 	       "is pending, or %d if the program blocks that signal",
 	       calm, hurried, blocked);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
-	signal(SIGUSR1, SIG_DFL);
+	handle_with(SIG_DFL);
 	secmalloc_fini();
 }
 

@@ -26,8 +26,6 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
-extern char **environ;
-
 static const struct secmalloc_config keep = {
 	.initial_pools = 2,
 	.max_pools = 2,
@@ -242,8 +240,9 @@ static int stops_and_goes_on(bool beside_a_program)
 	/* The stop is still there to be waited for. */
 	if (waitpid(pid, &status, WUNTRACED) != pid || !WIFSTOPPED(status))
 		return 2;
-	memset(chunk, 'x', 4);
-	memcpy(chunk, "a se", 4);
+	/* The child's page becomes an old one. */
+	((volatile char *)chunk)[0] ^= 1;
+	((volatile char *)chunk)[0] ^= 1;
 	kill(pid, SIGCONT);
 	end = child_end(pid);
 	if (beside_a_program)
