@@ -226,12 +226,13 @@ static void say_idle(void)
 }
 
 static void send_pending(void);
+static void wait_for_stop(void);
 static void stop_child(void);
 
 static void hook_first(void)
 {
 	pthread_atfork(say_busy, say_idle, NULL);
-	pthread_atfork(send_pending, NULL, stop_child);
+	pthread_atfork(send_pending, wait_for_stop, stop_child);
 }
 RUN_FIRST(hook_first);
 
@@ -539,6 +540,15 @@ static void send_pending(void)
 {
 	if (pending != 0)
 		raise(pending);
+}
+
+/* In the parent, before it looks at the child for the first time. */
+static void wait_for_stop(void)
+{
+	siginfo_t info;
+
+	if (stop_in_child)
+		__real_waitid(P_ALL, 0, &info, WSTOPPED | WNOWAIT);
 }
 
 static void stop_child(void)
