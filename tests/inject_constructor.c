@@ -24,12 +24,13 @@ static int atfork_answer = ENOMEM, atexit_answer = -1, key_answer = EAGAIN;
 static atomic_int atfork_calls, atexit_calls, key_calls;
 
 /* Stops the thread that registers the fork handlers, before or after it has. */
-enum { NOWHERE, BEFORE, AFTER } stop_at;
+enum place { NOWHERE, BEFORE, AFTER };
+static enum place stop_at;
 static pthread_barrier_t stopped, resumed;
 
-static void stop(int where)
+static void stop(enum place where)
 {
-	if ((int)stop_at != where)
+	if (stop_at != where)
 		return;
 	pthread_barrier_wait(&stopped);
 	pthread_barrier_wait(&resumed);
@@ -223,7 +224,7 @@ static int child_works(void)
 	return status == 0 && secmalloc_audit() == 0 ? 0 : 2;
 }
 
-static bool forks_while_a_thread_is_stopped(int where)
+static bool forks_while_a_thread_is_stopped(enum place where)
 {
 	int result = -1, status = -1;
 	pthread_t thread;
