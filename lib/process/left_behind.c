@@ -109,6 +109,21 @@ void smi_left_behind_add(void *at, size_t bytes, bool zeros)
 	}
 }
 
+/* ---- Releasing ----------------------------------------------------------- */
+
+void smi_left_behind_release(void)
+{
+	for (size_t i = 0; i < left.count; i++)
+		if (!left.all[i].taken)
+			smi_os_release((void *)left.all[i].at,
+			               left.all[i].bytes);
+	if (left.all != left.few)
+		smi_os_release(left.all,
+		               smi_round_up(left.room * sizeof(*left.all),
+		                            smi_os_page_bytes()));
+	left = (struct records){.all = left.few, .room = FEW};
+}
+
 /* ---- Looking up ---------------------------------------------------------- */
 
 static bool touches(const struct record *record, const void *at, size_t bytes)
