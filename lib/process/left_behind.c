@@ -52,9 +52,9 @@ static void make_room(void)
 /* Record addresses, which may continue those that were recorded last. */
 static void record(uintptr_t at, size_t bytes, bool taken)
 {
-	struct record *last = left.all + left.count - 1;
+	struct record *last = left.count > 0 ? &left.all[left.count - 1] : NULL;
 
-	if (left.count > 0 && last->taken == taken
+	if (last != NULL && last->taken == taken
 	    && last->at + last->bytes == at) {
 		last->bytes += bytes;
 		return;
