@@ -49,14 +49,21 @@ static void make_room(void)
 	left.room = bytes / sizeof(*left.all);
 }
 
-/* Record addresses, which may continue those that were recorded last. */
+/* Whether addresses continue those that were recorded last. */
+static bool continues(uintptr_t at, bool taken)
+{
+	const struct record *last;
+
+	if (left.count == 0)
+		return false;
+	last = &left.all[left.count - 1];
+	return last->taken == taken && last->at + last->bytes == at;
+}
+
 static void record(uintptr_t at, size_t bytes, bool taken)
 {
-	struct record *last = left.count > 0 ? &left.all[left.count - 1] : NULL;
-
-	if (last != NULL && last->taken == taken
-	    && last->at + last->bytes == at) {
-		last->bytes += bytes;
+	if (continues(at, taken)) {
+		left.all[left.count - 1].bytes += bytes;
 		return;
 	}
 	if (left.count == left.room)
