@@ -12,7 +12,8 @@ BEGIN {
 	title["space"] = "chunks, or % payload, in a lock limit of N KiB"
 	title["init"] = "ms to prepare a heap of N MiB"
 	title["grow"] = "ns for a doubling while growing to N bytes"
-	title["guarded"] = "ns for an allocation and a free; to close and open one"
+	title["guarded"] = "ns for an allocation and a free, in place of N bytes, " \
+		"by two threads; to close and open one"
 	title["fork"] = "ms for fork() with a heap of N MiB"
 }
 

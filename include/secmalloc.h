@@ -329,6 +329,9 @@ SECMALLOC_API int secmalloc_init(const struct secmalloc_config *config);
  * arena, it does nothing. Inside on_fault it leaves the arena as it is. No
  * other call may be in progress in any thread. In a child of fork() it ends the
  * child's arena only.
+ *
+ * The library makes this call by itself if it is a part of a module that
+ * dlclose() unloads, but not when the process exits.
  */
 SECMALLOC_API void secmalloc_fini(void);
 

@@ -86,6 +86,56 @@ look_at_core() {
 	run_gdb -x "$work/commands" "$program" "$1" > "$3"
 }
 
+# ---- The size of a core -----------------------------------------------------
+
+# gcore_of MODE [FOLLOW]: make a core by gcore of the program in this mode.
+# The addresses that the process has mapped, in bytes, are in MODE-mapped.
+gcore_of() {
+	cat > "$work/sum" << END
+python
+pid = gdb.selected_inferior().pid
+with open(f"/proc/{pid}/maps") as maps, \
+        open("$work/$1-mapped", "w") as mapped:
+    ranges = [line.split()[0].split("-") for line in maps]
+    # Sections of the kernel's own are at the end.
+    mapped.write(str(sum(int(b, 16) - int(a, 16) for a, b in ranges
+                         if int(b, 16) < 2 ** 63)))
+end
+END
+	run_gdb ${2:+-ex "set follow-fork-mode $2"} \
+		-ex "run $1 > $work/$1-said" -x "$work/sum" \
+		-ex "gcore $work/$1-core" "$program" > "$work/$1-output"
+	cat "$work/$1-output"
+	test -s "$work/$1-core"
+}
+# gcore used to write all inaccessible addresses too, which took gigabytes.
+is_small() {
+	bytes=$(($(wc -c < "$work/$1-core")))
+	echo "$bytes bytes"
+	test "$bytes" -gt 100000 && test "$bytes" -le 5000000
+}
+has_mapped_much() { test "$(cat "$work/$1-mapped")" -gt 1000000000; }
+describes_grown() {
+	write_commands "$work/grown-said"
+	run_gdb -x "$work/commands" "$program" "$work/grown-core" \
+		> "$work/grown"
+	cat "$work/grown"
+	! grep 'Traceback\|rror' "$work/grown" || return 1
+	left=$(sed -n 's/^This core has no metadata of \([0-9]*\) pools.*/\1/p' \
+		"$work/grown" | head -n 1)
+	listed=$(sed -n '/^bytes/q; s/^ *0x[0-9a-f]*  *60000  alone$/x/p' \
+		"$work/grown" | grep -c x)
+	test "$left" -gt 0 && test "$listed" -gt 30 \
+		&& test $((left + listed)) -eq 101
+}
+explains_grown() {
+	sed -n '1s/:.*//p' "$work/grown-said" > "$work/first"
+	grep -q "^$(cat "$work/first"): byte 0 of a chunk of 60000 bytes, pool 0" \
+		"$work/grown" || return 1
+	grep '^0x.*: in pool 100, whose metadata are not in this core$' \
+		"$work/grown"
+}
+
 # ---- Comparisons --------------------------------------------------------------
 
 # secmalloc_explain() does not say which slots are in a cache, so ignore that.
@@ -255,6 +305,41 @@ tap "core by gcore: the commands say that it has no pools" \
 tap "core by gcore: it has no secret, but has memory from malloc" \
 	has '-ge 1' '-eq 0' \
 	"$work/gcore"
+tap "gcore writes a core of an arena of default sizes" gcore_of default
+tap "core by gcore: it has at most 5 MB" is_small default
+tap "control: the process has mapped more than 1 GB" has_mapped_much default
+look_at_core "$work/default-core" "$work/default-said" "$work/output-default"
+tap "core by gcore, default sizes: addresses are explained" \
+	same_words "$work/output-default" "$work/default-said"
+tap "core by gcore, default sizes: the sums are those of secmalloc_stats()" \
+	same_sums "$work/output-default" "$work/default-said"
+tap "core by gcore, default sizes: the listed chunks are the live ones" \
+	same_chunks "$work/output-default" "$work/default-said"
+tap "core by gcore, default sizes: it has no secret" \
+	has '-ge 1' '-eq 0' "$work/default-core"
+tap "gcore writes a core of a child without its parents' arenas" \
+	gcore_of child child
+tap "core by gcore of a child: it has at most 5 MB" is_small child
+tap "control: the child has mapped more than 1 GB" has_mapped_much child
+write_commands "$work/child-said"
+run_gdb -x "$work/commands" "$program" "$work/child-core" \
+	> "$work/output-child"
+tap "core by gcore of a child: addresses of parents' arenas are explained" \
+	says 2 "in the parent's arena" cat "$work/output-child"
+tap "gcore writes a core after 100 pools were added" gcore_of grown
+if grep -q '^backing' "$work/grown-said"; then
+	tap "core by gcore: pools whose metadata it has not are counted" \
+		describes_grown
+	tap "core by gcore: an address in such a pool is explained" \
+		explains_grown
+	tap "core by gcore: it has no secret after growth" \
+		has '-ge 0' '-eq 0' "$work/grown-core"
+else
+	tap_skip "core by gcore: pools whose metadata it has not are counted" \
+		"too little memory can be locked"
+fi
+rm -f "$work"/*-core
+
 run_gdb -ex 'secmalloc pools' -ex 'secmalloc chunks' "$program" \
 	"$work/whole" > "$work/output-whole"
 tap "core with the pools: the commands print a warning" \

@@ -3,6 +3,8 @@
  * aborts.
  *
  *     gdb_program abort       with an arena
+ *     gdb_program default     as abort, with an arena of default sizes
+ *     gdb_program grown       after 100 pools were added to such an arena
  *     gdb_program none        without an arena
  *     gdb_program child       in a child that does not have its parent's arena
  *     gdb_program core FILE   as abort, in a child that dumps core to FILE;
@@ -31,6 +33,17 @@
 #define SECRET  1000u
 #define CONTROL 2000u
 #define CHUNKS  100
+
+static const struct secmalloc_config small = {
+	.initial_pools = 2,
+	.max_pools = 16,
+	.pool_size = 64 * 1024,
+	.guarded_chunks = 4,
+};
+static const struct secmalloc_config ordinary = {
+	.initial_pools = 2,
+	.guarded_chunks = 4,
+};
 
 static void explain(uintptr_t address)
 {
@@ -106,18 +119,12 @@ static void *with_secret(void *chunk)
 
 /* Allocate chunks of all kinds: in slots, alone, in a pool that was added, and
  * guarded. */
-static void fill(void)
+static void fill(const struct secmalloc_config *config)
 {
-	struct secmalloc_config config = {
-		.initial_pools = 2,
-		.max_pools = 16,
-		.pool_size = 64 * 1024,
-		.guarded_chunks = 4,
-	};
 	char *chunks[CHUNKS], *guarded[4], *cached;
 	uintptr_t first;
 
-	if (secmalloc_init(&config) != 0)
+	if (secmalloc_init(config) != 0)
 		errx(77, "%s", secmalloc_error());
 	for (int i = 0; i < CHUNKS; i++)
 		chunks[i] = with_secret(secmalloc((size_t)i * 60));
@@ -162,10 +169,28 @@ static _Noreturn void end(void)
 	abort();
 }
 
-static _Noreturn void run(void)
+static _Noreturn void run(const struct secmalloc_config *config)
 {
 	pattern_put(hide(malloc(PATTERN_BYTES)), CONTROL);
-	fill();
+	fill(config);
+	end();
+}
+
+/* More pools than a core has metadata of. */
+static _Noreturn void run_grown(void)
+{
+	struct secmalloc_config config = {.initial_pools = 1};
+	void *first = NULL, *last = NULL;
+
+	if (secmalloc_init(&config) != 0)
+		errx(77, "%s", secmalloc_error());
+	for (int i = 0; i <= 100; i++) {
+		last = with_secret(secmalloc(60000));
+		first = first != NULL ? first : last;
+	}
+	explain((uintptr_t)first);
+	explain((uintptr_t)last);
+	say_stats();
 	end();
 }
 
@@ -207,7 +232,7 @@ static int dump_core(const char *file)
 	core_pattern_set(file);
 	pid = fork();
 	if (pid == 0)
-		run();
+		run(&small);
 	waitpid(pid, &status, 0);
 	core_pattern_put_back();
 	if (!WIFSIGNALED(status))
@@ -241,7 +266,11 @@ int main(int argc, char **argv)
 	const char *mode = argc > 1 ? argv[1] : "";
 
 	if (strcmp(mode, "abort") == 0)
-		run();
+		run(&small);
+	if (strcmp(mode, "default") == 0)
+		run(&ordinary);
+	if (strcmp(mode, "grown") == 0)
+		run_grown();
 	if (strcmp(mode, "none") == 0)
 		abort();
 	if (strcmp(mode, "child") == 0)

@@ -1,7 +1,8 @@
 /*
- * The fork handlers and the key for the ends of threads are registered on
- * demand, once. They are refused first, as the library's constructor finds, so
- * that each case begins before anything is registered.
+ * The fork handlers, the function of atexit() and the key for the ends of
+ * threads are registered on demand, once. They are refused first, as the
+ * library's constructor finds, so that each case begins before anything is
+ * registered.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -18,17 +19,18 @@ static const struct secmalloc_config keep = {
 	.fork = SECMALLOC_FORK_KEEP,
 };
 
-/* What pthread_atfork() and pthread_key_create() answer, if not 0. */
-static int atfork_answer = ENOMEM, key_answer = EAGAIN;
-static atomic_int atfork_calls, key_calls;
+/* What the calls answer, if not 0. */
+static int atfork_answer = ENOMEM, atexit_answer = -1, key_answer = EAGAIN;
+static atomic_int atfork_calls, atexit_calls, key_calls;
 
 /* Stops the thread that registers the fork handlers, before or after it has. */
-enum { NOWHERE, BEFORE, AFTER } stop_at;
+enum place { NOWHERE, BEFORE, AFTER };
+static enum place stop_at;
 static pthread_barrier_t stopped, resumed;
 
-static void stop(int where)
+static void stop(enum place where)
 {
-	if ((int)stop_at != where)
+	if (stop_at != where)
 		return;
 	pthread_barrier_wait(&stopped);
 	pthread_barrier_wait(&resumed);
@@ -54,10 +56,25 @@ int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void),
 	return answer;
 }
 
+int __real_atexit(void (*act)(void));
+int __wrap_atexit(void (*act)(void));
+int __wrap_atexit(void (*act)(void))
+{
+	atexit_calls++;
+	return atexit_answer != 0 ? atexit_answer : __real_atexit(act);
+}
+
 int __real_pthread_key_create(pthread_key_t *key, void (*end)(void *));
 int __wrap_pthread_key_create(pthread_key_t *key, void (*end)(void *));
 int __wrap_pthread_key_create(pthread_key_t *key, void (*end)(void *))
 {
+	static void (*first_end)(void *);
+
+	/* The key for messages is another one, and made later. */
+	if (first_end == NULL)
+		first_end = end;
+	if (end != first_end)
+		return __real_pthread_key_create(key, end);
 	key_calls++;
 	return key_answer != 0 ? key_answer
 	                       : __real_pthread_key_create(key, end);
@@ -66,22 +83,42 @@ int __wrap_pthread_key_create(pthread_key_t *key, void (*end)(void *))
 static void allow_all(void)
 {
 	atfork_answer = 0;
+	atexit_answer = 0;
 	key_answer = 0;
 	atfork_calls = 0;
+	atexit_calls = 0;
 	key_calls = 0;
+}
+
+static bool each_was_called_once(void)
+{
+	return atfork_calls == 1 && atexit_calls == 1 && key_calls == 1;
 }
 
 /* ---- Failures ------------------------------------------------------------ */
 
-static bool a_failure_is_explained(void)
+/* Init fails twice in the same way. */
+static bool explains(const char *call)
 {
 	for (int i = 0; i < 2; i++) {
 		errno = 0;
 		if (secmalloc_init(&keep) != -1 || errno != ENOMEM
-		    || !says("secmalloc_init: ") || !says("pthread_atfork()"))
+		    || !says("secmalloc_init: ") || !says(call))
 			return false;
 	}
 	return secmalloc(1) == NULL && errno == ENXIO;
+}
+
+static bool a_refusal_of_fork_handlers_is_explained(void)
+{
+	atexit_answer = 0;
+	return explains("pthread_atfork() failed");
+}
+
+static bool a_refusal_of_atexit_is_explained(void)
+{
+	atfork_answer = 0;
+	return explains(": atexit() failed");
 }
 
 static bool a_later_init_tries_again(void)
@@ -91,7 +128,7 @@ static bool a_later_init_tries_again(void)
 	allow_all();
 	if (secmalloc_init(&keep) != 0)
 		case_skip_init();
-	return atfork_calls == 1 && key_calls == 1;
+	return each_was_called_once();
 }
 
 /* How many bytes are in the thread's cache after a chunk was freed. */
@@ -128,7 +165,7 @@ static bool init_and_fini_register_once(void)
 			case_skip_init();
 		secmalloc_fini();
 	}
-	return atfork_calls == 1 && key_calls == 1;
+	return each_was_called_once();
 }
 
 #define THREADS 8
@@ -157,8 +194,7 @@ static bool threads_register_once(void)
 		pthread_join(threads[i], NULL);
 	if (made == 0)
 		case_skip("no arena could be made");
-	return made == 1 && already == THREADS - 1 && atfork_calls == 1
-	       && key_calls == 1;
+	return made == 1 && already == THREADS - 1 && each_was_called_once();
 }
 
 /* ---- A fork while another thread registers ------------------------------- */
@@ -188,7 +224,7 @@ static int child_works(void)
 	return status == 0 && secmalloc_audit() == 0 ? 0 : 2;
 }
 
-static bool forks_while_a_thread_is_stopped(int where)
+static bool forks_while_a_thread_is_stopped(enum place where)
 {
 	int result = -1, status = -1;
 	pthread_t thread;
@@ -230,10 +266,13 @@ int main(void)
 {
 	tap_needs_plain_build();
 	watchdog_start(100);
-	tap_ok(atfork_calls == 1 && key_calls == 1,
+	tap_ok(each_was_called_once(),
 	       "control: the library's constructor registers, and is refused");
 	try_case("a refusal of the fork handlers is explained, each time",
-	         a_failure_is_explained);
+	         a_refusal_of_fork_handlers_is_explained);
+	try_case("a refusal of the function of atexit() is explained, each "
+	         "time",
+	         a_refusal_of_atexit_is_explained);
 	try_case("a later init registers what was refused",
 	         a_later_init_tries_again);
 	try_case(

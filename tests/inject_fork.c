@@ -226,12 +226,13 @@ static void say_idle(void)
 }
 
 static void send_pending(void);
+static void wait_for_stop(void);
 static void stop_child(void);
 
 static void hook_first(void)
 {
 	pthread_atfork(say_busy, say_idle, NULL);
-	pthread_atfork(send_pending, NULL, stop_child);
+	pthread_atfork(send_pending, wait_for_stop, stop_child);
 }
 RUN_FIRST(hook_first);
 
@@ -296,6 +297,14 @@ static void caught_busy(void)
 /* The call to the kernel during which the signal arrives. */
 static const char *interrupted_call;
 static int handler_forks, end_in_handler;
+
+static void handle_with(void (*handler)(int signal))
+{
+	struct sigaction action = {.sa_flags = SA_RESTART};
+
+	action.sa_handler = handler;
+	sigaction(SIGUSR1, &action, NULL);
+}
 
 static void interrupt(const char *name)
 {
@@ -388,7 +397,7 @@ static void fork_in_init(int signal)
 
 static bool init_is_interrupted(void)
 {
-	signal(SIGUSR1, fork_in_init);
+	handle_with(fork_in_init);
 	interrupted_call = "mlock";
 	start();
 	return went_well(judges[config.fork]);
@@ -414,11 +423,63 @@ static void fork_in_fini(int signal)
 
 static bool fini_is_interrupted(void)
 {
-	signal(SIGUSR1, fork_in_fini);
+	handle_with(fork_in_fini);
 	interrupted_call = "munmap";
 	secmalloc_fini();
 	start();
 	return went_well(judges[config.fork]);
+}
+
+/* A child must not share secret memory that its parent is just making. */
+static size_t descriptors;
+
+static bool sees_secret_memory(void)
+{
+	FILE *maps = fopen("/proc/self/maps", "r");
+	char line[300];
+	bool found = false;
+
+	while (maps != NULL && fgets(line, sizeof(line), maps) != NULL)
+		found = found || strstr(line, "/secretmem") != NULL;
+	return maps == NULL || fclose(maps) != 0 || found;
+}
+
+static int judge_secret(void)
+{
+	return proc_descriptors() == descriptors && !sees_secret_memory()
+	               ? HAS_NOTHING
+	               : IS_WRONG;
+}
+
+static void fork_in_secret(int signal)
+{
+	(void)signal;
+	handler_forks++;
+	end_in_handler = in_child(judge_secret);
+}
+
+static int secret_growth_is_interrupted(void)
+{
+	static const char *const steps[] = {"memfd_secret", "ftruncate", "mmap",
+	                                    "madvise", "mremap"};
+
+	config.fork = SECMALLOC_FORK_NONE;
+	config.backing = SECMALLOC_BACKING_SECRET;
+	config.max_pools = 20;
+	if (secmalloc_init(&config) != 0)
+		return tap_cannot("%s", secmalloc_error());
+	chunk = hide(secstrdup("a secret"));
+	if (!sees_secret_memory())
+		return tap_cannot("secret memory has no name here");
+	descriptors = proc_descriptors();
+	handle_with(fork_in_secret);
+	watch_calls = interrupt;
+	for (int i = 0; i < 5; i++) {
+		interrupted_call = steps[i];
+		if (secmalloc(100000) == NULL || !went_well(judge_none))
+			return 2 + i;
+	}
+	return 1;
 }
 
 /* Returns 1, or the number of the step that went wrong. */
@@ -427,7 +488,7 @@ static int handlers_fork(void)
 	/* A thread that waits for its own lock during a fork cannot be ended by
 	 * the limit on waiting, because it has blocked all signals. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	signal(SIGUSR1, fork_in_handler);
+	handle_with(fork_in_handler);
 	watch_calls = interrupt;
 	config.pool_size = 65536;
 	config.max_pools = 4;
@@ -481,6 +542,15 @@ static void send_pending(void)
 		raise(pending);
 }
 
+/* In the parent, before it looks at the child for the first time. */
+static void wait_for_stop(void)
+{
+	siginfo_t info;
+
+	if (stop_in_child)
+		__real_waitid(P_ALL, 0, &info, WSTOPPED | WNOWAIT);
+}
+
 static void stop_child(void)
 {
 	if (stop_in_child)
@@ -518,7 +588,7 @@ static void looks_at_stopped_child(void)
 	}
 	config.fork = SECMALLOC_FORK_KEEP;
 	start();
-	signal(SIGUSR1, ignore);
+	handle_with(ignore);
 	calm = looks_with(0);
 	hurried = looks_with(SIGUSR1);
 	sigemptyset(&set);
@@ -530,7 +600,7 @@ static void looks_at_stopped_child(void)
 	       "is pending, or %d if the program blocks that signal",
 	       calm, hurried, blocked);
 	sigprocmask(SIG_UNBLOCK, &set, NULL);
-	signal(SIGUSR1, SIG_DFL);
+	handle_with(SIG_DFL);
 	secmalloc_fini();
 }
 
@@ -637,6 +707,9 @@ int main(void)
 	daemon_with_failures("in the child", 11);
 	caught_busy();
 	every_policy_of_handlers();
+	child_try("a signal handler that interrupts the growth of secret "
+	          "memory can fork, and the child shares nothing",
+	          secret_growth_is_interrupted);
 	looks_at_stopped_child();
 	writes_what_is_its_own();
 	tap_done();

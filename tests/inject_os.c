@@ -155,10 +155,12 @@ static void auto_falls_back_whole(void)
 	       "AUTO uses LOCKED pools if any of %d calls fails", tries);
 }
 
+#define GROWTH_BYTES ((size_t)1 << 20)
+
 /* Allocate one chunk more than there is room for. */
 static char *take_pool(void)
 {
-	return secmalloc(50000);
+	return secmalloc(GROWTH_BYTES - 50000);
 }
 static char *take_cell(void)
 {
@@ -166,14 +168,15 @@ static char *take_cell(void)
 }
 
 /* Let an arena grow while one call fails. The arena is new, because it opens
- * its metadata only the first time. If no call is left to fail, growth must
- * succeed. */
+ * its metadata only the first time: those of the initial pool and of one more
+ * at init, and those of the next one here. If no call is left to fail, growth
+ * must succeed. */
 static bool growth_is_clean(char *(*take)(void))
 {
 	struct secmalloc_config config = {
 		.initial_pools = 1,
-		.max_pools = 3,
-		.pool_size = 65536,
+		.max_pools = 4,
+		.pool_size = GROWTH_BYTES,
 	};
 	struct secmalloc_stats before, after;
 	int nth = fail_at;
@@ -183,7 +186,8 @@ static bool growth_is_clean(char *(*take)(void))
 	fail_at = 0;
 	if (secmalloc_init(&config) != 0)
 		return false;
-	memset(hide(secmalloc(50000)), 1, 50000);
+	for (int i = 0; i < 2; i++)
+		memset(hide(take_pool()), 1, GROWTH_BYTES / 2);
 	locked = proc_status_kb("VmLck");
 	secmalloc_stats(&before);
 	calls = 0;
@@ -338,7 +342,7 @@ int main(void)
 	tap_needs_plain_build();
 	if (sysconf(_SC_PAGESIZE) != 4096)
 		tap_skip_all("the offsets are for pages of 4 KiB");
-	tap_needs_lock(1024);
+	tap_needs_lock(5 * 1024);
 	proc_settle();
 	proc_status_kb("VmLck");
 	descriptors = proc_descriptors();

@@ -107,13 +107,16 @@ static bool left_alone(void)
 
 static bool stale_is_harmless(char *stale)
 {
-	char before = page_of(stale) == plan.from ? *stale : 0;
+	char before = '\0';
+
+	if (page_of(stale) == plan.from)
+		before = *stale;
 
 	secfree(stale);
 	errno = 0;
 	return secrealloc(stale, 10) == NULL && errno == ENXIO
 	       && secmalloc_usable_size(stale) == 0
-	       && (before == 0 || *stale == before);
+	       && (before == '\0' || *stale == before);
 }
 
 static bool keeps_the_rest(void)

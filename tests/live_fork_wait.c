@@ -26,8 +26,6 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
-extern char **environ;
-
 static const struct secmalloc_config keep = {
 	.initial_pools = 2,
 	.max_pools = 2,
@@ -225,24 +223,41 @@ static int adopts_while_a_program_starts(void)
 	return child_end(pid) == 1 && goes_on();
 }
 
-static int stops(void)
+/* With a program that has copies of all descriptors, it is not enough that the
+ * parent closes its own. */
+static int stops_and_goes_on(bool beside_a_program)
 {
-	int status;
+	int status, end;
 	pid_t pid;
 
 	if (!start())
 		return tap_cannot("%s", secmalloc_error());
 	fate = STOP;
+	program_starts = beside_a_program;
 	pid = fork();
 	if (pid == 0)
 		_exit(has_nothing());
 	/* The stop is still there to be waited for. */
 	if (waitpid(pid, &status, WUNTRACED) != pid || !WIFSTOPPED(status))
 		return 2;
-	memset(chunk, 'x', 4);
-	memcpy(chunk, "a se", 4);
+	/* The child's page becomes an old one. */
+	((volatile char *)chunk)[0] ^= 1;
+	((volatile char *)chunk)[0] ^= 1;
 	kill(pid, SIGCONT);
-	return child_end(pid) == 1 && goes_on();
+	end = child_end(pid);
+	if (beside_a_program)
+		end_program();
+	return end == 1 && goes_on();
+}
+
+static int stops(void)
+{
+	return stops_and_goes_on(false);
+}
+
+static int stops_while_a_program_starts(void)
+{
+	return stops_and_goes_on(true);
 }
 
 static _Atomic int handled;
@@ -331,20 +346,24 @@ int main(void)
 	snprintf(mark, sizeof(mark), "%s/mark", directory);
 	if (mkfifo(fifo, 0600) != 0)
 		tap_skip_all("no FIFO in %s: %s", directory, strerror(errno));
-	child_try("a child that dies does not hold its parent", dies);
+	child_try("a child that dies does not hold up its parent", dies);
 	child_try("nor does it while a program is being started that has all "
 	          "descriptors",
 	          dies_while_a_program_starts);
 	child_try("control: meanwhile a child that lives has a copy",
 	          adopts_while_a_program_starts);
-	child_try("a stopped child does not hold its parent, and has no arena "
-	          "when it goes on",
-	          stops);
+	child_try(
+		"a stopped child does not hold up its parent, and has no arena "
+		"when it goes on",
+		stops);
+	child_try("nor does it while a program is being started, and it has no "
+	          "arena then either",
+	          stops_while_a_program_starts);
 	child_try("a signal is handled although a child never locks its copy",
 	          signal_is_handled);
 	tap_ok(in_child(is_terminated) == 128 + SIGTERM,
 	       "SIGTERM ends a parent whose child never locks its copy");
-	child_try("a fork that fails does not hold the process", fork_fails);
+	child_try("a fork that fails does not hold up the process", fork_fails);
 	child_try("secmalloc_daemon kills a child that is stopped",
 	          daemon_child_stops);
 	child_try("secmalloc_daemon reports a child that dies",

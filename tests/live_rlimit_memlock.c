@@ -114,8 +114,8 @@ static bool words_of_no_right(void)
 	struct secmalloc_config config = {.initial_pools = 16};
 
 	secmalloc_init(&config);
-	return SAYS("secmalloc_init: 0 of 16 pools were locked (0 bytes), and "
-	            "4096 bytes more could not be locked",
+	return SAYS("secmalloc_init: 0 of 16 pools were locked (0 bytes), ",
+	            "and 4096 bytes more could not be locked",
 	            "1052672 bytes are wanted in all",
 	            "RLIMIT_MEMLOCK is 0 soft and 0 hard",
 	            "CAP_IPC_LOCK is not effective", "while still root",

@@ -122,12 +122,13 @@ static bool storm(void (*handler)(void), unsigned rounds, unsigned signals)
 {
 	struct secmalloc_config config = {.initial_pools = 8};
 	struct secmalloc_stats stats;
+	struct sigaction action = {.sa_handler = handle};
 	pthread_t threads[WORKERS];
 
 	if (secmalloc_init(&config) != 0)
 		case_skip_init();
 	act = handler;
-	signal(SIGUSR1, handle);
+	sigaction(SIGUSR1, &action, NULL);
 	for (int t = 0; t < WORKERS; t++)
 		thread_begin(&threads[t], work, &rounds);
 	for (unsigned i = 0; ended < WORKERS || i < signals; i++)

@@ -10,8 +10,8 @@ library=$BUILD_DIR/.libs/libsecmalloc.so
 program=$BUILD_DIR/tests/live_tls_program
 test -f "$library" || tap_skip_all "no shared library was built"
 test -e "$program" || tap_skip_all "this suite is for Linux only"
-"$program" libc > /dev/null || tap_skip_all "this suite is for glibc only"
 is_sanitized && tap_skip_all "sanitizers have an allocator of their own"
+"$program" libc > /dev/null || tap_skip_all "this suite is for glibc only"
 make_work_to_run
 trap 'rm -rf "$work"' EXIT
 

@@ -61,18 +61,20 @@ static void make_arena(void)
 static bool without_descriptors(void)
 {
 	struct rlimit is, none;
-	int full;
+	int full, again;
 
 	make_arena();
 	getrlimit(RLIMIT_NOFILE, &is);
 	none = is;
 	full = dup(0);
 	none.rlim_cur = (rlim_t)full + 1;
-	return setrlimit(RLIMIT_NOFILE, &none) == 0
-	       && none_answers("could not be read (errno 24): close a file "
-	                       "descriptor, or raise RLIMIT_NOFILE")
-	       && close(full) == 0 && passes(LOCKED) && answers(CORE)
-	       && (full = dup(0)) >= 0 && none_answers("(errno 24)")
+	if (setrlimit(RLIMIT_NOFILE, &none) != 0
+	    || !none_answers("could not be read (errno 24): close a file "
+	                     "descriptor, or raise RLIMIT_NOFILE")
+	    || close(full) != 0 || !passes(LOCKED) || !answers(CORE))
+		return false;
+	again = dup(0);
+	return again >= 0 && none_answers("(errno 24)")
 	       && setrlimit(RLIMIT_NOFILE, &is) == 0 && all_answer();
 }
 

@@ -32,8 +32,10 @@ static void expect_death(const char *call)
 
 static void on_fault_here(void (*what)(void))
 {
+	struct sigaction action = {.sa_handler = handle};
+
 	act = what;
-	signal(SIGSEGV, handle);
+	sigaction(SIGSEGV, &action, NULL);
 	kept = chunk_of(32);
 }
 
@@ -236,8 +238,10 @@ static void handle_at_rest(int signal)
 
 static void raise_at_rest(void)
 {
+	struct sigaction action = {.sa_handler = handle_at_rest};
+
 	start_warm();
-	signal(SIGUSR1, handle_at_rest);
+	sigaction(SIGUSR1, &action, NULL);
 	raise(SIGUSR1);
 }
 

@@ -136,16 +136,19 @@ static inline bool proc_can_read(const void *at)
 static inline char proc_first_state(void)
 {
 	char path[64], line[256];
-	char *state = NULL;
+	const char *end = NULL;
+	char state = 0;
 	FILE *file;
 
 	snprintf(path, sizeof(path), "/proc/self/task/%d/stat", getpid());
 	file = fopen(path, "r");
 	if (file != NULL && fgets(line, sizeof(line), file) != NULL)
-		state = strrchr(line, ')');
+		end = strrchr(line, ')');
+	if (end != NULL)
+		state = end[2];
 	if (file != NULL)
 		fclose(file);
-	return state == NULL ? '\0' : state[2];
+	return state;
 }
 
 /* The number of open descriptors of this process, including the one used to

@@ -33,12 +33,12 @@ struct trial {
 	bool (*act)(void); /* true if the call succeeded */
 	/* Runs first, as root and without the limit, or is NULL. */
 	bool (*prepare)(void);
-	bool stays_root;
-	const char *also; /* words that the message has to contain, or NULL */
-	unsigned backing;
+	const char *also;   /* words that the message has to contain, or NULL */
 	const char *figure; /* what comes before the figure */
-	bool is_field;      /* of a field of the configuration, not a limit */
-	bool is_both;       /* the lock limit is too low as well */
+	unsigned backing;
+	bool stays_root;
+	bool is_field; /* of a field of the configuration, not a limit */
+	bool is_both;  /* the lock limit is too low as well */
 };
 
 /* The child leaves its result here for the test. */
@@ -231,13 +231,16 @@ static inline bool start_one(void)
 
 static inline bool take_two_pools(void)
 {
-	return hide(secmalloc(60000)) != NULL && hide(secmalloc(60000)) != NULL;
+	const void *first = hide(secmalloc(60000));
+
+	return first != NULL && hide(secmalloc(60000)) != NULL;
 }
 
 static inline bool take_two_cells(void)
 {
-	return hide(secmalloc_guarded(32)) != NULL
-	       && hide(secmalloc_guarded(32)) != NULL;
+	const void *first = hide(secmalloc_guarded(32));
+
+	return first != NULL && hide(secmalloc_guarded(32)) != NULL;
 }
 
 #endif /* TESTS_REMEDY_H */

@@ -10,7 +10,8 @@ trap 'rm -rf "$work"' EXIT
 
 # Words that a newcomer searches for: system calls, terms of the field and the
 # API.
-words='audit canary constructor core daemon double_free exec explain fork fragmentation
+words='audit canary constructor core daemon
+	dlclose double_free exec exit explain fork fragmentation
 	guard guarded ksm madvise max_pools memfd memlock mlock munlock nodump
 	on_fault on_low overflow privileges ptrace realloc rlimit seccomp
 	setresuid stats swap thread underflow use_after_free verify wild_pointer

@@ -63,6 +63,7 @@ pthread_key_delete
 pthread_mutex_destroy
 pthread_mutex_init
 pthread_mutex_lock
+pthread_mutex_trylock
 pthread_mutex_unlock
 pthread_mutexattr_destroy
 pthread_mutexattr_init
@@ -96,7 +97,9 @@ sysconf
 waitid
 waitpid
 write
+__cxa_atexit
 __register_atfork
+atexit
 pthread_atfork
 END
 # Thread-local storage needs this function where the library is not made for

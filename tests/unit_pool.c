@@ -143,9 +143,9 @@ START_TEST(the_audit_detects_damage)
 	table[2].first = 0;
 	ck_assert_ptr_nonnull(smi_pool_audit(&pools));
 	table[2].first = 1;
-	table[1].bytes -= 1;
+	table[1].pages -= 1;
 	ck_assert_ptr_nonnull(smi_pool_audit(&pools));
-	table[1].bytes += 1;
+	table[1].pages += 1;
 	pools.count++;
 	ck_assert_ptr_nonnull(smi_pool_audit(&pools));
 	pools.count--;

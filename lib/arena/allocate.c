@@ -10,15 +10,10 @@
 #include "chunk/placement.h"
 #include "chunk/slab_check.h"
 #include "chunk/slab_find.h"
-#include "os/os.h"
 #include "report/last_error.h"
 
 #include <errno.h>
 #include <string.h>
-
-/* How many times a chunk is checked again if other threads could not be stopped
- * for certain. */
-#define UNCERTAIN_TRIES 100u
 
 /* ---- Misuse ------------------------------------------------------------- */
 
@@ -36,10 +31,7 @@ static bool is_sound(struct smi_arena *arena, const struct smi_tcache *cache,
 		certain = smi_tcaches_stop(&arena->caches, cache);
 		sound = smi_slab_check_chunk(&arena->slabs, place, misuse);
 		smi_tcaches_resume(&arena->caches);
-		/* A change by another thread ends; damage remains. */
-		if (!sound && !certain)
-			smi_os_pause(times);
-	} while (!sound && !certain && ++times < UNCERTAIN_TRIES);
+	} while (!smi_tcaches_is_final(sound, certain, &times));
 	return sound;
 }
 

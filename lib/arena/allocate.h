@@ -21,7 +21,7 @@
 void *smi_allocate_take(struct smi_arena *arena, struct smi_tcache *cache,
                         size_t align, size_t size);
 
-/* Wipe and free a chunk. */
+/* Wipe and free a chunk that is not guarded. */
 void smi_allocate_give(struct smi_arena *arena, struct smi_tcache *cache,
                        void *ptr);
 

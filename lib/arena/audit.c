@@ -95,11 +95,14 @@ static bool audit_stopped(struct smi_arena *arena, struct smi_misuse *misuse)
 bool smi_audit_arena(struct smi_arena *arena, const struct smi_tcache *cache,
                      struct smi_misuse *misuse)
 {
-	bool sound;
+	bool sound, certain;
+	unsigned times = 0;
 
-	misuse->kind = SMI_SOUND;
-	smi_tcaches_stop(&arena->caches, cache);
-	sound = audit_stopped(arena, misuse);
-	smi_tcaches_resume(&arena->caches);
+	do {
+		misuse->kind = SMI_SOUND;
+		certain = smi_tcaches_stop(&arena->caches, cache);
+		sound = audit_stopped(arena, misuse);
+		smi_tcaches_resume(&arena->caches);
+	} while (!smi_tcaches_is_final(sound, certain, &times));
 	return sound;
 }

@@ -12,10 +12,14 @@
 
 #include <errno.h>
 
-/* Where the parts of the metadata mapping begin, in bytes from its start. */
+/*
+ * Where the parts of the metadata mapping begin, in bytes from its start. Each
+ * group of tables is made accessible at once, up to its end. Core dumps contain
+ * the first group and the beginnings of the strips that the gdb commands need.
+ */
 struct layout {
-	size_t caches, table, best, cell_table, cells;
-	size_t open; /* the end of what is made accessible at once */
+	size_t table, cell_table, cells, tables_end;
+	size_t caches, best, caches_end;
 	size_t strips[SMI_STRIPS];
 	size_t total;
 };
@@ -45,6 +49,22 @@ static size_t after(const struct smi_geometry *g, size_t at, size_t bytes)
 	return end;
 }
 
+/* Plan the strips that are in core dumps, or the others, from `end` on. Returns
+ * their end. */
+static size_t plan_strips(const struct smi_pools *pools, bool in_cores,
+                          size_t end, struct layout *layout)
+{
+	const struct smi_geometry *g = &pools->geometry;
+
+	for (unsigned i = 0; i < SMI_STRIPS; i++)
+		if (pools->strips[i].in_cores == in_cores) {
+			layout->strips[i] = end;
+			end = after(g, end, pools->strips[i].stride_bytes);
+			end = smi_round_up(end, g->page_bytes);
+		}
+	return end;
+}
+
 /* False if the metadata do not fit the address space. */
 static bool plan_layout(const struct smi_pools *pools,
                         const struct smi_geometry *cells, struct layout *layout)
@@ -52,24 +72,77 @@ static bool plan_layout(const struct smi_pools *pools,
 	const struct smi_geometry *g = &pools->geometry;
 	size_t page = g->page_bytes, end;
 
-	layout->caches = page + smi_round_up(sizeof(struct smi_arena), LINE);
-	layout->table = layout->caches
-	                + SMI_TCACHES * sizeof(struct smi_tcache);
-	/* Tables with an alignment come before the table of bytes. */
+	layout->table = page + smi_round_up(sizeof(struct smi_arena), LINE);
 	layout->cell_table = after(g, layout->table, sizeof(struct smi_pool));
 	layout->cells = after(cells, layout->cell_table,
 	                      sizeof(struct smi_pool));
-	layout->best = after(cells, layout->cells, sizeof(struct smi_cell));
-	end = after(g, layout->best, 1);
-	layout->open = smi_round_up(end, page);
-	end = layout->open;
-	for (unsigned i = 0; i < SMI_STRIPS; i++) {
-		layout->strips[i] = end;
-		end = smi_round_up(after(g, end, pools->strips[i].stride_bytes),
-		                   page);
-	}
+	end = after(cells, layout->cells, sizeof(struct smi_cell));
+	layout->tables_end = smi_round_up(end, page);
+	layout->caches = plan_strips(pools, true, layout->tables_end, layout);
+	layout->best = layout->caches + SMI_TCACHES * sizeof(struct smi_tcache);
+	layout->caches_end = smi_round_up(after(g, layout->best, 1), page);
+	end = plan_strips(pools, false, layout->caches_end, layout);
 	layout->total = end + page;
 	return end <= PTRDIFF_MAX - page;
+}
+
+/* Give advice if the kernel knows it. -1 with errno if it was refused. */
+static int advise(const unsigned char *at, size_t bytes, unsigned advice)
+{
+	if (bytes == 0 || smi_os_advise(at, bytes, advice) == 0
+	    || errno == ENOTSUP)
+		return 0;
+	return -1;
+}
+
+/*
+ * How many strides have their metadata in core dumps: those of the initial
+ * pools, and as many more as have so many bytes of them. Their metadata are
+ * opened at once, because a part with other advice is a mapping of its own.
+ */
+#define CORE_BYTES ((size_t)1 << 20)
+static uint32_t strides_in_cores(const struct smi_pools *pools,
+                                 const struct smi_arena_plan *plan)
+{
+	size_t strides, bytes = 1; /* to be divided by */
+
+	for (unsigned i = 0; i < SMI_STRIPS; i++)
+		if (pools->strips[i].in_cores)
+			bytes += pools->strips[i].stride_bytes;
+	strides = plan->initial_pools + CORE_BYTES / bytes;
+	return strides < pools->geometry.max_pools ? (uint32_t)strides
+	                                           : pools->geometry.max_pools;
+}
+
+/*
+ * Keep everything else out of core dumps. Some programs that make them write
+ * all of a reservation, and ours may have gigabytes. Advice could also be
+ * revoked for a part that gets into use, but that would be one more system call
+ * for each growth. -1 with errno.
+ */
+static int leave_out_of_cores(const struct smi_pools *pools,
+                              const struct layout *layout, uint32_t strides,
+                              const unsigned char *at)
+{
+	size_t page = pools->geometry.page_bytes;
+
+	for (unsigned i = 0; i < SMI_STRIPS; i++) {
+		const struct smi_strip *strip = &pools->strips[i];
+		size_t from = layout->strips[i]
+		              + smi_round_up(strides * strip->stride_bytes,
+		                             page);
+		size_t to = layout->strips[i]
+		            + smi_round_up(pools->geometry.max_pools
+		                                   * strip->stride_bytes,
+		                           page);
+
+		if (strip->in_cores
+		    && advise(at + from, to - from, SECMALLOC_ADVICE_DONTDUMP)
+		               != 0)
+			return -1;
+	}
+	return advise(at + layout->caches, layout->total - layout->caches,
+	              SECMALLOC_ADVICE_DONTDUMP);
 }
 
 /*
@@ -78,10 +151,12 @@ static bool plan_layout(const struct smi_pools *pools,
  * metadata either: it could not use them, and copying them would slow down each
  * fork. NULL with errno and *refused.
  */
-static unsigned char *reserve_metadata(const struct layout *layout,
-                                       size_t page_bytes, bool in_children,
+static unsigned char *reserve_metadata(const struct smi_pools *pools,
+                                       const struct layout *layout,
+                                       const struct smi_arena_plan *plan,
                                        struct smi_refusal *refused)
 {
+	size_t page = pools->geometry.page_bytes;
 	unsigned char *at = smi_os_reserve(layout->total);
 	int code;
 
@@ -91,11 +166,15 @@ static unsigned char *reserve_metadata(const struct layout *layout,
 	};
 	if (at == NULL)
 		return NULL;
-	if (smi_os_open(at + page_bytes, layout->open - page_bytes) == 0
-	    && (in_children
-	        || smi_os_advise(at, layout->total, SECMALLOC_ADVICE_DONTFORK)
-	                   == 0
-	        || errno == ENOTSUP))
+	if (smi_os_open(at + page, layout->tables_end - page) == 0
+	    && smi_os_open(at + layout->caches,
+	                   layout->caches_end - layout->caches)
+	               == 0
+	    && leave_out_of_cores(pools, layout, strides_in_cores(pools, plan),
+	                          at)
+	               == 0
+	    && (pools->in_children
+	        || advise(at, layout->total, SECMALLOC_ADVICE_DONTFORK) == 0))
 		return at;
 	code = errno;
 	smi_os_release(at, layout->total);
@@ -128,8 +207,7 @@ static struct smi_arena *map_metadata(const struct plans *plans,
 		errno = ENOMEM;
 		return NULL;
 	}
-	at = reserve_metadata(&layout, g->page_bytes, pools.in_children,
-	                      refused);
+	at = reserve_metadata(&pools, &layout, plan, refused);
 	if (at == NULL)
 		return NULL;
 	for (unsigned i = 0; i < SMI_STRIPS; i++)
@@ -276,7 +354,8 @@ static int lock_all(struct smi_arena *arena, const struct smi_arena_plan *plan,
 		shortage->pools_wanted = plan->guarded_chunks;
 		return explain(arena, &arena->guarded.pools, shortage);
 	}
-	if (smi_pool_open_strips(&arena->pools, (uint32_t)plan->initial_pools)
+	if (smi_pool_open_strips(&arena->pools,
+	                         strides_in_cores(&arena->pools, plan))
 	            != 0
 	    || lock_initial_pools(arena, plan) != 0)
 		return explain(arena, &arena->pools, shortage);

@@ -9,6 +9,10 @@
 
 #include <errno.h>
 
+/* How many times damage is looked for again if the caches could not be stopped
+ * for certain. */
+#define UNCERTAIN_TRIES 100u
+
 void smi_tcaches_start(struct smi_tcaches *caches,
                        const struct smi_slabs *slabs, bool fenced)
 {
@@ -82,6 +86,14 @@ bool smi_tcaches_stop(struct smi_tcaches *caches, const struct smi_tcache *own)
 		     times++)
 			smi_os_pause(times);
 	return certain;
+}
+
+bool smi_tcaches_is_final(bool sound, bool certain, unsigned *times)
+{
+	if (sound || certain || *times == UNCERTAIN_TRIES)
+		return true;
+	smi_os_pause((*times)++);
+	return false;
 }
 
 void smi_tcaches_close(struct smi_tcaches *caches)

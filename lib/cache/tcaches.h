@@ -68,6 +68,15 @@ void smi_tcaches_detach(struct smi_tcaches *caches, struct smi_tcache *cache);
 bool smi_tcaches_stop(struct smi_tcaches *caches, const struct smi_tcache *own);
 void smi_tcaches_resume(struct smi_tcaches *caches);
 
+/*
+ * Whether what was found while the caches were stopped may be believed: that
+ * all is sound, or damage. Damage may also be the change that a thread is just
+ * making, if the caches were not stopped for certain. The change ends, and
+ * damage remains. So this waits a moment, and returns false for some times.
+ * `times` begins with 0.
+ */
+bool smi_tcaches_is_final(bool sound, bool certain, unsigned *times);
+
 /* Close all caches for good. An owner that is already busy may finish its call.
  * Makes no system call. */
 void smi_tcaches_close(struct smi_tcaches *caches);

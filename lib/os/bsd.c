@@ -171,6 +171,15 @@ void smi_os_start_lock(pthread_mutex_t *lock)
 	pthread_mutex_init(lock, NULL);
 }
 
+/* Destructors and the functions of atexit() run in an order that depends on the
+ * system. */
+int smi_os_at_exit(void (*act)(void))
+{
+	(void)act;
+	errno = ENOTSUP;
+	return -1;
+}
+
 /* ---- Signals ------------------------------------------------------------ */
 
 /* A signal that was sent has an si_code of 0 or less, or of 64 Ki and more. */

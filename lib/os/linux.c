@@ -11,6 +11,7 @@
 #include <errno.h>
 #include <linux/membarrier.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -129,6 +130,21 @@ void smi_os_start_lock(pthread_mutex_t *lock)
 #endif
 	pthread_mutex_init(lock, &attributes);
 	pthread_mutexattr_destroy(&attributes);
+}
+
+/*
+ * exit() calls the functions of atexit() before the loader, or the C library of
+ * a static program, runs any destructor. dlclose() runs the object's
+ * destructors in the order of the linker: those without a priority, the
+ * compiler's own, which calls the object's functions of atexit(), and those
+ * with a priority. musl never unloads an object.
+ */
+int smi_os_at_exit(void (*act)(void))
+{
+	if (atexit(act) == 0)
+		return 0;
+	errno = ENOMEM;
+	return -1;
 }
 
 bool smi_os_signal_has_address(const siginfo_t *info)

@@ -175,12 +175,16 @@ static int open_secret(void *at, size_t bytes, bool in_children,
 	return -1;
 }
 
-/* open_secret() while no fork can happen, and with cancellation disabled. */
+/* open_secret() while no fork can happen, not even in a signal handler, and
+ * with cancellation disabled. */
 static int open_between_forks(void *at, size_t bytes, bool in_children,
                               const void *from)
 {
+	sigset_t all, before;
 	int state, result;
 
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	smi_os_fork_begin();
 	result = open_secret(at, bytes, in_children, from);
@@ -188,6 +192,7 @@ static int open_between_forks(void *at, size_t bytes, bool in_children,
 		errno = documented(errno);
 	smi_os_fork_end();
 	pthread_setcancelstate(state, NULL);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return result;
 }
 

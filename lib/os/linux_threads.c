@@ -228,7 +228,7 @@ static void count_none(void *with)
 
 static int count(size_t thread, size_t *all, void *with)
 {
-	struct stat_line stat;
+	struct stat_line stat = {0};
 
 	if (read_stat(thread, &stat) != 0)
 		return has_gone(errno) ? 0 : -1;

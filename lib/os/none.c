@@ -172,6 +172,16 @@ int smi_os_at_thread_end(void (*end)(void *mark))
 	return not_here();
 }
 
+void smi_os_forget_thread_end(void)
+{
+}
+
+int smi_os_at_exit(void (*act)(void))
+{
+	(void)act;
+	return not_here();
+}
+
 int smi_os_mark_thread(void *mark)
 {
 	(void)mark;

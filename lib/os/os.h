@@ -141,9 +141,18 @@ int smi_os_at_fork(void (*prepare)(void), void (*parent)(void),
 /*
  * Register a function that runs when a thread that called smi_os_mark_thread()
  * ends, but not when the process ends. Only one function can be registered.
- * ENOMEM, EAGAIN.
+ * smi_os_forget_thread_end() undoes that. ENOMEM, EAGAIN.
  */
 int smi_os_at_thread_end(void (*end)(void *mark));
+void smi_os_forget_thread_end(void);
+
+/*
+ * Register a function that is called before any destructor function of this
+ * library if the process exits. If this library is unloaded instead,
+ * destructors without a priority run before that function, and those with a
+ * priority after it. ENOMEM; or ENOTSUP: this order is not certain here.
+ */
+int smi_os_at_exit(void (*act)(void));
 
 /* Mark the calling thread; the mark is not NULL. ENOMEM. */
 int smi_os_mark_thread(void *mark);

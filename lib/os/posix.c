@@ -201,6 +201,11 @@ int smi_os_at_thread_end(void (*end)(void *mark))
 	return -1;
 }
 
+void smi_os_forget_thread_end(void)
+{
+	pthread_key_delete(thread_mark);
+}
+
 int smi_os_mark_thread(void *mark)
 {
 	int code = pthread_setspecific(thread_mark, mark);

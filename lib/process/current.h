@@ -41,7 +41,7 @@ struct smi_thread {
 	volatile bool in_call;    /* it holds a lock or waits for one: see
 	                             smi_current_enter() */
 };
-_Static_assert(sizeof(struct smi_thread) <= 40,
+_Static_assert(sizeof(struct smi_thread) <= 32,
                "all thread-local variables together take 64 bytes at most");
 extern _Thread_local struct smi_thread smi_current_thread SMI_TLS_MODEL;
 
@@ -100,6 +100,15 @@ static inline bool smi_current_is_inside(void)
  * at present: then threads have no caches. Only one thread may make this call
  * at a time. */
 bool smi_current_end_threads(void);
+
+/*
+ * Undo smi_current_end_threads(), while no call is in progress in any thread.
+ * Threads that have caches keep them. smi_current_try_forget_threads() does the
+ * same if no thread has locked the arena, whatever other threads do: at an
+ * exit, which may have interrupted a call, nothing can wait for a lock.
+ */
+void smi_current_forget_threads(void);
+void smi_current_try_forget_threads(void);
 
 /* Make and publish the arena. -1 with errno and words: EALREADY if there is
  * one, or the errors of smi_lifecycle_create() and smi_nodump_apply(). */

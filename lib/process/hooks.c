@@ -7,8 +7,11 @@
 
 #include "os/os.h"
 #include "process/current.h"
+#include "process/fault_handler.h"
 #include "process/fork_handlers.h"
+#include "process/left_behind.h"
 #include "report/last_error.h"
+#include "report/messages.h"
 
 #include <errno.h>
 #include <stdatomic.h>
@@ -19,7 +22,60 @@
 #define ALL_ARE_SET (-1)
 static _Atomic int registrar = NO_PROCESS;
 
-static bool forks; /* the fork handlers are registered */
+/* What is registered: the fork handlers, and note_exit(). */
+static bool forks, exits;
+
+/* ---- Exit and unloading -------------------------------------------------- */
+
+/* False if the process exits, or if an exit would not be noticed. */
+static atomic_bool no_exit;
+
+static void note_exit(void)
+{
+	atomic_store(&no_exit, false);
+}
+
+/* -1 with errno: ENOMEM. Where the order of destructors is not certain, the
+ * library acts as if each unloading were an exit. */
+static int watch_exit(void)
+{
+	atomic_store(&no_exit, true);
+	if (smi_os_at_exit(note_exit) == 0)
+		return 0;
+	atomic_store(&no_exit, false);
+	return errno == ENOTSUP ? 0 : -1;
+}
+
+/* Both unloading and an exit run the two destructors. When the object is
+ * unloaded, this one runs before note_exit(). */
+static bool unloads;
+__attribute__((destructor)) static void begin_end(void)
+{
+	unloads = atomic_load(&no_exit);
+}
+
+/*
+ * When the object is unloaded, this destructor runs after those of its C++
+ * objects and after its functions of atexit(), which may free chunks.
+ *
+ * A process that exits may still unload the object, with a function of atexit()
+ * that was registered earlier. So no thread may call end_thread() from now on.
+ */
+__attribute__((destructor(101))) static void end(void)
+{
+	if (!unloads) {
+		smi_current_try_forget_threads();
+		smi_messages_forget_threads();
+		return;
+	}
+	smi_fault_handler_remove();
+	smi_current_fini();
+	smi_current_forget_threads();
+	smi_left_behind_release();
+	smi_messages_release();
+}
+
+/* ---- Registering --------------------------------------------------------- */
 
 /*
  * Become the only thread that registers hooks. False if all are registered.
@@ -46,24 +102,28 @@ static bool claim(void)
 	}
 }
 
-/* Register what is not registered yet. -1 with errno if the arena needs what
- * could not be registered. Without the end of threads, threads have no caches.
- */
-static int register_missing(void)
+/* Register what is not registered yet. Returns NULL, or with errno the call
+ * that failed. Without the end of threads, threads only have no caches. */
+static const char *register_missing(void)
 {
+	const char *failed = NULL;
 	int code = errno;
 	bool threads;
 
 	if (!claim()) {
 		errno = code;
-		return 0;
+		return NULL;
 	}
 	threads = smi_current_end_threads();
-	errno = code;
-	if (!forks)
-		forks = smi_fork_handlers_register() == 0;
-	atomic_store(&registrar, forks && threads ? ALL_ARE_SET : NO_PROCESS);
-	return forks ? 0 : -1;
+	if (!exits && !(exits = watch_exit() == 0))
+		failed = "atexit()";
+	if (!forks && !(forks = smi_fork_handlers_register() == 0))
+		failed = "pthread_atfork()";
+	if (failed == NULL)
+		errno = code;
+	atomic_store(&registrar,
+	             forks && exits && threads ? ALL_ARE_SET : NO_PROCESS);
+	return failed;
 }
 
 __attribute__((constructor)) static void register_early(void)
@@ -73,11 +133,12 @@ __attribute__((constructor)) static void register_early(void)
 
 int smi_hooks_register(void)
 {
-	if (register_missing() == 0)
+	const char *failed = register_missing();
+
+	if (failed == NULL)
 		return 0;
-	return smi_last_error_set(
-		errno,
-		"%s: there is no memory for the fork "
-		"handlers: pthread_atfork() failed (errno %d)",
-		"secmalloc_init", errno);
+	return smi_last_error_set(errno,
+	                          "%s: there is no memory for the handlers of "
+	                          "fork and exit: %s failed (errno %d)",
+	                          "secmalloc_init", failed, errno);
 }

@@ -6,6 +6,12 @@
  * start. A call of secmalloc_init() that comes earlier, from a constructor that
  * runs before this library's own, registers them itself.
  *
+ * If this library is a part of an object that dlclose() unloads, nothing of it
+ * remains: neither a hook nor the arena, nor a signal handler, nor the
+ * addresses of arenas that were left behind. When the process exits, the arena
+ * stays, because threads may still run, and destructors of others may still
+ * free chunks.
+ *
  * SPDX-License-Identifier: ISC
  */
 #ifndef SMI_HOOKS_H

@@ -49,14 +49,21 @@ static void make_room(void)
 	left.room = bytes / sizeof(*left.all);
 }
 
-/* Record addresses, which may continue those that were recorded last. */
+/* Whether addresses continue those that were recorded last. */
+static bool continues(uintptr_t at, bool taken)
+{
+	const struct record *last;
+
+	if (left.count == 0)
+		return false;
+	last = &left.all[left.count - 1];
+	return last->taken == taken && last->at + last->bytes == at;
+}
+
 static void record(uintptr_t at, size_t bytes, bool taken)
 {
-	struct record *last = left.all + left.count - 1;
-
-	if (left.count > 0 && last->taken == taken
-	    && last->at + last->bytes == at) {
-		last->bytes += bytes;
+	if (continues(at, taken)) {
+		left.all[left.count - 1].bytes += bytes;
 		return;
 	}
 	if (left.count == left.room)
@@ -69,8 +76,13 @@ static void record(uintptr_t at, size_t bytes, bool taken)
 /* Reserve addresses, if nothing else is mapped at any of them. */
 static bool keep(void *at, size_t bytes, bool zeros)
 {
-	if (smi_os_block(at, bytes, zeros) == 0)
+	if (smi_os_block(at, bytes, zeros) == 0) {
+		/* Some programs that make core dumps write all addresses that
+		 * are mapped. If the advice is refused, the dumps are larger.
+		 */
+		smi_os_dont_dump(at, bytes);
 		return true;
+	}
 	if (errno != EEXIST)
 		smi_fatal_die(NULL,
 		              "fork: the addresses of the parent's pools "
@@ -102,6 +114,21 @@ void smi_left_behind_add(void *at, size_t bytes, bool zeros)
 		from += piece;
 		bytes -= piece;
 	}
+}
+
+/* ---- Releasing ----------------------------------------------------------- */
+
+void smi_left_behind_release(void)
+{
+	for (size_t i = 0; i < left.count; i++)
+		if (!left.all[i].taken)
+			smi_os_release((void *)left.all[i].at,
+			               left.all[i].bytes);
+	if (left.all != left.few)
+		smi_os_release(left.all,
+		               smi_round_up(left.room * sizeof(*left.all),
+		                            smi_os_page_bytes()));
+	left = (struct records){.all = left.few, .room = FEW};
 }
 
 /* ---- Looking up ---------------------------------------------------------- */

@@ -22,6 +22,10 @@
  */
 void smi_left_behind_add(void *at, size_t bytes, bool zeros);
 
+/* Release all these addresses. Only in a process that can no longer have a
+ * pointer to a chunk. */
+void smi_left_behind_release(void);
+
 /* Whether [at, at + bytes) overlaps addresses that are reserved for an arena
  * that was left behind; bytes > 0. */
 bool smi_left_behind_touches(const void *at, size_t bytes);

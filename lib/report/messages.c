@@ -19,7 +19,7 @@ struct message {
 #define WORD_BITS 32u
 #define WORDS     (SMI_MESSAGES_BLOCK / WORD_BITS)
 
-/* Blocks are linked, and stay. */
+/* Blocks are linked, and stay until the library is unloaded. */
 struct block {
 	_Atomic(struct block *) next;
 	_Atomic uint32_t taken[WORDS]; /* a bit for each message */
@@ -34,10 +34,12 @@ static struct block first;
 	}
 static char no_words[] = "";
 static char lost_words[] = "the message is lost: there was no memory for it";
+static char refused_words[] = "the message is lost: the libc had no memory or "
+			      "no key of thread-specific data for it";
 static char closed_words[] = "the message is lost: this thread is ending";
 static struct smi_text fresh = NO_MESSAGE(no_words);
 static struct smi_text lost = NO_MESSAGE(lost_words);
-static struct smi_text refused = NO_MESSAGE(lost_words);
+static struct smi_text refused = NO_MESSAGE(refused_words);
 static struct smi_text closed = NO_MESSAGE(closed_words);
 
 /*
@@ -67,10 +69,15 @@ static struct smi_text *take_from(struct block *block)
 	return NULL;
 }
 
+static size_t block_bytes(void)
+{
+	return smi_round_up(sizeof(struct block), smi_os_page_bytes());
+}
+
 /* The next block, which is mapped if it is missing, or NULL. */
 static struct block *after(struct block *block)
 {
-	size_t bytes = smi_round_up(sizeof(*block), smi_os_page_bytes());
+	size_t bytes = block_bytes();
 	struct block *next = atomic_load(&block->next), *made;
 
 	if (next != NULL)
@@ -151,8 +158,7 @@ static bool find_key(pthread_key_t *key)
 	return true;
 }
 
-/* The destructor of threads must not be called once the library is unloaded. */
-__attribute__((destructor)) static void forget_key(void)
+void smi_messages_forget_threads(void)
 {
 	uintptr_t found = atomic_exchange(&end_key, 0);
 
@@ -229,5 +235,18 @@ void smi_messages_forked(void)
 			if (atomic_load(&block->taken[i]) != keep)
 				atomic_store(&block->taken[i], keep);
 		}
+	}
+}
+
+void smi_messages_release(void)
+{
+	struct block *block = atomic_exchange(&first.next, NULL);
+
+	smi_messages_forget_threads();
+	while (block != NULL) {
+		struct block *next = atomic_load(&block->next);
+
+		smi_os_release(block, block_bytes());
+		block = next;
 	}
 }

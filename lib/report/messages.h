@@ -41,4 +41,12 @@ struct smi_text *smi_messages_mine(void);
  * have. */
 void smi_messages_forked(void);
 
+/*
+ * Have no thread call this library at its end; its message is then not given
+ * back. A thread that fails later does call it again. smi_messages_release()
+ * also unmaps the messages, when no thread calls the library any more.
+ */
+void smi_messages_forget_threads(void);
+void smi_messages_release(void);
+
 #endif /* SMI_MESSAGES_H */

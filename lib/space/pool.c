@@ -223,6 +223,7 @@ static size_t lock_most(struct smi_pools *pools, unsigned char *at, size_t most,
 
 void smi_pool_enter(struct smi_pools *pools, size_t bytes)
 {
+	size_t page = pools->geometry.page_bytes;
 	uint32_t first = pools->used;
 	uint32_t strides = (uint32_t)smi_geometry_strides_for(&pools->geometry,
 	                                                      bytes);
@@ -230,7 +231,7 @@ void smi_pool_enter(struct smi_pools *pools, size_t bytes)
 	for (uint32_t i = 0; i < strides; i++)
 		pools->table[first + i] = (struct smi_pool){
 			.first = first,
-			.bytes = i == 0 ? bytes : 0,
+			.pages = i == 0 ? (uint32_t)(bytes / page) : 0,
 		};
 	pools->used += strides;
 	pools->count += smi_geometry_pools_for(&pools->geometry, bytes);
@@ -308,7 +309,7 @@ enum smi_pool_place smi_pool_find(const struct smi_pools *pools,
 		return SMI_PLACE_GUARD;
 	*pool = pools->table[stride].first;
 	return address - smi_pool_start(pools, *pool)
-	                       < pools->table[*pool].bytes
+	                       < smi_pool_bytes(pools, *pool)
 	               ? SMI_PLACE_POOL
 	               : SMI_PLACE_GUARD;
 }
@@ -326,7 +327,7 @@ uint32_t smi_pool_next(const struct smi_pools *pools, uint32_t pool)
 
 	if (pool != SMI_NONE)
 		for (next = pool + 1;
-		     next < pools->used && pools->table[next].bytes == 0;
+		     next < pools->used && pools->table[next].pages == 0;
 		     next++)
 			;
 	return next < pools->used ? next : SMI_NONE;
@@ -362,17 +363,15 @@ const char *smi_pool_audit(const struct smi_pools *pools)
 	if (pools->used > g->max_pools)
 		return "P3: more strides are used than exist";
 	for (uint32_t i = 0; i < pools->used; i++) {
-		const struct smi_pool *pool = &pools->table[i];
+		if (pools->table[i].pages != 0) {
+			size_t pool_bytes = smi_pool_bytes(pools, i);
 
-		if (pool->bytes != 0) {
 			first = i;
-			count += smi_geometry_pools_for(g, pool->bytes);
-			bytes += pool->bytes;
+			count += smi_geometry_pools_for(g, pool_bytes);
+			bytes += pool_bytes;
 		}
-		if (pool->first != first)
+		if (pools->table[i].first != first)
 			return "P4: a stride names the wrong pool";
-		if (pool->bytes % g->page_bytes != 0)
-			return "P4: a pool is not a whole number of pages";
 	}
 	if (count != pools->count || count > g->max_pools
 	    || bytes != pools->bytes)

@@ -11,7 +11,7 @@
  *   P2  A locked pool stays locked and at its address until smi_pool_unmap().
  *   P3  Strides are used in order: all pools lie in the strides [0, used).
  *   P4  table[i].first is the first stride of the pool that stride i belongs
- *       to, for i < used. table[i].bytes is the size of the pool if i is its
+ *       to, for i < used. table[i].pages is the size of the pool if i is its
  *       first stride, and 0 otherwise.
  *   P5  A pool counts as bytes / pool_bytes ordinary pools, rounded up. `count`
  *       is the sum of these and at most max_pools. That many strides are enough
@@ -30,7 +30,7 @@
 
 struct smi_pool {
 	uint32_t first;
-	size_t bytes;
+	uint32_t pages; /* there are fewer than 2^32 units, let alone pages */
 };
 
 /* Metadata with a fixed number of bytes for each stride. The part of a stride
@@ -38,6 +38,7 @@ struct smi_pool {
 struct smi_strip {
 	unsigned char *at;
 	size_t stride_bytes;
+	bool in_cores; /* the gdb commands need it: tools/gdb/secmalloc.py */
 };
 #define SMI_STRIPS 3
 
@@ -169,7 +170,7 @@ static inline uintptr_t smi_pool_start(const struct smi_pools *pools,
 static inline size_t smi_pool_bytes(const struct smi_pools *pools,
                                     uint32_t pool)
 {
-	return pools->table[pool].bytes;
+	return pools->table[pool].pages * pools->geometry.page_bytes;
 }
 
 /* The pool after `pool`, or SMI_NONE. The pool after SMI_NONE is the first

@@ -35,7 +35,9 @@ void smi_run_plan_strips(struct smi_pools *pools)
 	uint32_t units = smi_geometry_stride_units(&pools->geometry);
 
 	pools->strips[NOTES].stride_bytes = units * SMI_UNIT_NOTES_BYTES;
+	pools->strips[NOTES].in_cores = true;
 	pools->strips[HEADS].stride_bytes = units * sizeof(uint32_t);
+	pools->strips[HEADS].in_cores = true;
 	pools->strips[BUDDIES].stride_bytes = smi_round_up(
 		sizeof(struct smi_buddy) + smi_buddy_map_bytes(units),
 		CACHE_LINE);

@@ -32,7 +32,7 @@ FIELDS = {
             "slabs", "guarded"),
     "smi_pools": ("geometry", "reservation", "mapped_bytes", "base", "start",
                   "used", "count", "bytes", "secret", "table"),
-    "smi_pool": ("first", "bytes"),
+    "smi_pool": ("first", "pages"),
     "smi_geometry": ("page_bytes", "pool_bytes", "stride_shift", "max_pools",
                      "reserve_bytes"),
     "smi_runs": ("units_shift", "notes", "heads"),
@@ -86,6 +86,10 @@ secmalloc_fini() was, or this is a child without its parent's arena."
 POOLS_ABSENT = """\
 This is a core, and the pools are left out of it: it has the library's \
 metadata, but no chunk."""
+LEFT_OUT = """\
+This core has no metadata of {} pools, so their chunks are not listed or \
+counted. It has those of the initial pools and of the first ones that were \
+added."""
 POOLS_PRESENT = """\
 WARNING: this core has {} bytes of the pools. Treat it as a secret."""
 ACCESS = {
@@ -276,7 +280,8 @@ class Pools:
         self.count = int(value["count"])
         self.bytes = int(value["bytes"])
         table = value["table"]
-        self.table = [(int(entry["first"]), int(entry["bytes"]))
+        self.table = [(int(entry["first"]),
+                       int(entry["pages"]) * self.page_bytes)
                       for entry in memory.values(
                           int(table), table.type.target(), self.used)]
 
@@ -393,6 +398,24 @@ class Arena:
         end = self.pools.end_of(pool) - self.pools.first
         return self.slab(run, (end >> self.unit_shift) - run)
 
+    def is_described(self, pool):
+        """Whether the metadata of a pool are there. A core has those of the
+        first strides."""
+        if not self.memory.is_core():
+            return True
+        runs = self.value["runs"]
+        first = pool << self.units_shift
+        end = first + (self.pools.bytes_of(pool) >> self.unit_shift)
+        return all(
+            self.memory.has(int(runs[name]) + first * size,
+                            int(runs[name]) + end * size)
+            for name, size in (("heads", 4), ("notes", NOTES_BYTES)))
+
+    def left_out(self):
+        """The pools whose metadata are not there."""
+        return [pool for pool in self.pools.numbers()
+                if not self.is_described(pool)]
+
     def slabs(self, pool):
         """All slabs of a pool."""
         first = pool << self.units_shift
@@ -407,7 +430,8 @@ class Arena:
 
     def all_slabs(self):
         for pool in self.pools.numbers():
-            yield from self.slabs(pool)
+            if self.is_described(pool):
+                yield from self.slabs(pool)
 
     def cells(self):
         """All guarded cells, by number."""
@@ -460,6 +484,8 @@ def explain_in_pool(arena, address):
     is_inside, pool = arena.pools.find(address)
     if not is_inside:
         return explain_guard(arena.pools, address, pool)
+    if not arena.is_described(pool):
+        return f"in pool {pool}, whose metadata are not in this core"
     words, remark = explain_slot(arena.slab_at(address), address)
     return f"{words}, pool {pool}{remark}"
 
@@ -536,6 +562,9 @@ def tell_of_core(memory, arena):
         return
     there = arena.pool_bytes_in_core()
     print(POOLS_PRESENT.format(there) if there else POOLS_ABSENT)
+    left_out = len(arena.left_out())
+    if left_out:
+        print(LEFT_OUT.format(left_out))
 
 
 def print_table(heads, rows):
@@ -618,18 +647,27 @@ cached: of these, the bytes in threads' caches."""
         print_sums(arena, rows)
 
 
+def free_in(arena, pool):
+    """The bytes of a pool that are free, and those of them in caches; as
+    question marks if they are not known."""
+    if not arena.is_described(pool):
+        return "?", "?"
+    live = cached = 0
+    for slab in arena.slabs(pool):
+        in_caches = slab.entries.count(ENTRY_CACHED)
+        free = slab.entries.count(ENTRY_FREE)
+        cached += in_caches * slab.slot_bytes
+        live += (slab.slots - in_caches - free) * slab.slot_bytes
+    return arena.pools.bytes_of(pool) - live, cached
+
+
 def pool_rows(arena):
     pools, counted = arena.pools, 0
     initial = int(arena.value["initial_pools"])
     for pool in pools.numbers():
         size = pools.bytes_of(pool)
-        live = cached = 0
-        for slab in arena.slabs(pool):
-            in_caches = slab.entries.count(ENTRY_CACHED)
-            free = slab.entries.count(ENTRY_FREE)
-            cached += in_caches * slab.slot_bytes
-            live += (slab.slots - in_caches - free) * slab.slot_bytes
-        yield (pool, f"0x{pools.start_of(pool):x}", size, size - live, cached,
+        free, cached = free_in(arena, pool)
+        yield (pool, f"0x{pools.start_of(pool):x}", size, free, cached,
                "initial" if counted < initial else "grown",
                "secret" if arena.is_secret else "default")
         counted += pools.counted(size)
@@ -637,6 +675,7 @@ def pool_rows(arena):
 
 def print_sums(arena, rows):
     pools, guarded = arena.pools, arena.guarded
+    rows = [row for row in rows if row[3] != "?"]
     print(f"pools: {pools.count} of at most "
           f"{int(pools.geometry['max_pools'])}, {pools.bytes} bytes, "
           f"{sum(row[3] for row in rows)} free, "
