@@ -13,10 +13,7 @@
 namespace
 {
 struct wipe {
-	void operator()(char *chunk) const
-	{
-		secfree(chunk);
-	}
+	void operator()(char *chunk) const { secfree(chunk); }
 };
 using secret = std::unique_ptr<char[], wipe>;
 
