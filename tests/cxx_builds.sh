@@ -101,6 +101,7 @@ build() {
 }
 aborts_with_words() {
 	(
+		# shellcheck disable=SC3045 # dash, bash and busybox have it
 		ulimit -S -c 0
 		exec "$work/program" fail
 	) 2> "$work/said"
@@ -110,6 +111,7 @@ aborts_with_words() {
 }
 throws() {
 	(
+		# shellcheck disable=SC3045 # dash, bash and busybox have it
 		ulimit -S -c 0
 		exec "$work/program" fail
 	) 2> "$work/said"

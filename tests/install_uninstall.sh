@@ -19,6 +19,7 @@ install_it() {
 # Put a file that is not ours into each directory except those of the library.
 others_move_in() {
 	find "$root" -type d ! -path '*/doc/secmalloc*' \
+		! -path '*/include/secmalloc*' \
 		-exec sh -c 'for d; do : > "$d/other"; done' sh {} +
 	files | grep '/other$' > "$work/others"
 }
