@@ -99,6 +99,8 @@ devel_files() {
 	echo LIB/libsecmalloc.so
 	echo LIB/pkgconfig/secmalloc.pc
 	echo include/secmalloc.h
+	echo include/secmalloc.hpp
+	(cd "$source_dir" && ls include/secmalloc/*.hpp)
 	echo share/aclocal/secmalloc.m4
 	echo "share/gdb/auto-load/usr/$(library_files | tail -n 1)-gdb.py"
 }
