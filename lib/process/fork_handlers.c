@@ -105,9 +105,14 @@ static void before_fork(void)
 	struct smi_arena *arena;
 	int code = errno;
 
-	if (depth++ > 0)
+	if (depth > 0) {
+		depth++;
 		return;
+	}
+	/* A signal handler may fork until signals are blocked, and the handlers
+	 * act for that fork, too. */
 	block_signals();
+	depth = 1;
 	smi_current_thread.unlocked = has_to_go_without();
 	if (smi_current_thread.unlocked) {
 		smi_os_fork_begin();
