@@ -182,6 +182,8 @@ int smi_current_make(const struct smi_arena_plan *plan, bool no_dump)
 	/* A child's arena is to have the same backing, not to choose again. */
 	current->plan.secret = arena->pools.secret;
 	current->plan.secret_is_wish = false;
+	current->strays =
+		(arena->pools.advice_missing & SECMALLOC_ADVICE_DONTFORK) != 0;
 	current->lost_code = 0;
 	atomic_store(&current->arena, arena);
 	/* The numbers may wrap around. */

@@ -21,6 +21,7 @@
 
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 
 /* Two different numbers that no arena ever has. */
@@ -57,6 +58,10 @@ struct smi_current {
 	void *reservation;
 	size_t reservation_bytes;
 	struct smi_arena_plan plan;
+	/* A child may get the arena whatever the policy is. */
+	bool strays;
+	/* The signal mask to be restored by the thread that `moves`. */
+	sigset_t mask_after;
 
 	/* In a child that should have an arena but does not: the errno and the
 	 * words. Otherwise the errno is 0. */
