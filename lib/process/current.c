@@ -140,25 +140,6 @@ void smi_current_forget_threads(void)
 		smi_os_forget_thread_end();
 }
 
-/* The locks keep other threads from being marked with a key that is gone, and
- * whose number others may use by then. */
-void smi_current_try_forget_threads(void)
-{
-	struct smi_arena *arena;
-
-	if (smi_fatal_is_dying()
-	    || pthread_mutex_trylock(&smi_current.init_lock) != 0)
-		return;
-	arena = atomic_load(&smi_current.arena);
-	if (arena == NULL) {
-		smi_current_forget_threads();
-	} else if (pthread_mutex_trylock(&arena->lock) == 0) {
-		smi_current_forget_threads();
-		pthread_mutex_unlock(&arena->lock);
-	}
-	pthread_mutex_unlock(&smi_current.init_lock);
-}
-
 /* ---- Making and ending -------------------------------------------------- */
 
 /* A child inherits that its parent was made undumpable. */

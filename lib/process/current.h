@@ -107,13 +107,11 @@ static inline bool smi_current_is_inside(void)
 bool smi_current_end_threads(void);
 
 /*
- * Undo smi_current_end_threads(), while no call is in progress in any thread.
- * Threads that have caches keep them. smi_current_try_forget_threads() does the
- * same if no thread has locked the arena, whatever other threads do: at an
- * exit, which may have interrupted a call, nothing can wait for a lock.
+ * Undo smi_current_end_threads(). Threads that have caches keep them. Takes no
+ * lock, since an exit may have interrupted a call. A thread that is just being
+ * marked may still be marked, with a key that is gone.
  */
 void smi_current_forget_threads(void);
-void smi_current_try_forget_threads(void);
 
 /* Make and publish the arena. -1 with errno and words: EALREADY if there is
  * one, or the errors of smi_lifecycle_create() and smi_nodump_apply(). */

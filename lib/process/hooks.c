@@ -64,7 +64,7 @@ __attribute__((destructor)) static void begin_end(void)
 __attribute__((destructor(101))) static void end(void)
 {
 	if (!unloads) {
-		smi_current_try_forget_threads();
+		smi_current_forget_threads();
 		smi_messages_forget_threads();
 		return;
 	}
