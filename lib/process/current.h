@@ -32,6 +32,7 @@ struct smi_thread {
 	struct smi_tcache *cache; /* or NULL */
 	unsigned arena;           /* number of the cache's arena, or
 	                             SMI_NO_CACHE */
+	bool registers;           /* it registers hooks: hooks.c */
 	bool marked;              /* its cache will be taken back at its end */
 	bool preparing;           /* it is being marked */
 	bool ended;               /* its cache was taken back at its end */
