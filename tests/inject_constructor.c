@@ -56,11 +56,16 @@ int __wrap_pthread_atfork(void (*prepare)(void), void (*parent)(void),
 	return answer;
 }
 
+/* What the C library calls in atexit(), if not NULL. */
+static void (*allocate)(void);
+
 int __real_atexit(void (*act)(void));
 int __wrap_atexit(void (*act)(void));
 int __wrap_atexit(void (*act)(void))
 {
 	atexit_calls++;
+	if (allocate != NULL)
+		allocate();
 	return atexit_answer != 0 ? atexit_answer : __real_atexit(act);
 }
 
@@ -153,6 +158,26 @@ static bool a_refused_key_costs_the_caches(void)
 	key_answer = 0;
 	return secmalloc_init(&keep) == 0 && cached_bytes() > 0
 	       && atfork_calls == 1;
+}
+
+/* ---- A malloc() that makes an arena -------------------------------------- */
+
+static int nested = 1, nested_code;
+
+static void make_arena(void)
+{
+	allocate = NULL;
+	nested = secmalloc_init(&keep);
+	nested_code = errno;
+}
+
+static bool a_call_by_malloc_fails(void)
+{
+	allow_all();
+	allocate = make_arena;
+	if (secmalloc_init(&keep) != 0)
+		case_skip_init();
+	return nested == -1 && nested_code == ENOMEM && each_was_called_once();
 }
 
 /* ---- Once ---------------------------------------------------------------- */
@@ -279,6 +304,8 @@ int main(void)
 		"without a key threads have no caches, until a later init gets "
 		"one",
 		a_refused_key_costs_the_caches);
+	try_case("an init by a malloc() that atexit() calls in an init fails",
+	         a_call_by_malloc_fails);
 	try_case("init, fini and init again register once",
 	         init_and_fini_register_once);
 	try_case("threads that call init at the same time register once",

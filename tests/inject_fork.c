@@ -361,6 +361,39 @@ static bool cache_is_interrupted(void)
 	return went_well(judges[config.fork]);
 }
 
+/* Pretend to be a system whose fork() copies locked pages. */
+static bool copies;
+static unsigned *asked; /* shared with children */
+bool __wrap_smi_os_fork_copies(void);
+bool __wrap_smi_os_fork_copies(void)
+{
+	if (asked != NULL && asked != MAP_FAILED)
+		++*asked;
+	return copies;
+}
+
+/* A closed guarded chunk, of which the arena does not know yet, where the child
+ * wipes its copy. */
+static bool closing_is_interrupted(void)
+{
+	struct smi_tcache *own = smi_current_cache();
+	char *guarded = hide(secmalloc_guarded(4096));
+	char *at = (char *)((uintptr_t)guarded & ~(uintptr_t)4095);
+	bool good;
+
+	copies = true;
+	mprotect(at, 4096, PROT_NONE);
+	atomic_store(&own->busy, 1);
+	raise(SIGUSR1);
+	smi_tcache_leave(own);
+	copies = false;
+	mprotect(at, 4096, PROT_READ | PROT_WRITE);
+	secfree(guarded);
+	good = end_in_handler == HAS_NOTHING;
+	end_in_handler = handler_forks = 0;
+	return good;
+}
+
 static int has_grown(void)
 {
 	return config.fork == SECMALLOC_FORK_KEEP
@@ -377,6 +410,42 @@ static bool growth_is_interrupted(void)
 	large = secmalloc(100000);
 	secfree(large);
 	return large != NULL && went_well(has_grown);
+}
+
+/* No call of the library is interrupted, so the child has what its policy
+ * promises. */
+static int judge_policy(void)
+{
+	return judges[config.fork]() == HAS_ALL ? HAS_NOTHING : IS_WRONG;
+}
+
+static void fork_in_fork(int signal)
+{
+	(void)signal;
+	handler_forks++;
+	end_in_handler = in_child(judge_policy);
+}
+
+int __real_pthread_sigmask(int how, const sigset_t *set, sigset_t *before);
+int __wrap_pthread_sigmask(int how, const sigset_t *set, sigset_t *before);
+int __wrap_pthread_sigmask(int how, const sigset_t *set, sigset_t *before)
+{
+	if (watch_calls != NULL)
+		watch_calls("pthread_sigmask");
+	return __real_pthread_sigmask(how, set, before);
+}
+
+/* The signal arrives before the fork handlers block signals. */
+static bool fork_is_interrupted(void)
+{
+	int end;
+
+	handle_with(fork_in_fork);
+	start();
+	interrupted_call = "pthread_sigmask";
+	end = in_child(judges[config.fork]);
+	handle_with(fork_in_handler);
+	return end == HAS_ALL && went_well(judges[config.fork]);
 }
 
 /* The arena that is being made has no chunks yet. */
@@ -491,16 +560,21 @@ static int handlers_fork(void)
 	handle_with(fork_in_handler);
 	watch_calls = interrupt;
 	config.pool_size = 65536;
+	if (!fork_is_interrupted())
+		return 2;
+	secmalloc_fini();
 	config.max_pools = 4;
 	start();
 	if (!cache_is_interrupted())
-		return 2;
-	if (!growth_is_interrupted())
 		return 3;
-	if (!fini_is_interrupted())
+	if (!growth_is_interrupted())
 		return 4;
+	if (!closing_is_interrupted())
+		return 5;
+	if (!fini_is_interrupted())
+		return 6;
 	secmalloc_fini();
-	return init_is_interrupted() ? 1 : 5;
+	return init_is_interrupted() ? 1 : 7;
 }
 
 static void every_policy_of_handlers(void)
@@ -513,10 +587,60 @@ static void every_policy_of_handlers(void)
 		config.fork = i;
 		end = in_child(handlers_fork);
 		tap_ok(end == 1,
-		       "%s: a signal handler can fork that interrupts the use "
-		       "of a cache, a growth, secmalloc_fini or secmalloc_init "
-		       "(%d)",
+		       "%s: a signal handler can fork that interrupts a fork, "
+		       "the use of a cache, a growth, the closing of a guarded "
+		       "chunk, secmalloc_fini or secmalloc_init (%d)",
 		       names[i], end);
+	}
+}
+
+/* secmalloc_daemon() lets children have the arena for a moment. */
+static int daemon_is_interrupted(void)
+{
+	handle_with(fork_in_fork);
+	watch_calls = interrupt;
+	start();
+	interrupted_call = "fork";
+	fail_in = -getpid();
+	fail_only = "setsid";
+	fail_with = ENOMEM;
+	calls = 0;
+	fail_at = 1;
+	if (secmalloc_daemon(0, 0) == 0)
+		_exit(2);
+	fail_at = 0;
+	return handler_forks == 1 && end_in_handler == HAS_NOTHING
+	       && is_untouched() && in_child(judges[config.fork]) == HAS_ALL;
+}
+
+/* The kernel lets a child have the pools whatever the policy is. */
+static int advice_is_unknown(void)
+{
+	unknown_advice = MADV_DONTFORK;
+	start();
+	return in_child(judges[config.fork]) == HAS_ALL && is_untouched();
+}
+
+static void no_copy_strays(void)
+{
+	static const unsigned policies[] = {SECMALLOC_FORK_NONE,
+	                                    SECMALLOC_FORK_WIPE};
+
+	for (unsigned i = 0; i < 2; i++) {
+		const char *name = i == 0 ? "NONE" : "WIPE";
+		char what[100];
+
+		config.fork = policies[i];
+		snprintf(what, sizeof(what),
+		         "%s: a signal handler can fork that interrupts "
+		         "secmalloc_daemon",
+		         name);
+		child_try(what, daemon_is_interrupted);
+		snprintf(what, sizeof(what),
+		         "%s: a child keeps no copy that the kernel gives it "
+		         "against its policy",
+		         name);
+		child_try(what, advice_is_unknown);
 	}
 }
 
@@ -632,17 +756,6 @@ static int loses_copy(void)
 	               : 255;
 }
 
-/* Pretend to be a system whose fork() copies locked pages. */
-static bool copies;
-static unsigned *asked; /* shared with children */
-bool __wrap_smi_os_fork_copies(void);
-bool __wrap_smi_os_fork_copies(void)
-{
-	if (asked != NULL && asked != MAP_FAILED)
-		++*asked;
-	return copies;
-}
-
 /* A child does not write to pools that it could not lock, because that would
  * create an unlocked copy. On a system whose fork() has already created one,
  * the child wipes all of it. */
@@ -707,6 +820,7 @@ int main(void)
 	daemon_with_failures("in the child", 11);
 	caught_busy();
 	every_policy_of_handlers();
+	no_copy_strays();
 	child_try("a signal handler that interrupts the growth of secret "
 	          "memory can fork, and the child shares nothing",
 	          secret_growth_is_interrupted);

@@ -4,7 +4,7 @@
  * An arena lives in the first pages of its own metadata mapping, between
  * guards, and owns the reservation that holds the pools.
  *
- *     metadata: | guard | struct smi_arena, caches, tables | strips | guard |
+ *     metadata: | guard | struct smi_arena, tables | strips, caches | guard |
  *
  * Locks: `lock` guards every member after it, and the state of all lower
  * modules, except for what a thread does in its own cache (tcache.h). The

@@ -12,16 +12,22 @@
 
 #include <errno.h>
 
+static int advise_metadata(const struct smi_arena *arena, unsigned advice)
+{
+	return smi_os_advise(arena->metadata, arena->metadata_bytes, advice);
+}
+
 int smi_passing_share(struct smi_arena *arena, bool share)
 {
-	unsigned advice = share ? SMI_ADVICE_DOFORK : SECMALLOC_ADVICE_DONTFORK;
-
 	if (arena->pools.in_children)
 		return 0;
-	if (smi_os_advise(arena->metadata, arena->metadata_bytes, advice) != 0)
+	if (share && advise_metadata(arena, SMI_ADVICE_DOFORK) != 0)
 		return -1;
-	return smi_os_advise(arena->pools.reservation,
-	                     arena->pools.mapped_bytes, advice);
+	if (smi_os_advise(arena->pools.reservation, arena->pools.mapped_bytes,
+	                  share ? SMI_ADVICE_DOFORK : SECMALLOC_ADVICE_DONTFORK)
+	    != 0)
+		return -1;
+	return share ? 0 : advise_metadata(arena, SECMALLOC_ADVICE_DONTFORK);
 }
 
 /* Say why the copy could not be locked. `failed` is the part that failed. */

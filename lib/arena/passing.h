@@ -17,7 +17,8 @@
 
 /*
  * Let children of later forks have a copy, or not. Does nothing if the fork
- * policy gives them one anyway. -1 with errno from smi_os_advise().
+ * policy gives them one anyway. At no time does a child get the pools without
+ * the metadata. -1 with errno from smi_os_advise().
  */
 int smi_passing_share(struct smi_arena *arena, bool share);
 

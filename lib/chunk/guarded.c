@@ -347,11 +347,14 @@ static int force(struct smi_guarded *guarded, uint32_t cell,
 	                             access);
 }
 
+/* The fork that made a copy may have interrupted a change of the access, so
+ * what is recorded does not count. */
 void smi_guarded_wipe(struct smi_guarded *guarded)
 {
 	for (uint32_t i = smi_pool_next(&guarded->pools, SMI_NONE);
 	     i < guarded->pools.owned; i = smi_pool_next(&guarded->pools, i))
-		if (force(guarded, i, SECMALLOC_READWRITE) == 0)
+		if (smi_os_open(cell_start(guarded, i), cell_bytes(guarded, i))
+		    == 0)
 			smi_wipe_bytes(cell_start(guarded, i),
 			               cell_bytes(guarded, i));
 }

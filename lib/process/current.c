@@ -140,25 +140,6 @@ void smi_current_forget_threads(void)
 		smi_os_forget_thread_end();
 }
 
-/* The locks keep other threads from being marked with a key that is gone, and
- * whose number others may use by then. */
-void smi_current_try_forget_threads(void)
-{
-	struct smi_arena *arena;
-
-	if (smi_fatal_is_dying()
-	    || pthread_mutex_trylock(&smi_current.init_lock) != 0)
-		return;
-	arena = atomic_load(&smi_current.arena);
-	if (arena == NULL) {
-		smi_current_forget_threads();
-	} else if (pthread_mutex_trylock(&arena->lock) == 0) {
-		smi_current_forget_threads();
-		pthread_mutex_unlock(&arena->lock);
-	}
-	pthread_mutex_unlock(&smi_current.init_lock);
-}
-
 /* ---- Making and ending -------------------------------------------------- */
 
 /* A child inherits that its parent was made undumpable. */
@@ -182,6 +163,8 @@ int smi_current_make(const struct smi_arena_plan *plan, bool no_dump)
 	/* A child's arena is to have the same backing, not to choose again. */
 	current->plan.secret = arena->pools.secret;
 	current->plan.secret_is_wish = false;
+	current->strays =
+		(arena->pools.advice_missing & SECMALLOC_ADVICE_DONTFORK) != 0;
 	current->lost_code = 0;
 	atomic_store(&current->arena, arena);
 	/* The numbers may wrap around. */

@@ -21,6 +21,7 @@
 
 #include <limits.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 
 /* Two different numbers that no arena ever has. */
@@ -31,6 +32,7 @@ struct smi_thread {
 	struct smi_tcache *cache; /* or NULL */
 	unsigned arena;           /* number of the cache's arena, or
 	                             SMI_NO_CACHE */
+	bool registers;           /* it registers hooks: hooks.c */
 	bool marked;              /* its cache will be taken back at its end */
 	bool preparing;           /* it is being marked */
 	bool ended;               /* its cache was taken back at its end */
@@ -57,6 +59,10 @@ struct smi_current {
 	void *reservation;
 	size_t reservation_bytes;
 	struct smi_arena_plan plan;
+	/* A child may get the arena whatever the policy is. */
+	bool strays;
+	/* The signal mask to be restored by the thread that `moves`. */
+	sigset_t mask_after;
 
 	/* In a child that should have an arena but does not: the errno and the
 	 * words. Otherwise the errno is 0. */
@@ -102,13 +108,11 @@ static inline bool smi_current_is_inside(void)
 bool smi_current_end_threads(void);
 
 /*
- * Undo smi_current_end_threads(), while no call is in progress in any thread.
- * Threads that have caches keep them. smi_current_try_forget_threads() does the
- * same if no thread has locked the arena, whatever other threads do: at an
- * exit, which may have interrupted a call, nothing can wait for a lock.
+ * Undo smi_current_end_threads(). Threads that have caches keep them. Takes no
+ * lock, since an exit may have interrupted a call. A thread that is just being
+ * marked may still be marked, with a key that is gone.
  */
 void smi_current_forget_threads(void);
-void smi_current_try_forget_threads(void);
 
 /* Make and publish the arena. -1 with errno and words: EALREADY if there is
  * one, or the errors of smi_lifecycle_create() and smi_nodump_apply(). */

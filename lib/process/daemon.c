@@ -76,18 +76,23 @@ static int check_alone(struct smi_arena *arena)
 		call, threads);
 }
 
-/*
- * Fork, and let the child have the arena whatever the fork policy is. Returns
- * as smi_os_fork(), with words if -1. If the pools cannot be kept from later
- * children again, the next child finds them mapped, and aborts.
- */
-static int fork_with(struct smi_arena *arena)
+/* Have later children get no copy. If the kernel refuses, they unmap it. */
+static void keep_from_children(struct smi_arena *arena, bool strayed)
 {
+	if (smi_passing_share(arena, false) == 0)
+		smi_current.strays = strayed;
+}
+
+/* fork_with() while all signals are blocked. */
+static int fork_quietly(struct smi_arena *arena)
+{
+	bool strayed = smi_current.strays;
 	int child, code;
 
+	smi_current.strays = true;
 	if (smi_passing_share(arena, true) != 0) {
 		code = errno;
-		smi_passing_share(arena, false);
+		keep_from_children(arena, strayed);
 		return smi_last_error_set(code,
 		                          "%s: the kernel refused to let the "
 		                          "child have the pools (errno %d)",
@@ -97,12 +102,31 @@ static int fork_with(struct smi_arena *arena)
 	child = smi_os_fork();
 	code = errno;
 	smi_current_thread.moves = false;
-	if (child == 0)
+	if (child == 0) {
+		smi_current.strays = strayed;
 		return 0;
-	smi_passing_share(arena, false);
+	}
+	keep_from_children(arena, strayed);
 	if (child < 0)
 		smi_last_error_set(code, "%s: fork() failed (errno %d)", call,
 		                   code);
+	return child;
+}
+
+/*
+ * Fork, and let the child have the arena whatever the fork policy is. Returns
+ * as smi_os_fork(), with words if -1. A signal handler that forked meanwhile
+ * would pass the arena on, too.
+ */
+static int fork_with(struct smi_arena *arena)
+{
+	sigset_t all;
+	int child;
+
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &smi_current.mask_after);
+	child = fork_quietly(arena);
+	pthread_sigmask(SIG_SETMASK, &smi_current.mask_after, NULL);
 	return child;
 }
 

@@ -105,9 +105,14 @@ static void before_fork(void)
 	struct smi_arena *arena;
 	int code = errno;
 
-	if (depth++ > 0)
+	if (depth > 0) {
+		depth++;
 		return;
+	}
+	/* A signal handler may fork until signals are blocked, and the handlers
+	 * act for that fork, too. */
 	block_signals();
+	depth = 1;
 	smi_current_thread.unlocked = has_to_go_without();
 	if (smi_current_thread.unlocked) {
 		smi_os_fork_begin();
@@ -134,7 +139,10 @@ static void unlock_in_parent(void)
 		return;
 	if (smi_current_thread.holds) {
 		get_mask_before(&mask);
-		smi_passing_wait(&passing, arena, &mask);
+		smi_passing_wait(&passing, arena,
+		                 smi_current_thread.moves
+		                         ? &smi_current.mask_after
+		                         : &mask);
 		smi_current_thread.holds = false;
 		pthread_mutex_unlock(&arena->lock);
 	}
@@ -193,7 +201,9 @@ static void leave_behind(struct smi_arena *arena)
 	smi_current_thread.arena = SMI_NO_CACHE;
 	atomic_store(&smi_current_number, SMI_NO_ARENA);
 	atomic_store(&smi_current.arena, NULL);
-	if (passes_on())
+	if (!passes_on() && smi_current.strays)
+		smi_passing_inherit(arena);
+	if (passes_on() || smi_current.strays)
 		smi_lifecycle_abandon(arena);
 	smi_left_behind_add(smi_current.reservation,
 	                    smi_current.reservation_bytes,

@@ -64,7 +64,7 @@ __attribute__((destructor)) static void begin_end(void)
 __attribute__((destructor(101))) static void end(void)
 {
 	if (!unloads) {
-		smi_current_try_forget_threads();
+		smi_current_forget_threads();
 		smi_messages_forget_threads();
 		return;
 	}
@@ -102,18 +102,28 @@ static bool claim(void)
 	}
 }
 
-/* Register what is not registered yet. Returns NULL, or with errno the call
- * that failed. Without the end of threads, threads only have no caches. */
+/*
+ * Register what is not registered yet. Returns NULL, or with errno the call
+ * that failed. Without the end of threads, threads only have no caches.
+ *
+ * The C library may allocate for that, and malloc() may be a replacement that
+ * initializes this library. Such a call cannot wait for itself.
+ */
 static const char *register_missing(void)
 {
 	const char *failed = NULL;
 	int code = errno;
 	bool threads;
 
+	if (smi_current_thread.registers) {
+		errno = ENOMEM;
+		return "malloc()";
+	}
 	if (!claim()) {
 		errno = code;
 		return NULL;
 	}
+	smi_current_thread.registers = true;
 	threads = smi_current_end_threads();
 	if (!exits && !(exits = watch_exit() == 0))
 		failed = "atexit()";
@@ -121,6 +131,7 @@ static const char *register_missing(void)
 		failed = "pthread_atfork()";
 	if (failed == NULL)
 		errno = code;
+	smi_current_thread.registers = false;
 	atomic_store(&registrar,
 	             forks && exits && threads ? ALL_ARE_SET : NO_PROCESS);
 	return failed;

@@ -74,7 +74,7 @@ bool smi_run_extend(struct smi_runs *runs, uint32_t run, uint32_t units,
 /*
  * The most units that were needed at one time: those that were taken, and those
  * that were free but of no use to the run that was being taken, as they lay in
- * blocks less than half its size. Units of larger blocks do not count, however
+ * blocks of at most half its size. Units of larger blocks do not count, however
  * far apart they lie, since there would be fewer of them in fewer pools.
  */
 static inline size_t smi_run_needed_peak(const struct smi_runs *runs)
