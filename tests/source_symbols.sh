@@ -30,6 +30,7 @@ __stack_chk_fail
 _exit
 abort
 access
+bcmp
 chdir
 close
 ftruncate
