@@ -376,6 +376,45 @@ static bool forks_work(void)
 	return status == 0;
 }
 
+static pthread_t unloader;
+
+static void *unload_in_thread(void *none)
+{
+	unload();
+	return none;
+}
+
+/* This fork handler runs after the module's, as it was registered before. */
+static void unload_beside(void)
+{
+	if (module.handle == NULL)
+		return;
+	thread_begin(&unloader, unload_in_thread, NULL);
+	usleep(100000);
+}
+
+/* The C library removes the module's fork handlers between those that run
+ * before the fork and those that run after it. */
+static bool a_fork_in_progress_ends(void)
+{
+	struct timespec until;
+	sigset_t mask;
+	pid_t pid;
+
+	pthread_atfork(unload_beside, NULL, NULL);
+	load_and_start();
+	pid = fork();
+	if (pid == 0)
+		_exit(0);
+	waitpid(pid, NULL, 0);
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += 30;
+	if (pthread_timedjoin_np(unloader, NULL, &until) != 0)
+		return false;
+	pthread_sigmask(SIG_BLOCK, NULL, &mask);
+	return sigismember(&mask, SIGTERM) == 0 && is_unloaded();
+}
+
 /* The library keeps a few records in itself, and more in a page of its own. */
 #define ARENAS_MOST 40
 
@@ -691,6 +730,8 @@ int main(void)
 	try_case("the arena is wiped before it is unmapped",
 	         the_secret_is_wiped);
 	try_case("fork() works after the module was unloaded", forks_work);
+	try_case("a fork by another thread comes to its end first",
+	         a_fork_in_progress_ends);
 	try_case("in a child, the addresses of the parent's arena are released",
 	         addresses_left_behind_are_released);
 	try_case(

@@ -355,7 +355,7 @@ static _Noreturn void be_debugged(const struct call *call)
 
 /* Let the debugged process run until it stops again. Returns the signal, or 0
  * if it ended. */
-static int resume(pid_t pid, enum __ptrace_request how, int signal)
+static int resume(pid_t pid, int how, int signal)
 {
 	int status;
 

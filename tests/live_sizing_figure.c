@@ -85,6 +85,22 @@ static void mixed_sizes(struct user *user)
 		                          : below(user, 300));
 }
 
+/* A chunk with a large alignment takes a part of the space between two of its
+ * places, and what is left there is of no use to the others. */
+static void aligned_chunks(struct user *user)
+{
+	for (size_t i = 0; i < 255; i++) {
+		size_t at = below(user, 63 / user->of);
+		size_t align = (size_t)1024 << (i / 51);
+
+		give(user, at);
+		user->chunks[at] = secaligned_alloc(align,
+		                                    1 + below(user, 300));
+		if (user->chunks[at] == NULL)
+			atomic_fetch_add(&failures, 1);
+	}
+}
+
 /* There are few chunks, so that the threads have to keep in step: otherwise the
  * sum of what they hold would have another peak in each run. */
 static void large_chunks(struct user *user)
@@ -280,6 +296,7 @@ int main(void)
 		{"chunks of nearly one size fit again", one_size},
 		{"chunks of mixed sizes fit again", mixed_sizes},
 		{"large chunks fit again", large_chunks},
+		{"chunks with large alignments fit again", aligned_chunks},
 		{"chunks that are resized at random fit again", random_resize},
 		{"a sawtooth of several sizes fits again", sawtooth},
 	};

@@ -14,6 +14,7 @@
 
 #include <errno.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <string.h>
 
 /* The fork in progress, if the child gets the arena. The init lock guards it.
@@ -96,7 +97,21 @@ static void restore_signals(void)
  */
 static _Thread_local unsigned depth SMI_TLS_MODEL;
 
+/* Set when the object that has the handlers is being unloaded. */
+static atomic_bool stopped;
+
 /* ---- Before, and in the parent ------------------------------------------ */
+
+/* Lock the arena against init and fini. False if the handlers were stopped
+ * meanwhile. */
+static bool lock_for_fork(void)
+{
+	pthread_mutex_lock(&smi_current.init_lock);
+	if (!atomic_load(&stopped))
+		return true;
+	pthread_mutex_unlock(&smi_current.init_lock);
+	return false;
+}
 
 /* A child that does not get the arena reads only where it lay, in smi_current,
  * which the init lock keeps from changing. */
@@ -109,6 +124,8 @@ static void before_fork(void)
 		depth++;
 		return;
 	}
+	if (atomic_load(&stopped))
+		return;
 	/* A signal handler may fork until signals are blocked, and the handlers
 	 * act for that fork, too. */
 	block_signals();
@@ -118,7 +135,11 @@ static void before_fork(void)
 		smi_os_fork_begin();
 		return;
 	}
-	pthread_mutex_lock(&smi_current.init_lock);
+	if (!lock_for_fork()) {
+		depth = 0;
+		restore_signals();
+		return;
+	}
 	arena = atomic_load(&smi_current.arena);
 	if (arena != NULL && passes_on()) {
 		pthread_mutex_lock(&arena->lock);
@@ -153,7 +174,7 @@ static void after_fork_in_parent(void)
 {
 	int code = errno;
 
-	if (--depth > 0)
+	if (depth == 0 || --depth > 0)
 		return;
 	smi_os_fork_end();
 	unlock_in_parent();
@@ -229,7 +250,7 @@ static void after_fork_in_child(void)
 	bool inside = unlocked && !smi_fatal_is_dying();
 	int code = errno;
 
-	if (--depth > 0)
+	if (depth == 0 || --depth > 0)
 		return;
 	if (at_rest)
 		smi_passing_enter(&passing);
@@ -254,6 +275,17 @@ static void after_fork_in_child(void)
 	}
 	restore_signals();
 	errno = code;
+}
+
+/* A fork of this thread has not come to its end if a fork handler, its own or
+ * that of another object, unloads the object. */
+void smi_fork_handlers_stop(void)
+{
+	atomic_store(&stopped, true);
+	if (depth > 0)
+		return;
+	pthread_mutex_lock(&smi_current.init_lock);
+	pthread_mutex_unlock(&smi_current.init_lock);
 }
 
 int smi_fork_handlers_register(void)

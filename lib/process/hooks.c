@@ -47,11 +47,14 @@ static int watch_exit(void)
 }
 
 /* Both unloading and an exit run the two destructors. When the object is
- * unloaded, this one runs before note_exit(). */
+ * unloaded, this one runs before note_exit(), and before the C library removes
+ * the fork handlers. */
 static bool unloads;
 __attribute__((destructor)) static void begin_end(void)
 {
 	unloads = atomic_load(&no_exit);
+	if (unloads)
+		smi_fork_handlers_stop();
 }
 
 /*

@@ -123,7 +123,9 @@ uint32_t smi_run_take(struct smi_runs *runs, uint32_t units,
 			continue;
 		start += first_unit(runs, pool);
 		set_heads(runs, start, units, start);
-		count_taken(runs, pool, units, units);
+		/* So far apart are the places for such a run. */
+		count_taken(runs, pool,
+		            units + ((uint32_t)1 << align_order) - 1, units);
 		return start;
 	}
 	return SMI_NONE;
