@@ -461,6 +461,7 @@ static void load_after_counting(void)
 {
 	load(own);
 	unload();
+	proc_settle();
 	mappings_without = proc_mappings();
 	load(own);
 }
