@@ -142,7 +142,8 @@ static size_t cached_bytes(void)
 	struct secmalloc_stats stats;
 
 	secfree(secmalloc(32));
-	return secmalloc_stats(&stats) == 0 ? stats.cached_bytes : SIZE_MAX;
+	return secmalloc_stats(&stats) == 0 ? (size_t)stats.cached_bytes
+	                                    : SIZE_MAX;
 }
 
 static bool a_refused_key_costs_the_caches(void)

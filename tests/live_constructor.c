@@ -84,7 +84,7 @@ static size_t cached_bytes(void)
 	struct secmalloc_stats stats = {0};
 
 	secmalloc_stats(&stats);
-	return stats.cached_bytes;
+	return (size_t)stats.cached_bytes;
 }
 
 static void *leave_something_cached(void *cached)

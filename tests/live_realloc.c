@@ -462,7 +462,7 @@ static const char *take_turn(size_t *refused, size_t *cached)
 	pthread_barrier_wait(&go);
 	hoard();
 	pthread_barrier_wait(&ready);
-	*cached += stats().cached_bytes;
+	*cached += (size_t)stats().cached_bytes;
 	for (int i = 0; i < OPERATIONS && wrong == NULL; i++)
 		wrong = operate(refused);
 	return wrong;

@@ -70,6 +70,7 @@ __attribute__((format(printf, 3, 4))) static inline _Noreturn void ck_fail(
 #define ck_assert_uint_gt(a, b) ck_compare(uintmax_t, PRIuMAX, a, >, b)
 #define ck_assert_uint_le(a, b) ck_compare(uintmax_t, PRIuMAX, a, <=, b)
 #define ck_assert_uint_lt(a, b) ck_compare(uintmax_t, PRIuMAX, a, <, b)
+#define ck_assert_ptr_eq(a, b)  ck_compare(uintptr_t, PRIxPTR, a, ==, b)
 #define ck_assert_ptr_ne(a, b)  ck_compare(uintptr_t, PRIxPTR, a, !=, b)
 #define ck_assert_ptr_nonnull(a) \
 	ck_assert_msg((a) != NULL, "failed: %s", #a " != NULL")
