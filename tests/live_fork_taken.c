@@ -101,8 +101,8 @@ static bool left_alone(void)
 			return false;
 		piece(i)[plan.bytes - 1] = 'z';
 	}
-	return secmalloc_mlock(plan.from, plan.bytes) == 0
-	       && secmalloc_munlock(plan.from, plan.bytes) == 0;
+	return secmalloc_mlock(plan.from, PAGE) == 0
+	       && secmalloc_munlock(plan.from, PAGE) == 0;
 }
 
 static bool stale_is_harmless(char *stale)
