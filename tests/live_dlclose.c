@@ -124,10 +124,12 @@ static bool is_mapped(const void *address)
 	return proc_mapping_of(address, &mapping);
 }
 
-/* The code of the module stays mapped if it was not really unloaded. */
+/* The loader may have mapped something else at the same addresses since. */
 static bool is_unloaded(void)
 {
-	return !is_mapped((const void *)(uintptr_t)module.init);
+	Dl_info info;
+
+	return dladdr((const void *)(uintptr_t)module.init, &info) == 0;
 }
 
 static int how_it_ends(void (*act)(void))
@@ -194,6 +196,8 @@ static void *use_each_time(void *unused)
 			module.give(module.take(48));
 		pthread_barrier_wait(&gone);
 	}
+	/* It must not end just while the module is being unloaded. */
+	pthread_barrier_wait(&used);
 	return unused;
 }
 
@@ -212,6 +216,7 @@ static bool a_thread_uses_the_module_each_time_it_is_loaded(void)
 		good = good && module.audit() == 0;
 		unload();
 	}
+	pthread_barrier_wait(&used);
 	pthread_join(thread, NULL);
 	return good;
 }

@@ -355,11 +355,14 @@ static _Noreturn void be_debugged(const struct call *call)
 
 /* Let the debugged process run until it stops again. Returns the signal, or 0
  * if it ended. */
-static int resume(pid_t pid, int how, int signal)
+static int resume(pid_t pid, bool one_step, int signal)
 {
+	void *with = (void *)(intptr_t)signal;
 	int status;
 
-	if (ptrace(how, pid, NULL, (void *)(intptr_t)signal) != 0
+	if ((one_step ? ptrace(PTRACE_SINGLESTEP, pid, NULL, with)
+	              : ptrace(PTRACE_CONT, pid, NULL, with))
+	            != 0
 	    || waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status))
 		return 0;
 	return WSTOPSIG(status);
@@ -391,13 +394,13 @@ static bool interrupt(pid_t pid, unsigned apart, unsigned number[])
 {
 	for (unsigned steps = 0; steps < MOST && !last->ended; steps++) {
 		if (steps % apart == 0) {
-			if (resume(pid, PTRACE_CONT, SIGUSR1) != SIGUSR2)
+			if (resume(pid, false, SIGUSR1) != SIGUSR2)
 				return false;
 			number[judge(steps)]++;
 		}
 		if (number[WRONG] > 2)
 			return true;
-		if (resume(pid, PTRACE_SINGLESTEP, 0) != SIGTRAP)
+		if (resume(pid, true, 0) != SIGTRAP)
 			return false;
 	}
 	return true;
