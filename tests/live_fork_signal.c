@@ -138,6 +138,9 @@ static int rain(void)
 
 int main(void)
 {
+#ifndef __GLIBC__
+	tap_skip_all("this libc has a lock while fork handlers run");
+#endif
 	static const char *const names[] = {"NONE", "KEEP", "WIPE"};
 
 	tap_needs_plain_build();
