@@ -163,6 +163,13 @@ static void be_without_memory(void)
 	getrlimit(RLIMIT_AS, &before);
 	none.rlim_max = before.rlim_max;
 	setrlimit(RLIMIT_AS, &none);
+	if (mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0)
+	    != MAP_FAILED) {
+		tap_note("not tested: RLIMIT_AS has no effect here");
+		setrlimit(RLIMIT_AS, &before);
+		write_number(THREADS);
+		return;
+	}
 	errno = E2BIG;
 	write_number(THREADS);
 	ck_assert_int_eq(errno, E2BIG);

@@ -97,21 +97,12 @@ static void restore_signals(void)
  */
 static _Thread_local unsigned depth SMI_TLS_MODEL;
 
-/* Set when the object that has the handlers is being unloaded. */
+/* Set when the object that has the handlers is being unloaded; and the forks
+ * that have begun and not ended. */
 static atomic_bool stopped;
+static atomic_uint forks;
 
 /* ---- Before, and in the parent ------------------------------------------ */
-
-/* Lock the arena against init and fini. False if the handlers were stopped
- * meanwhile. */
-static bool lock_for_fork(void)
-{
-	pthread_mutex_lock(&smi_current.init_lock);
-	if (!atomic_load(&stopped))
-		return true;
-	pthread_mutex_unlock(&smi_current.init_lock);
-	return false;
-}
 
 /* A child that does not get the arena reads only where it lay, in smi_current,
  * which the init lock keeps from changing. */
@@ -124,8 +115,11 @@ static void before_fork(void)
 		depth++;
 		return;
 	}
-	if (atomic_load(&stopped))
+	atomic_fetch_add(&forks, 1);
+	if (atomic_load(&stopped)) {
+		atomic_fetch_sub(&forks, 1);
 		return;
+	}
 	/* A signal handler may fork until signals are blocked, and the handlers
 	 * act for that fork, too. */
 	block_signals();
@@ -135,11 +129,7 @@ static void before_fork(void)
 		smi_os_fork_begin();
 		return;
 	}
-	if (!lock_for_fork()) {
-		depth = 0;
-		restore_signals();
-		return;
-	}
+	pthread_mutex_lock(&smi_current.init_lock);
 	arena = atomic_load(&smi_current.arena);
 	if (arena != NULL && passes_on()) {
 		pthread_mutex_lock(&arena->lock);
@@ -180,6 +170,8 @@ static void after_fork_in_parent(void)
 	unlock_in_parent();
 	restore_signals();
 	errno = code;
+	/* The last step: the code may be unmapped from now on. */
+	atomic_fetch_sub(&forks, 1);
 }
 
 /* ---- In the child ------------------------------------------------------- */
@@ -256,6 +248,7 @@ static void after_fork_in_child(void)
 		smi_passing_enter(&passing);
 	smi_current_thread.holds = false;
 	smi_current_thread.in_call = false;
+	atomic_store(&forks, 0);
 	smi_messages_forked();
 	smi_fatal_forked();
 	smi_os_fork_end();
@@ -281,11 +274,11 @@ static void after_fork_in_child(void)
  * that of another object, unloads the object. */
 void smi_fork_handlers_stop(void)
 {
+	unsigned times = 0;
+
 	atomic_store(&stopped, true);
-	if (depth > 0)
-		return;
-	pthread_mutex_lock(&smi_current.init_lock);
-	pthread_mutex_unlock(&smi_current.init_lock);
+	while (depth == 0 && atomic_load(&forks) > 0)
+		smi_os_pause(times++);
 }
 
 int smi_fork_handlers_register(void)
