@@ -33,7 +33,7 @@ static const struct secmalloc_config keep = {
 };
 static char *chunk;
 
-/* What the next child does in a handler that runs before the library's. */
+/* The next child does this in a handler that runs before the library's. */
 static enum { NOTHING, DIE, STOP, DO_NOTHING_FOR_EVER } fate;
 
 static pid_t forker;

@@ -13,7 +13,7 @@
 #include <pthread.h>
 #include <sys/syscall.h>
 
-/* What the process has locked besides the arena, in bytes. */
+/* The number of bytes that the process has locked besides the arena. */
 #define ELSEWHERE (40 * KIB)
 
 /* ---- Init --------------------------------------------------------------- */

@@ -195,7 +195,7 @@ static void run_init(void)
 	begin(0);
 }
 
-/* What there is before the call. */
+/* The state of the library before the call. */
 enum before { NOTHING, AN_ARENA, A_WARM_CACHE };
 
 struct call {

@@ -155,7 +155,7 @@ void *own_calloc(size_t n, size_t size)
 	return lib.zeroed(n, size);
 }
 
-/* What the library did not make is older than the replacement. */
+/* Memory that is not a chunk was allocated before malloc() was replaced. */
 static bool is_foreign(void *p)
 {
 	return atomic_load(&served) == 0 || !lib.owns(p);

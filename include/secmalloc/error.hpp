@@ -83,19 +83,11 @@ namespace detail
 #endif
 }
 
-[[noreturn]] inline void fail_out_of_range(const char *words)
+/* Throw an exception of the standard library. */
+template <class Exception> [[noreturn]] inline void fail_with(const char *words)
 {
 #ifdef __cpp_exceptions
-	throw std::out_of_range(words);
-#else
-	die(words);
-#endif
-}
-
-[[noreturn]] inline void fail_length(const char *words)
-{
-#ifdef __cpp_exceptions
-	throw std::length_error(words);
+	throw Exception(words);
 #else
 	die(words);
 #endif

@@ -576,13 +576,15 @@ private:
 
 	[[noreturn]] static char *outside()
 	{
-		detail::fail_out_of_range("secmem::string: the position is "
-		                          "past the end");
+		detail::fail_with<std::out_of_range>(
+			"secmem::string: the position is "
+			"past the end");
 	}
 	[[noreturn]] static void too_long()
 	{
-		detail::fail_length("secmem::string: it would be longer than "
-		                    "any object can be");
+		detail::fail_with<std::length_error>(
+			"secmem::string: it would be longer than "
+			"any object can be");
 	}
 	/* The number of characters from pos on, at most n. */
 	size_type most(size_type pos, size_type n) const

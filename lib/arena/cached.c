@@ -10,8 +10,9 @@
 /* The most that a cache is granted. */
 #define CACHE_MOST_BYTES ((size_t)256 * 1024)
 
-/* What caches are granted however little of the pools was ever in use: each of
- * them, and all of them together if they are few. */
+/* The least that one cache is granted, and the least for all caches together if
+ * they are few. These limits apply even if little of the pools was ever used.
+ */
 #define EACH_FIRST_BYTES ((size_t)32 * 1024)
 #define ALL_FIRST_BYTES  ((size_t)128 * 1024)
 

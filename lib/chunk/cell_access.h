@@ -16,8 +16,7 @@
 
 #include <stdatomic.h>
 
-/* What a cell is used for; guarded.h describes how it gets from one state to
- * the next. */
+/* The states of a cell. guarded.h describes the transitions between them. */
 enum smi_cell_state {
 	SMI_CELL_FREE,
 	SMI_CELL_TAKING, /* a thread makes a chunk in it */

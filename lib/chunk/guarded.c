@@ -347,8 +347,8 @@ static int force(struct smi_guarded *guarded, uint32_t cell,
 	                             access);
 }
 
-/* The fork that made a copy may have interrupted a change of the access, so
- * what is recorded does not count. */
+/* The fork that made a copy may have interrupted a change of the access, so the
+ * recorded access may be wrong. */
 void smi_guarded_wipe(struct smi_guarded *guarded)
 {
 	for (uint32_t i = smi_pool_next(&guarded->pools, SMI_NONE);

@@ -75,7 +75,7 @@ static void begin_call(const char *call)
 	smi_current_thread.in_call = true;
 }
 
-static void end_call(void)
+void smi_current_end(void)
 {
 	smi_current_thread.in_call = false;
 }
@@ -123,7 +123,7 @@ static void end_thread(void *mark)
 		pthread_mutex_unlock(&arena->lock);
 	}
 	pthread_mutex_unlock(&smi_current.init_lock);
-	end_call();
+	smi_current_end();
 }
 
 bool smi_current_end_threads(void)
@@ -191,7 +191,7 @@ int smi_current_init(const struct smi_arena_plan *plan)
 	else
 		result = smi_current_make(plan, plan->no_dump);
 	pthread_mutex_unlock(&smi_current.init_lock);
-	end_call();
+	smi_current_end();
 	return result;
 }
 
@@ -214,7 +214,7 @@ void smi_current_fini(void)
 		smi_lifecycle_destroy(arena);
 	pthread_mutex_unlock(&smi_current.init_lock);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	end_call();
+	smi_current_end();
 }
 
 /* ---- Entering ----------------------------------------------------------- */
@@ -229,7 +229,7 @@ struct smi_arena *smi_current_enter_quietly(const char *call)
 	begin_call(call);
 	arena = atomic_load_explicit(&smi_current.arena, memory_order_acquire);
 	if (arena == NULL) {
-		end_call();
+		smi_current_end();
 		return NULL;
 	}
 	if (!thread->holds)
@@ -311,11 +311,6 @@ void smi_current_retake(struct smi_arena *arena, const char *call)
 	arena->call = call;
 }
 
-void smi_current_end(void)
-{
-	end_call();
-}
-
 void smi_current_leave(struct smi_arena *arena)
 {
 	void (*on_low)(size_t) = NULL;
@@ -327,7 +322,7 @@ void smi_current_leave(struct smi_arena *arena)
 		spare = smi_arena_spare_bytes(arena);
 	}
 	smi_current_release(arena);
-	end_call();
+	smi_current_end();
 	if (on_low != NULL)
 		call_on_low(on_low, spare);
 }
