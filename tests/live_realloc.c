@@ -11,6 +11,7 @@
 #include "backing.h"
 #include "case.h"
 #include "hide.h"
+#include "random.h"
 #include "thread.h"
 
 #include <errno.h>
@@ -28,10 +29,7 @@ static uint64_t state;
 
 static unsigned below(unsigned n)
 {
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (unsigned)(state >> 33) % n;
+	return (unsigned)(random_next(&state) >> 33) % n;
 }
 
 static void start(size_t initial_pools, size_t max_pools)

@@ -9,6 +9,7 @@
 #include "config.h"
 
 #include "case.h"
+#include "random.h"
 #include "thread.h"
 
 #include <pthread.h>
@@ -33,10 +34,7 @@ static atomic_size_t failures;
 
 static size_t below(struct user *user, size_t limit)
 {
-	user->random ^= user->random << 13;
-	user->random ^= user->random >> 7;
-	user->random ^= user->random << 17;
-	return (size_t)(user->random % limit);
+	return (size_t)(random_next(&user->random) % limit);
 }
 
 static void take(struct user *user, size_t i, size_t size)

@@ -10,6 +10,7 @@
 #include "config.h"
 
 #include "backing.h"
+#include "random.h"
 #include "tap.h"
 
 #include <errno.h>
@@ -34,10 +35,7 @@ static uint64_t state;
 
 static unsigned below(unsigned n)
 {
-	state ^= state << 13;
-	state ^= state >> 7;
-	state ^= state << 17;
-	return (unsigned)(state >> 33) % n;
+	return (unsigned)(random_next(&state) >> 33) % n;
 }
 
 /* Most sizes are small. Some are in each larger range, and a few are larger

@@ -13,6 +13,7 @@
 #include "config.h"
 
 #include "backing.h"
+#include "random.h"
 #include "tap.h"
 #include "thread.h"
 #include "watchdog.h"
@@ -88,12 +89,8 @@ static void *work(void *argument)
 	uint64_t state = (uintptr_t)argument * 2654435761u + 1;
 
 	for (long i = 0; i < ROUNDS || time(NULL) < until; i++) {
-		unsigned random;
+		unsigned random = (unsigned)(random_next(&state) >> 20);
 
-		state ^= state << 13;
-		state ^= state >> 7;
-		state ^= state << 17;
-		random = (unsigned)(state >> 20);
 		end(atomic_exchange(&places[random % PLACES],
 		                    make(random >> 9)),
 		    random >> 4);
@@ -188,12 +185,8 @@ static void *work_guarded(void *argument)
 	uint64_t state = (uintptr_t)argument * 2654435761u + 1;
 
 	for (long i = 0; i < GUARDED_ROUNDS || time(NULL) < until; i++) {
-		unsigned random;
+		unsigned random = (unsigned)(random_next(&state) >> 20);
 
-		state ^= state << 13;
-		state ^= state >> 7;
-		state ^= state << 17;
-		random = (unsigned)(state >> 20);
 		end_guarded(atomic_exchange(&guarded[random % CELLS],
 		                            make_guarded(random >> 9)),
 		            random >> 4);

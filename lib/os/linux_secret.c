@@ -10,6 +10,7 @@
 #include "config.h"
 
 #include "os/os.h"
+#include "os/signals.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -180,11 +181,10 @@ static int open_secret(void *at, size_t bytes, bool in_children,
 static int open_between_forks(void *at, size_t bytes, bool in_children,
                               const void *from)
 {
-	sigset_t all, before;
+	sigset_t before;
 	int state, result;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
+	smi_signals_block(&before);
 	pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &state);
 	smi_os_fork_begin();
 	result = open_secret(at, bytes, in_children, from);

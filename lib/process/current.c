@@ -7,6 +7,7 @@
 
 #include "arena/cached.h"
 #include "os/os.h"
+#include "os/signals.h"
 #include "process/left_behind.h"
 #include "process/nodump.h"
 #include "report/fatal.h"
@@ -200,13 +201,12 @@ int smi_current_init(const struct smi_arena_plan *plan)
 void smi_current_fini(void)
 {
 	struct smi_arena *arena;
-	sigset_t all, before;
+	sigset_t before;
 
 	if (smi_fatal_is_dying())
 		return;
 	begin_call("secmalloc_fini");
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
+	smi_signals_block(&before);
 	pthread_mutex_lock(&smi_current.init_lock);
 	atomic_store(&smi_current_number, SMI_NO_ARENA);
 	arena = atomic_exchange(&smi_current.arena, NULL);

@@ -11,6 +11,7 @@
 
 #include "arena/passing.h"
 #include "os/os.h"
+#include "os/signals.h"
 #include "os/words.h"
 #include "process/current.h"
 #include "report/last_error.h"
@@ -120,11 +121,9 @@ static int fork_quietly(struct smi_arena *arena)
  */
 static int fork_with(struct smi_arena *arena)
 {
-	sigset_t all;
 	int child;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &smi_current.mask_after);
+	smi_signals_block(&smi_current.mask_after);
 	child = fork_quietly(arena);
 	pthread_sigmask(SIG_SETMASK, &smi_current.mask_after, NULL);
 	return child;
@@ -163,10 +162,9 @@ static void settle(struct report *report, bool change_directory,
 static enum smi_gate_end receive(int gate[2], struct report *report)
 {
 	enum smi_gate_end end;
-	sigset_t all, before;
+	sigset_t before;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
+	smi_signals_block(&before);
 	end = smi_os_gate_wait(gate, report, sizeof(*report), SMI_GATE_PATIENCE,
 	                       &before);
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

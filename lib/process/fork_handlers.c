@@ -7,6 +7,7 @@
 
 #include "arena/passing.h"
 #include "os/os.h"
+#include "os/signals.h"
 #include "process/current.h"
 #include "process/left_behind.h"
 #include "report/fatal.h"
@@ -60,10 +61,9 @@ static _Thread_local uint64_t
 
 static void block_signals(void)
 {
-	sigset_t all, before;
+	sigset_t before;
 
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
+	smi_signals_block(&before);
 	memset(mask_before, 0, sizeof(mask_before));
 	for (int signal = 1; signal < NSIG; signal++)
 		if (sigismember(&before, signal) == 1)
