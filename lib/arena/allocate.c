@@ -6,6 +6,7 @@
 #include "arena/allocate.h"
 
 #include "arena/cached.h"
+#include "arena/growth.h"
 #include "arena/guarded_chunks.h"
 #include "chunk/placement.h"
 #include "chunk/slab_check.h"
@@ -146,16 +147,14 @@ static bool take_place(struct smi_arena *arena, struct smi_tcache *cache,
 		return false;
 	}
 	if (!find_vacancy(arena, cache, from, align, size, &vacancy)) {
-		size_t bytes = size + SMI_CANARY_LEAST_BYTES;
-
-		if (!smi_arena_grow(arena, size,
-		                    smi_round_up(bytes, SMI_UNIT_BYTES))) {
+		if (!smi_growth_make_room(arena, cache,
+		                          &(struct smi_wanted){size, align,
+		                                               from})) {
 			arena->counts.failures++;
 			return false;
 		}
-		/* This succeeds: the new pool is large enough, and is aligned
-		 * to its stride. */
-		smi_placement_find(&arena->slabs, align, bytes, &vacancy);
+		/* This succeeds. */
+		find_vacancy(arena, cache, from, align, size, &vacancy);
 	}
 	if (from != NULL && vacancy.run == from->run) {
 		*place = *from;

@@ -1,6 +1,6 @@
 /*
- * arena.c - everything that one init makes: questions about it, its growth, and
- *           its end by misuse
+ * arena.c - everything that one init makes: questions about it, and its end by
+ *           misuse
  *
  * SPDX-License-Identifier: ISC
  */
@@ -8,10 +8,6 @@
 
 #include "chunk/slab_find.h"
 #include "report/fatal.h"
-#include "report/last_error.h"
-#include "report/shortage.h"
-
-#include <errno.h>
 
 #define SIZING_PARTS      ((size_t)8)
 #define SIZING_MOST_BYTES ((size_t)64 * 1024)
@@ -134,80 +130,30 @@ bool smi_arena_touches(const struct smi_arena *arena, const void *at,
 	                         bytes);
 }
 
-/* ---- Growth ------------------------------------------------------------- */
-
-uint32_t smi_arena_add_pool(struct smi_arena *arena, size_t bytes, size_t least)
+size_t smi_arena_largest_free(const struct smi_arena *arena)
 {
-	uint32_t pool = smi_pool_lock(&arena->pools, bytes,
-	                              arena->pool_is_default ? least : bytes);
+	size_t bytes = smi_extents_largest(&arena->runs.extents)
+	               * SMI_UNIT_BYTES;
 
-	if (pool != SMI_NONE) {
-		smi_run_add_pool(&arena->runs, pool);
-		smi_pool_publish(&arena->pools);
+	for (unsigned class = SMI_CLASSES; class -- > 0;) {
+		if (smi_sizeclass_bytes(class) <= bytes)
+			break;
+		if (smi_slab_partial(&arena->slabs, class) != SMI_NONE) {
+			bytes = smi_sizeclass_bytes(class);
+			break;
+		}
 	}
-	return pool;
+	return bytes > 0 ? bytes - SMI_CANARY_LEAST_BYTES : 0;
 }
 
-/* max_pools does not allow a pool of `bytes`. False, with words. */
-static bool refuse_pool(const struct smi_arena *arena, size_t size,
-                        size_t bytes)
+size_t smi_arena_grown_bytes(const struct smi_arena *arena)
 {
-	const struct smi_geometry *g = &arena->pools.geometry;
-	size_t count = arena->pools.count;
-	size_t enough = count + smi_geometry_pools_for(g, bytes);
-	struct smi_geometry larger;
-
-	if (smi_geometry_plan(&larger, g->page_bytes, g->pool_bytes, enough)
-	    == SMI_GEOMETRY_FITS)
-		smi_last_error_set(
-			ENOMEM,
-			"%s: no room for %zu bytes in %zu pools (%zu bytes), "
-			"and max_pools (%zu) does not allow another of "
-			"%zu bytes: raise max_pools to %zu, or free chunks",
-			arena->call, size, count, arena->pools.bytes,
-			(size_t)g->max_pools, bytes, enough);
-	else
-		smi_last_error_set(
-			ENOMEM,
-			"%s: %zu bytes do not fit in as many pools of "
-			"%zu bytes as this library supports: divide the data, "
-			"or free chunks",
-			arena->call, size, g->pool_bytes);
-	return false;
+	return arena->pools.bytes - arena->initial_bytes
+	       - arena->reserved_bytes;
 }
 
-bool smi_arena_grow(struct smi_arena *arena, size_t size, size_t bytes)
+void smi_arena_add(struct smi_arena *arena, const struct smi_piece *piece)
 {
-	const struct smi_geometry *g = &arena->pools.geometry;
-	size_t least = smi_round_up(bytes, g->page_bytes);
-	size_t most = least > g->pool_bytes ? least : g->pool_bytes;
-	struct smi_lock_shortage shortage = {
-		.call = arena->call,
-		.what = "pools",
-		.moment = SMI_AT_GROWTH,
-		.secret = arena->pools.secret,
-		.size = size,
-		.pools_locked = arena->pools.count,
-		.bytes_locked = smi_arena_locked_bytes(arena),
-		.bytes_wanted = smi_arena_locked_bytes(arena) + most,
-		.largest_bytes = most,
-	};
-	int code = errno;
-
-	if (!smi_pool_have_room(&arena->pools, most))
-		return refuse_pool(arena, size, most);
-	if (smi_arena_add_pool(arena, most, least) != SMI_NONE) {
-		/* A failed attempt at a larger pool may have set it. */
-		errno = code;
-		return true;
-	}
-	shortage.refused = arena->pools.refused;
-	/* Initial pools of a given size do not lie side by side. */
-	if (most == g->pool_bytes) {
-		shortage.field = "initial_pools";
-		shortage.field_value = arena->pools.count + 1;
-	}
-	smi_shortage_explain(&shortage);
-	errno = ENOMEM;
-	return false;
+	smi_run_add(&arena->runs, piece);
+	smi_pool_publish(&arena->pools);
 }

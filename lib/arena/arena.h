@@ -47,9 +47,11 @@ struct smi_arena {
 	void *metadata; /* the mapping, which holds this structure too */
 	size_t metadata_bytes;
 	size_t initial_pools, initial_cells;
-	bool pool_is_default;
-	bool no_dump;     /* SECMALLOC_NODUMP was given */
-	size_t low_bytes; /* 0 without on_low */
+	size_t initial_bytes;   /* of the initial pools */
+	size_t reserved_bytes;  /* locked by smi_trim_reserve() */
+	uint64_t trimmed_bytes; /* given back since init */
+	bool no_dump;           /* SECMALLOC_NODUMP was given */
+	size_t low_bytes;       /* 0 without on_low */
 	void (*on_low)(size_t free_bytes);
 	bool is_low; /* on_low was called for the present crossing */
 	uint64_t low_crossings;
@@ -93,6 +95,13 @@ bool smi_arena_runs_low(struct smi_arena *arena, bool may_call);
 /* How many bytes of pools the same use of the arena needs, with a margin. */
 size_t smi_arena_sizing_bytes(const struct smi_arena *arena);
 
+/* The size of the largest chunk that fits without locking more memory. What is
+ * in caches does not count. */
+size_t smi_arena_largest_free(const struct smi_arena *arena);
+
+/* The bytes of the pools that are neither initial nor reserved. */
+size_t smi_arena_grown_bytes(const struct smi_arena *arena);
+
 /* The bytes that the arena has locked: its pools, guarded cells and key page.
  */
 size_t smi_arena_locked_bytes(const struct smi_arena *arena);
@@ -101,18 +110,7 @@ size_t smi_arena_locked_bytes(const struct smi_arena *arena);
 bool smi_arena_touches(const struct smi_arena *arena, const void *at,
                        size_t bytes);
 
-/*
- * Lock one more pool of `bytes`. If pool_size is the default and the lock limit
- * is near, a smaller pool of at least `least` bytes will do. Returns the pool,
- * or SMI_NONE with errno; sizes and errors are those of smi_pool_lock().
- */
-uint32_t smi_arena_add_pool(struct smi_arena *arena, size_t bytes,
-                            size_t least);
-
-/*
- * Lock one more pool with room for `bytes`, the place of a chunk of `size`.
- * False with errno ENOMEM; the words say whether room or a right was missing.
- */
-bool smi_arena_grow(struct smi_arena *arena, size_t size, size_t bytes);
+/* Let the arena use memory that was just locked. */
+void smi_arena_add(struct smi_arena *arena, const struct smi_piece *piece);
 
 #endif /* SMI_ARENA_H */

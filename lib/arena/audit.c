@@ -9,8 +9,6 @@
 #include "chunk/guarded_audit.h"
 #include "chunk/slab_audit.h"
 
-#include <string.h>
-
 static bool audit_invariant(const char *wrong, uint32_t pool,
                             struct smi_misuse *misuse)
 {
@@ -64,29 +62,20 @@ static bool audit_caches(const struct smi_arena *arena,
 static bool audit_stopped(struct smi_arena *arena, struct smi_misuse *misuse)
 {
 	struct smi_slab_sums sums = {0};
-	size_t free_units = 0;
-	uint32_t blocks[SMI_ORDERS] = {0};
+	struct smi_run_sums free = {0};
 
 	if (!audit_invariant(smi_pool_audit(&arena->pools), SMI_NONE, misuse))
 		return false;
 	for (uint32_t pool = smi_pool_next(&arena->pools, SMI_NONE);
 	     pool != SMI_NONE; pool = smi_pool_next(&arena->pools, pool)) {
-		if (!audit_invariant(smi_run_audit(&arena->runs, pool), pool,
-		                     misuse)
+		if (!audit_invariant(smi_run_audit(&arena->runs, pool, &free),
+		                     pool, misuse)
 		    || !smi_slab_audit_run(&arena->slabs, pool, &sums, misuse))
 			return false;
-		free_units += smi_run_buddy(&arena->runs, pool)->free_units;
-		for (unsigned order = 0; order < SMI_ORDERS; order++)
-			blocks[order] +=
-				smi_run_buddy(&arena->runs, pool)->count[order];
 	}
-	if (free_units != arena->runs.free_units)
-		return smi_misuse_broken(misuse, SMI_NONE,
-		                         "R3: the free units do not add up");
-	if (memcmp(blocks, arena->runs.blocks, sizeof(blocks)) != 0)
-		return smi_misuse_broken(misuse, SMI_NONE,
-		                         "R4: the free blocks do not add up");
-	return smi_slab_audit_lists(&arena->slabs, &sums, misuse)
+	return audit_invariant(smi_run_audit_sums(&arena->runs, &free),
+	                       SMI_NONE, misuse)
+	       && smi_slab_audit_lists(&arena->slabs, &sums, misuse)
 	       && audit_caches(arena, &sums, misuse)
 	       && smi_guarded_audit_cells(&arena->guarded, misuse)
 	       && audit_invariant(audit_counts(arena, &sums), SMI_NONE, misuse);

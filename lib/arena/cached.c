@@ -80,6 +80,12 @@ static void restart(struct smi_arena *arena, struct smi_tcache *cache,
 	smi_tcache_ungrant(cache);
 }
 
+void smi_cached_restart_all(struct smi_arena *arena)
+{
+	for (uint32_t i = 0; i < arena->caches.ever; i++)
+		restart(arena, &arena->caches.all[i], SMI_NO_SIZE);
+}
+
 /* The bytes that may still be granted to caches (A2). */
 static size_t room(const struct smi_arena *arena)
 {

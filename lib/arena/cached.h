@@ -61,4 +61,7 @@ struct smi_arena_counts smi_cached_snapshot(struct smi_arena *arena,
                                             const struct smi_tcache *own,
                                             size_t *held);
 
+/* Empty all caches, which are stopped, and revoke their grants. */
+void smi_cached_restart_all(struct smi_arena *arena);
+
 #endif /* SMI_CACHED_H */

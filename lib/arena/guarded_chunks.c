@@ -44,10 +44,11 @@ static bool refuse_cell(const struct smi_arena *arena, size_t size,
 	text = smi_last_error_more();
 	if (enough < pools->max_pools)
 		enough = pools->max_pools;
-	if (smi_geometry_plan(&larger, g->page_bytes, g->pool_bytes, most)
+	if (smi_geometry_plan(&larger, g->page_bytes, g->pool_bytes, false,
+	                      most)
 	            == SMI_GEOMETRY_FITS
 	    && smi_geometry_plan(&larger, pools->page_bytes, pools->pool_bytes,
-	                         enough)
+	                         pools->joined, enough)
 	               == SMI_GEOMETRY_FITS)
 		smi_text_add(text, "raise max_pools to %zu, or ", enough);
 	else
@@ -75,7 +76,7 @@ static bool grow(struct smi_arena *arena, size_t size)
 
 	if (bytes < g->pool_bytes)
 		bytes = g->pool_bytes;
-	if (!smi_pool_have_room(&guarded->pools, bytes))
+	if (smi_pool_new_gap(&guarded->pools, bytes).bytes == 0)
 		return refuse_cell(arena, size, bytes);
 	if (smi_guarded_add(guarded, bytes))
 		return true;

@@ -19,7 +19,7 @@
  */
 struct layout {
 	size_t table, cell_table, cells, tables_end;
-	size_t caches, best, caches_end;
+	size_t caches, kept, caches_end;
 	size_t strips[SMI_STRIPS];
 	size_t total;
 };
@@ -49,19 +49,17 @@ static size_t after(const struct smi_geometry *g, size_t at, size_t bytes)
 	return end;
 }
 
-/* Plan the strips that are in core dumps, or the others, from `end` on. Returns
- * their end. */
-static size_t plan_strips(const struct smi_pools *pools, bool in_cores,
-                          size_t end, struct layout *layout)
+/* Plan the strips from `end` on. Returns their end. */
+static size_t plan_strips(const struct smi_pools *pools, size_t end,
+                          struct layout *layout)
 {
 	const struct smi_geometry *g = &pools->geometry;
 
-	for (unsigned i = 0; i < SMI_STRIPS; i++)
-		if (pools->strips[i].in_cores == in_cores) {
-			layout->strips[i] = end;
-			end = after(g, end, pools->strips[i].stride_bytes);
-			end = smi_round_up(end, g->page_bytes);
-		}
+	for (unsigned i = 0; i < SMI_STRIPS; i++) {
+		layout->strips[i] = end;
+		end = after(g, end, pools->strips[i].stride_bytes);
+		end = smi_round_up(end, g->page_bytes);
+	}
 	return end;
 }
 
@@ -78,10 +76,10 @@ static bool plan_layout(const struct smi_pools *pools,
 	                      sizeof(struct smi_pool));
 	end = after(cells, layout->cells, sizeof(struct smi_cell));
 	layout->tables_end = smi_round_up(end, page);
-	layout->caches = plan_strips(pools, true, layout->tables_end, layout);
-	layout->best = layout->caches + SMI_TCACHES * sizeof(struct smi_tcache);
-	layout->caches_end = smi_round_up(after(g, layout->best, 1), page);
-	end = plan_strips(pools, false, layout->caches_end, layout);
+	layout->caches = plan_strips(pools, layout->tables_end, layout);
+	layout->kept = layout->caches + SMI_TCACHES * sizeof(struct smi_tcache);
+	end = smi_round_up(after(g, layout->kept, 1), page);
+	layout->caches_end = end;
 	layout->total = end + page;
 	return end <= PTRDIFF_MAX - page;
 }
@@ -107,8 +105,7 @@ static uint32_t strides_in_cores(const struct smi_pools *pools,
 	size_t strides, bytes = 1; /* to be divided by */
 
 	for (unsigned i = 0; i < SMI_STRIPS; i++)
-		if (pools->strips[i].in_cores)
-			bytes += pools->strips[i].stride_bytes;
+		bytes += pools->strips[i].stride_bytes;
 	strides = plan->initial_pools + CORE_BYTES / bytes;
 	return strides < pools->geometry.max_pools ? (uint32_t)strides
 	                                           : pools->geometry.max_pools;
@@ -136,9 +133,8 @@ static int leave_out_of_cores(const struct smi_pools *pools,
 		                                   * strip->stride_bytes,
 		                           page);
 
-		if (strip->in_cores
-		    && advise(at + from, to - from, SECMALLOC_ADVICE_DONTDUMP)
-		               != 0)
+		if (advise(at + from, to - from, SECMALLOC_ADVICE_DONTDUMP)
+		    != 0)
 			return -1;
 	}
 	return advise(at + layout->caches, layout->total - layout->caches,
@@ -193,6 +189,7 @@ static struct smi_arena *map_metadata(const struct plans *plans,
 		.geometry = *g,
 		.secret = plan->secret,
 		.in_children = plan->fork == SECMALLOC_FORK_KEEP,
+		.max_bytes = plan->max_bytes,
 	};
 	struct layout layout;
 	struct smi_arena *arena;
@@ -213,6 +210,7 @@ static struct smi_arena *map_metadata(const struct plans *plans,
 	for (unsigned i = 0; i < SMI_STRIPS; i++)
 		pools.strips[i].at = at + layout.strips[i];
 	pools.table = (struct smi_pool *)(void *)(at + layout.table);
+	pools.kept = at + layout.kept;
 	arena = (struct smi_arena *)(void *)(at + g->page_bytes);
 	arena->metadata = at;
 	arena->metadata_bytes = layout.total;
@@ -220,10 +218,10 @@ static struct smi_arena *map_metadata(const struct plans *plans,
 	arena->guarded.pools.geometry = plans->cells;
 	arena->guarded.pools.secret = pools.secret;
 	arena->guarded.pools.in_children = pools.in_children;
+	arena->guarded.pools.max_bytes = SIZE_MAX;
 	arena->guarded.pools.table =
 		(struct smi_pool *)(void *)(at + layout.cell_table);
 	arena->guarded.cells = (struct smi_cell *)(void *)(at + layout.cells);
-	arena->runs.best = at + layout.best;
 	arena->caches.all = (struct smi_tcache *)(void *)(at + layout.caches);
 	return arena;
 }
@@ -288,9 +286,11 @@ static struct smi_arena *map_what_fits(const struct smi_arena_plan *plan,
 	for (;;) {
 		struct smi_arena *arena;
 
-		if (smi_geometry_plan(&plans.pools, page, plan->pool_bytes, max)
+		if (smi_geometry_plan(&plans.pools, page, plan->pool_bytes,
+		                      plan->pool_is_default, max)
 		            != SMI_GEOMETRY_FITS
 		    || smi_geometry_plan(&plans.cells, page, plan->cell_bytes,
+		                         false,
 		                         smi_lifecycle_cells(plan, page, max))
 		               != SMI_GEOMETRY_FITS) {
 			errno = EINVAL;
@@ -305,27 +305,30 @@ static struct smi_arena *map_what_fits(const struct smi_arena_plan *plan,
 }
 
 /*
- * The most initial pools of the default size that lie side by side without
- * guards. Each guard costs two mappings, and so time here and at every fork.
+ * Lock and keep a piece of the initial pools: all of them if they are joined,
+ * and then, near the lock limit, the last one may be smaller. -1 with errno.
  */
-#define JOINED_POOLS ((size_t)256)
-
-/* -1 with errno if not all initial pools could be locked. */
 static int lock_initial_pools(struct smi_arena *arena,
                               const struct smi_arena_plan *plan)
 {
-	size_t most = arena->pool_is_default ? JOINED_POOLS : 1;
+	struct smi_pools *pools = &arena->pools;
+	bool joined = pools->geometry.joined;
+	size_t bytes = plan->pool_bytes * (joined ? plan->initial_pools : 1);
 
-	while (arena->pools.count < plan->initial_pools) {
-		size_t pools = plan->initial_pools - arena->pools.count;
+	while (pools->count < plan->initial_pools) {
+		struct smi_piece piece = {.bytes = bytes};
+		size_t least = bytes;
 
-		if (pools > most)
-			pools = most;
-		if (smi_arena_add_pool(arena, pools * plan->pool_bytes,
-		                       arena->pools.geometry.page_bytes)
-		    == SMI_NONE)
+		if (joined)
+			least -= plan->pool_bytes - pools->geometry.page_bytes;
+		else
+			piece.offset = smi_pool_new_gap(pools, bytes).offset;
+		if (smi_pool_lock(pools, &piece, least) != 0)
 			return -1;
+		smi_pool_keep(pools, &piece);
+		smi_arena_add(arena, &piece);
 	}
+	arena->initial_bytes = pools->bytes;
 	return 0;
 }
 
@@ -365,13 +368,11 @@ static int lock_all(struct smi_arena *arena, const struct smi_arena_plan *plan,
 /* The most that lock_all() locks in one step. */
 static size_t largest_bytes(const struct smi_arena_plan *plan)
 {
-	size_t bytes = smi_os_page_bytes(), pools = plan->initial_pools;
+	size_t bytes = smi_os_page_bytes();
 
-	if (pools > 0) {
-		size_t joined = plan->pool_is_default ? JOINED_POOLS : 1;
-
-		bytes = (pools < joined ? pools : joined) * plan->pool_bytes;
-	}
+	if (plan->initial_pools > 0)
+		bytes = plan->pool_bytes
+		        * (plan->pool_is_default ? plan->initial_pools : 1);
 	return plan->guarded_chunks > 0 && plan->cell_bytes > bytes
 	               ? plan->cell_bytes
 	               : bytes;
@@ -411,7 +412,6 @@ static struct smi_arena *create(const struct smi_arena_plan *plan)
 	arena->on_fault = plan->on_fault;
 	arena->initial_pools = plan->initial_pools;
 	arena->initial_cells = plan->guarded_chunks;
-	arena->pool_is_default = plan->pool_is_default;
 	arena->no_dump = plan->no_dump;
 	arena->low_bytes = plan->low_bytes;
 	arena->on_low = plan->on_low;

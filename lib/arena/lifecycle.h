@@ -15,6 +15,7 @@ struct smi_arena_plan {
 	size_t pool_bytes;
 	size_t initial_pools;
 	size_t max_pools;
+	size_t max_bytes;  /* of all pools; SIZE_MAX: no limit */
 	size_t cell_bytes; /* of an ordinary guarded cell */
 	size_t guarded_chunks;
 	bool max_is_default;  /* fewer will do if addresses are scarce */
@@ -36,7 +37,8 @@ struct smi_arena_plan {
 static inline size_t smi_lifecycle_cells(const struct smi_arena_plan *plan,
                                          size_t page_bytes, size_t max_pools)
 {
-	size_t most = smi_geometry_default_max(page_bytes, plan->cell_bytes, 1);
+	size_t most = smi_geometry_default_max(page_bytes, plan->cell_bytes,
+	                                       false, 1);
 
 	if (plan->max_is_default && max_pools > most)
 		max_pools = most;

@@ -144,11 +144,15 @@ static void reset_access(struct smi_cell *cell)
 
 bool smi_guarded_add(struct smi_guarded *guarded, size_t bytes)
 {
-	uint32_t cell = smi_pool_lock(&guarded->pools, bytes, bytes);
+	struct smi_pools *pools = &guarded->pools;
+	struct smi_piece gap = smi_pool_new_gap(pools, bytes);
+	uint32_t cell;
 
-	if (cell == SMI_NONE)
+	gap.bytes = bytes;
+	if (smi_pool_lock(pools, &gap, bytes) != 0)
 		return false;
-	smi_pool_publish(&guarded->pools);
+	smi_pool_publish(pools);
+	cell = (uint32_t)(gap.offset >> pools->geometry.stride_shift);
 	guarded->cells[cell].access = SECMALLOC_READWRITE;
 	reset_access(&guarded->cells[cell]);
 	smi_cell_list_append(&guarded->free, cell);

@@ -78,8 +78,8 @@ void smi_guarded_wipe(struct smi_guarded *guarded);
  * smi_os_protect() or smi_pool_own_one(). */
 int smi_guarded_own(struct smi_guarded *guarded);
 
-/* Lock another cell, of `bytes`, which is free. False with errno as
- * smi_pool_lock(). */
+/* Lock another cell, of `bytes`, which is free. smi_pool_new_gap() has found
+ * room for it. False with errno as smi_pool_lock(). */
 bool smi_guarded_add(struct smi_guarded *guarded, size_t bytes);
 
 /* Whether an address lies in the reservation of the cells. */

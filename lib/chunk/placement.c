@@ -24,7 +24,7 @@
 static bool is_roomy(const struct smi_slabs *slabs, unsigned class)
 {
 	size_t units = slabs->runs->pools->bytes >> SMI_UNIT_SHIFT;
-	size_t free_units = slabs->runs->free_units;
+	size_t free_units = slabs->runs->extents.free_units;
 	size_t bytes = (units - free_units) << SMI_UNIT_SHIFT;
 
 	return slabs->extents[class][SMI_SLAB_LARGE] <= units / ROOMY_PARTS
@@ -89,18 +89,30 @@ uint32_t smi_placement_find_slab(struct smi_slabs *slabs, unsigned class,
 	return run;
 }
 
+void smi_placement_needs(const struct smi_slabs *slabs, size_t align,
+                         size_t bytes, uint32_t *units, unsigned *align_order)
+{
+	unsigned class = smi_sizeclass_aligned(bytes, align);
+	size_t all = slabs->runs->pools->geometry.reserve_bytes;
+
+	*align_order = 0;
+	if (class < SMI_CLASSES) {
+		*units = slabs->extents[class][SMI_SLAB_LEAST];
+		return;
+	}
+	if (align > SMI_UNIT_BYTES)
+		*align_order = smi_log2_ceil(align >> SMI_UNIT_SHIFT);
+	/* So the number of units fits 32 bits. */
+	*units = (uint32_t)smi_units_for(bytes < all ? bytes : all);
+}
+
 /* Take a run of its own for `bytes`, or return SMI_NONE. */
 static uint32_t run_alone(struct smi_slabs *slabs, size_t align, size_t bytes)
 {
-	unsigned align_order = align <= SMI_UNIT_BYTES
-	                               ? 0
-	                               : smi_log2_ceil(align >> SMI_UNIT_SHIFT);
 	uint32_t units, run;
+	unsigned align_order;
 
-	/* This also ensures that the number of units fits 32 bits. */
-	if (bytes > slabs->runs->pools->geometry.reserve_bytes)
-		return SMI_NONE;
-	units = (uint32_t)smi_units_for(bytes);
+	smi_placement_needs(slabs, align, bytes, &units, &align_order);
 	run = smi_run_take(slabs->runs, units, align_order);
 	if (run != SMI_NONE)
 		smi_slab_open(slabs, run, units, SMI_ALONE);

@@ -19,6 +19,13 @@
 uint32_t smi_placement_find_slab(struct smi_slabs *slabs, unsigned class,
                                  uint16_t home);
 
+/* The run that is needed if smi_placement_find() finds no place: its units, and
+ * the alignment of its address as the exponent of a number of units. `bytes` is
+ * far below SIZE_MAX; more than the pools could hold are cut to what is still
+ * too much. */
+void smi_placement_needs(const struct smi_slabs *slabs, size_t align,
+                         size_t bytes, uint32_t *units, unsigned *align_order);
+
 /* Find a place for a chunk and its canary, `bytes` together: a slot of the
  * smallest class that fits, or a run of its own. False if there is none. */
 bool smi_placement_find(struct smi_slabs *slabs, size_t align, size_t bytes,

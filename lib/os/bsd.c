@@ -83,6 +83,14 @@ int smi_os_copy_secret(void *at, size_t bytes, bool in_children)
 	return smi_os_open_secret(at, bytes, in_children);
 }
 
+/* Only needed to discard secret memory. */
+int smi_os_move(void *from, size_t bytes, void *to)
+{
+	(void)from, (void)bytes, (void)to;
+	errno = ENOTSUP;
+	return -1;
+}
+
 void smi_os_fork_begin(void)
 {
 }

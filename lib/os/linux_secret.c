@@ -205,3 +205,12 @@ int smi_os_copy_secret(void *at, size_t bytes, bool in_children)
 {
 	return open_between_forks(at, bytes, in_children, at);
 }
+
+int smi_os_move(void *from, size_t bytes, void *to)
+{
+	if (mremap(from, bytes, bytes, MREMAP_MAYMOVE | MREMAP_FIXED, to) == to)
+		return 0;
+	if (errno != ENOMEM)
+		errno = EPERM;
+	return -1;
+}

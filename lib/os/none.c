@@ -71,6 +71,12 @@ int smi_os_copy_secret(void *at, size_t bytes, bool in_children)
 	return not_here();
 }
 
+int smi_os_move(void *from, size_t bytes, void *to)
+{
+	(void)from, (void)bytes, (void)to;
+	return not_here();
+}
+
 void smi_os_fork_begin(void)
 {
 }

@@ -62,6 +62,10 @@ void smi_os_close(void *at, size_t bytes);
 int smi_os_open_secret(void *at, size_t bytes, bool in_children);
 int smi_os_copy_secret(void *at, size_t bytes, bool in_children);
 
+/* Move a part of a reservation that was never opened over another part, which
+ * ceases to exist. On failure nothing has changed. ENOTSUP, ENOMEM, EPERM. */
+int smi_os_move(void *from, size_t bytes, void *to);
+
 /* Bracket every fork() with these two calls; the child calls smi_os_fork_end()
  * too. Otherwise a child could share secret memory that is just being made. */
 void smi_os_fork_begin(void);

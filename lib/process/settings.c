@@ -69,7 +69,8 @@ static int check_sizes(const struct smi_arena_plan *plan)
 	size_t page_bytes = smi_os_page_bytes();
 	struct smi_geometry geometry;
 
-	switch (smi_geometry_plan(&geometry, page_bytes, plan->pool_bytes, 1)) {
+	switch (smi_geometry_plan(&geometry, page_bytes, plan->pool_bytes,
+	                          plan->pool_is_default, 1)) {
 	case SMI_GEOMETRY_POOL_PAGES:
 		return smi_last_error_set(EINVAL,
 		                          "%s: pool_size is %zu, which is not "
@@ -90,7 +91,7 @@ static int check_sizes(const struct smi_arena_plan *plan)
 		                          call, plan->initial_pools,
 		                          plan->max_pools);
 	if (smi_geometry_plan(&geometry, page_bytes, plan->pool_bytes,
-	                      plan->max_pools)
+	                      plan->pool_is_default, plan->max_pools)
 	    != SMI_GEOMETRY_FITS)
 		return smi_last_error_set(
 			EINVAL,
@@ -109,14 +110,15 @@ static int check_guarded(const struct smi_arena_plan *plan,
 	struct smi_geometry geometry;
 
 	if (plan->cell_bytes == SIZE_MAX
-	    || smi_geometry_plan(&geometry, page_bytes, plan->cell_bytes, 1)
+	    || smi_geometry_plan(&geometry, page_bytes, plan->cell_bytes, false,
+	                         1)
 	               != SMI_GEOMETRY_FITS)
 		return smi_last_error_set(EINVAL,
 		                          "%s: guarded_size is %zu, which is "
 		                          "more than this library supports",
 		                          call, c->guarded_size);
 	if (smi_add_overflows(plan->guarded_chunks, plan->max_pools, &sum)
-	    || smi_geometry_plan(&geometry, page_bytes, plan->cell_bytes,
+	    || smi_geometry_plan(&geometry, page_bytes, plan->cell_bytes, false,
 	                         smi_lifecycle_cells(plan, page_bytes,
 	                                             plan->max_pools))
 	               != SMI_GEOMETRY_FITS)
@@ -142,6 +144,7 @@ int smi_settings_plan(struct smi_arena_plan *plan,
 		.pool_bytes = c->pool_size,
 		.initial_pools = c->initial_pools,
 		.max_pools = c->max_pools,
+		.max_bytes = SIZE_MAX,
 		.cell_bytes = smi_guarded_cell_bytes(c->guarded_size,
 	                                             page_bytes),
 		.guarded_chunks = c->guarded_chunks,
@@ -160,9 +163,10 @@ int smi_settings_plan(struct smi_arena_plan *plan,
 	if (plan->pool_is_default)
 		plan->pool_bytes = smi_geometry_default_pool(page_bytes);
 	if (plan->max_is_default)
-		plan->max_pools = smi_geometry_default_max(page_bytes,
-		                                           plan->pool_bytes,
-		                                           plan->initial_pools);
+		plan->max_pools =
+			smi_geometry_default_max(page_bytes, plan->pool_bytes,
+		                                 plan->pool_is_default,
+		                                 plan->initial_pools);
 	if (check_sizes(plan) != 0)
 		return -1;
 	return check_guarded(plan, c);

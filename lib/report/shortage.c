@@ -10,6 +10,15 @@
 
 #include <errno.h>
 
+void smi_shortage_say_use(struct smi_text *text, size_t pool_bytes,
+                          size_t taken_bytes, size_t largest_free)
+{
+	smi_text_add(text,
+	             ": of %zu bytes that are locked, chunks take %zu, and the "
+	             "largest that still fits has %zu",
+	             pool_bytes, taken_bytes, largest_free);
+}
+
 static void say_what_failed(struct smi_text *text,
                             const struct smi_lock_shortage *s)
 {
@@ -30,10 +39,12 @@ static void say_what_failed(struct smi_text *text,
 		             s->pool_bytes, s->refused.bytes, step);
 		break;
 	case SMI_AT_GROWTH:
-		smi_text_add(text,
-		             "no room for %zu bytes in %zu %s, and another of "
-		             "%zu bytes could not be %s",
-		             s->size, s->pools_locked, s->what,
+		smi_text_add(text, "no room for %zu bytes in %zu %s", s->size,
+		             s->pools_locked, s->what);
+		if (s->pool_bytes > 0)
+			smi_shortage_say_use(text, s->pool_bytes,
+			                     s->taken_bytes, s->largest_free);
+		smi_text_add(text, ", and %zu bytes more could not be %s",
 		             s->refused.bytes, step);
 		break;
 	case SMI_AT_FORK:

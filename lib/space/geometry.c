@@ -21,18 +21,20 @@
 
 enum smi_geometry_fault smi_geometry_plan(struct smi_geometry *g,
                                           size_t page_bytes, size_t pool_bytes,
-                                          size_t max_pools)
+                                          bool joined, size_t max_pools)
 {
 	size_t strides, stride_units, with_guard;
 
 	if (pool_bytes == 0 || pool_bytes % page_bytes != 0)
 		return SMI_GEOMETRY_POOL_PAGES;
-	if (smi_add_overflows(pool_bytes, page_bytes, &with_guard)
+	g->page_bytes = page_bytes;
+	g->pool_bytes = pool_bytes;
+	g->joined = joined;
+	if (smi_add_overflows(pool_bytes, smi_geometry_guard_bytes(g),
+	                      &with_guard)
 	    || with_guard > PTRDIFF_MAX)
 		return SMI_GEOMETRY_TOO_LARGE;
 
-	g->page_bytes = page_bytes;
-	g->pool_bytes = pool_bytes;
 	/* The lead holds guard, key page and guard: four pages are enough. */
 	if (with_guard < 4 * page_bytes)
 		with_guard = 4 * page_bytes;
@@ -56,12 +58,12 @@ size_t smi_geometry_default_pool(size_t page_bytes)
 }
 
 size_t smi_geometry_default_max(size_t page_bytes, size_t pool_bytes,
-                                size_t least)
+                                bool joined, size_t least)
 {
 	struct smi_geometry one;
 	size_t max = 1;
 
-	if (smi_geometry_plan(&one, page_bytes, pool_bytes, 1)
+	if (smi_geometry_plan(&one, page_bytes, pool_bytes, joined, 1)
 	    == SMI_GEOMETRY_FITS)
 		max = RESERVE_BYTES >> one.stride_shift;
 	max = max > EXTRA_STRIDES ? max - EXTRA_STRIDES : 1;

@@ -4,11 +4,19 @@
  *     | lead: one stride, holds the key page | pool 0 | guard | pool 1 | ...
  *     ^ base                                 ^ base + stride
  *
- * Pool i starts i + 1 strides after the base. The stride is a power of two and
- * at least one page longer than a pool, so a guard follows each pool; the lead
- * is the guard before pool 0. The base is a multiple of the stride, so each
- * pool is aligned to the stride. A pool that is larger than the ordinary size
- * takes several strides. All lengths are bytes.
+ * Each pool starts at a multiple of the stride, a power of two; the first one
+ * starts a stride after the base. The lead is the guard before it. A pool that
+ * is larger than the ordinary size takes several strides. There are two ways to
+ * lay out pools:
+ *
+ * apart   The stride is at least one page longer than an ordinary pool, so a
+ *         guard follows each pool.
+ * joined  The stride is the size of an ordinary pool. A pool grows over the
+ *         strides that follow it, and two pools that meet become one. What is
+ *         not in a pool is a guard.
+ *
+ * After the last stride there is at least a page that is never used. All
+ * lengths are bytes.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -20,6 +28,7 @@
 struct smi_geometry {
 	size_t page_bytes;
 	size_t pool_bytes;     /* of an ordinary pool; whole pages */
+	bool joined;           /* pool_bytes is then a power of two */
 	unsigned stride_shift; /* a stride is 1 << stride_shift bytes */
 	uint32_t max_pools;    /* the number of strides after the lead */
 	size_t reserve_bytes;  /* lead, strides, and one stride to align the
@@ -34,10 +43,11 @@ enum smi_geometry_fault {
 };
 
 /* Plan max_pools strides (> 0) for pools of pool_bytes. page_bytes is a power
- * of two, and at least 4 units. */
+ * of two, and at least 4 units. Pools can be joined if pool_bytes is
+ * smi_geometry_default_pool(). */
 enum smi_geometry_fault smi_geometry_plan(struct smi_geometry *geometry,
                                           size_t page_bytes, size_t pool_bytes,
-                                          size_t max_pools);
+                                          bool joined, size_t max_pools);
 
 /* The pool size that is used if pool_size is 0. */
 size_t smi_geometry_default_pool(size_t page_bytes);
@@ -45,7 +55,7 @@ size_t smi_geometry_default_pool(size_t page_bytes);
 /* The number that is used if max_pools is 0: as many as fit in the default
  * reservation, but at least `least` and at least 1. */
 size_t smi_geometry_default_max(size_t page_bytes, size_t pool_bytes,
-                                size_t least);
+                                bool joined, size_t least);
 
 static inline size_t smi_geometry_stride(const struct smi_geometry *g)
 {
@@ -81,18 +91,27 @@ static inline size_t smi_geometry_stride_of(const struct smi_geometry *g,
 }
 
 /* How many ordinary pools a pool of `bytes` > 0 counts as. That many strides
- * are enough for it, since each stride also has room for a guard. */
+ * are enough for it and for the guard after it, if it needs one. */
 static inline size_t smi_geometry_pools_for(const struct smi_geometry *g,
                                             size_t bytes)
 {
 	return (bytes - 1) / g->pool_bytes + 1;
 }
 
-/* How many strides a pool of `bytes` and the guard after it take. */
+/* The bytes of the guard that ends a stride whose pool reaches as far as it
+ * can. */
+static inline size_t smi_geometry_guard_bytes(const struct smi_geometry *g)
+{
+	return g->joined ? 0 : g->page_bytes;
+}
+
+/* How many strides a pool of `bytes` > 0 takes, with the guard after it if it
+ * needs one. */
 static inline size_t smi_geometry_strides_for(const struct smi_geometry *g,
                                               size_t bytes)
 {
-	return ((bytes + g->page_bytes - 1) >> g->stride_shift) + 1;
+	return ((bytes + smi_geometry_guard_bytes(g) - 1) >> g->stride_shift)
+	       + 1;
 }
 
 #endif /* SMI_GEOMETRY_H */

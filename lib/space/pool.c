@@ -17,9 +17,13 @@ static int refuse(struct smi_pools *pools, enum smi_step step, size_t bytes)
 	return -1;
 }
 
-/* Advice is given once, to the whole reservation. Pools that are opened later
- * keep it, so growing needs no further call that could fail. */
-static int advise_all(struct smi_pools *pools)
+static size_t least_of(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+/* Give all advice for a range. -1 with errno if some was refused. */
+static int advise(struct smi_pools *pools, const void *at, size_t bytes)
 {
 	static const unsigned all[] = {
 		SECMALLOC_ADVICE_DONTDUMP,
@@ -31,9 +35,7 @@ static int advise_all(struct smi_pools *pools)
 	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++) {
 		if (all[i] == SECMALLOC_ADVICE_DONTFORK && pools->in_children)
 			continue;
-		if (smi_os_advise(pools->reservation, pools->mapped_bytes,
-		                  all[i])
-		    == 0)
+		if (smi_os_advise(at, bytes, all[i]) == 0)
 			continue;
 		if (errno != ENOTSUP)
 			return -1;
@@ -72,6 +74,7 @@ static void start(struct smi_pools *pools, void *reservation)
 	                           smi_geometry_stride(g));
 	pools->start = pools->base + smi_geometry_pool_offset(g, 0);
 	pools->used = 0;
+	pools->holes = 0;
 	pools->strips_open = 0;
 	pools->owned = SMI_NONE;
 	atomic_init(&pools->span, 0);
@@ -94,7 +97,9 @@ int smi_pool_map(struct smi_pools *pools, size_t more)
 	if (reservation == NULL)
 		return refuse(pools, SMI_STEP_RESERVE, pools->mapped_bytes);
 	start(pools, reservation);
-	if (advise_all(pools) == 0)
+	/* Pools that are opened later keep the advice, so growing needs no
+	 * further call that could fail. */
+	if (advise(pools, reservation, pools->mapped_bytes) == 0)
 		return 0;
 	code = errno;
 	smi_pool_release(pools);
@@ -178,13 +183,6 @@ void *smi_pool_key_page(const struct smi_pools *pools)
 	                + smi_geometry_key_offset(&pools->geometry));
 }
 
-bool smi_pool_have_room(const struct smi_pools *pools, size_t bytes)
-{
-	const struct smi_geometry *g = &pools->geometry;
-
-	return smi_geometry_pools_for(g, bytes) <= g->max_pools - pools->count;
-}
-
 /*
  * Lock `most` bytes at `at`, or as many pages as the limit has room for, but at
  * least `least`. The room is found by trying to lock: a computed figure would
@@ -221,21 +219,110 @@ static size_t lock_most(struct smi_pools *pools, unsigned char *at, size_t most,
 	return fits;
 }
 
-void smi_pool_enter(struct smi_pools *pools, size_t bytes)
-{
-	size_t page = pools->geometry.page_bytes;
-	uint32_t first = pools->used;
-	uint32_t strides = (uint32_t)smi_geometry_strides_for(&pools->geometry,
-	                                                      bytes);
+/* ---- The table ---------------------------------------------------------- */
 
-	for (uint32_t i = 0; i < strides; i++)
-		pools->table[first + i] = (struct smi_pool){
-			.first = first,
-			.pages = i == 0 ? (uint32_t)(bytes / page) : 0,
-		};
-	pools->used += strides;
-	pools->count += smi_geometry_pools_for(&pools->geometry, bytes);
-	pools->bytes += bytes;
+/* The offset of a stride; and the end of a pool, as an offset. */
+static size_t offset_of(const struct smi_pools *pools, uint32_t stride)
+{
+	return (size_t)stride << pools->geometry.stride_shift;
+}
+
+static size_t end_of(const struct smi_pools *pools, uint32_t pool)
+{
+	return offset_of(pools, pool) + smi_pool_bytes(pools, pool);
+}
+
+static uint32_t strides_for(const struct smi_pools *pools, size_t bytes)
+{
+	return bytes == 0 ? 0
+	                  : (uint32_t)smi_geometry_strides_for(&pools->geometry,
+	                                                       bytes);
+}
+
+static size_t count_for(const struct smi_pools *pools, size_t bytes)
+{
+	return bytes == 0 ? 0 : smi_geometry_pools_for(&pools->geometry, bytes);
+}
+
+/* The pool of a stride, or SMI_NONE. */
+static uint32_t pool_at(const struct smi_pools *pools, uint32_t stride)
+{
+	return stride < pools->used ? pools->table[stride].first : SMI_NONE;
+}
+
+/* The pool that ends at an offset, or SMI_NONE. */
+static uint32_t pool_before(const struct smi_pools *pools, size_t offset)
+{
+	uint32_t pool =
+		offset == 0
+			? SMI_NONE
+			: pool_at(pools,
+	                          (uint32_t)((offset - 1)
+	                                     >> pools->geometry.stride_shift));
+
+	return pool != SMI_NONE && end_of(pools, pool) == offset ? pool
+	                                                         : SMI_NONE;
+}
+
+/* Record that a pool has `bytes` (P4, P5); 0: that it is gone. */
+static void set_bytes(struct smi_pools *pools, uint32_t pool, size_t bytes)
+{
+	size_t had = pool_at(pools, pool) == pool ? smi_pool_bytes(pools, pool)
+	                                          : 0;
+	uint32_t from = pool + strides_for(pools, had);
+	uint32_t to = pool + strides_for(pools, bytes);
+
+	pools->count += count_for(pools, bytes) - count_for(pools, had);
+	pools->bytes += bytes - had;
+	for (; pools->used < to; pools->used++, pools->holes++)
+		pools->table[pools->used] = (struct smi_pool){SMI_NONE, 0};
+	pools->holes += from - to;
+	for (uint32_t i = from; i < to; i++)
+		pools->table[i] = (struct smi_pool){pool, 0};
+	for (uint32_t i = to; i < from; i++)
+		pools->table[i] = (struct smi_pool){SMI_NONE, 0};
+	if (bytes > 0)
+		pools->table[pool].pages =
+			(uint32_t)(bytes / pools->geometry.page_bytes);
+}
+
+/* Let the last used stride be one of a pool (P3). */
+static void forget_last_hole(struct smi_pools *pools)
+{
+	while (pools->used > 0 && pool_at(pools, pools->used - 1) == SMI_NONE) {
+		pools->used--;
+		pools->holes--;
+	}
+}
+
+void smi_pool_enter(struct smi_pools *pools, const struct smi_piece *piece)
+{
+	uint32_t pool = pool_before(pools, piece->offset), next;
+	size_t end = piece->offset + piece->bytes, more = 0;
+
+	if (pool == SMI_NONE)
+		pool = (uint32_t)(piece->offset
+		                  >> pools->geometry.stride_shift);
+	/* If it meets the next pool, the two become one (P6). */
+	next = (uint32_t)(end >> pools->geometry.stride_shift);
+	if (offset_of(pools, next) == end && pool_at(pools, next) == next) {
+		more = smi_pool_bytes(pools, next);
+		set_bytes(pools, next, 0);
+	}
+	set_bytes(pools, pool, end + more - offset_of(pools, pool));
+}
+
+void smi_pool_keep(struct smi_pools *pools, const struct smi_piece *piece)
+{
+	size_t stride = smi_geometry_stride(&pools->geometry);
+
+	for (size_t at = 0; at < piece->bytes; at += stride) {
+		size_t pages = least_of(piece->bytes - at, stride)
+		               / pools->geometry.page_bytes;
+
+		pools->kept[(piece->offset + at) / stride] =
+			(uint8_t)least_of(pages, UINT8_MAX);
+	}
 }
 
 void smi_pool_publish(struct smi_pools *pools)
@@ -271,27 +358,245 @@ int smi_pool_open_strips(struct smi_pools *pools, uint32_t strides)
 	return 0;
 }
 
-uint32_t smi_pool_lock(struct smi_pools *pools, size_t bytes, size_t least)
+/* ---- Growing and shrinking ---------------------------------------------- */
+
+/* The first stride from `stride` on that is in a pool or was never used. */
+static uint32_t skip_hole(const struct smi_pools *pools, uint32_t stride)
+{
+	while (stride < pools->used && pool_at(pools, stride) == SMI_NONE)
+		stride++;
+	return stride;
+}
+
+/* The first stride from `stride` on that is in no pool. */
+static uint32_t skip_pools(const struct smi_pools *pools, uint32_t stride)
+{
+	uint32_t pool;
+
+	while ((pool = pool_at(pools, stride)) != SMI_NONE)
+		stride = pool + strides_for(pools, smi_pool_bytes(pools, pool));
+	return stride;
+}
+
+/* The gap between the strides [from, to), of which the last may be the last one
+ * of all. False if there is none. */
+static bool set_gap(const struct smi_pools *pools, size_t offset, uint32_t to,
+                    struct smi_piece *gap)
 {
 	const struct smi_geometry *g = &pools->geometry;
-	uint32_t pool = pools->used;
-	size_t locked;
+	size_t end;
 
-	if (!smi_pool_have_room(pools, bytes)) {
-		errno = ENOMEM;
-		return SMI_NONE;
-	}
-	if (smi_pool_open_strips(
-		    pools, pool + (uint32_t)smi_geometry_strides_for(g, bytes))
-	    != 0)
-		return SMI_NONE;
-	locked = lock_most(pools, (unsigned char *)smi_pool_start(pools, pool),
-	                   bytes, least);
-	if (locked == 0)
-		return SMI_NONE;
-	smi_pool_enter(pools, locked);
-	return pool;
+	end = offset_of(pools, to < pools->used ? to : g->max_pools);
+	end -= smi_geometry_guard_bytes(g);
+	*gap = (struct smi_piece){offset, end > offset ? end - offset : 0};
+	return end > offset;
 }
+
+/* The gap after the last pool. */
+static bool last_gap(const struct smi_pools *pools, bool in_place,
+                     struct smi_piece *gap)
+{
+	uint32_t last = pool_at(pools, pools->used - 1);
+
+	return set_gap(pools,
+	               in_place ? end_of(pools, last)
+	                        : offset_of(pools, pools->used),
+	               pools->used, gap);
+}
+
+static bool next_joined_gap(const struct smi_pools *pools,
+                            struct smi_piece *gap)
+{
+	unsigned shift = pools->geometry.stride_shift;
+	bool is_first = gap->bytes == 0;
+	/* Every gap ends with a stride. */
+	uint32_t stride = (uint32_t)((gap->offset + gap->bytes) >> shift);
+	uint32_t pool;
+
+	if (!is_first && stride >= pools->geometry.max_pools)
+		return false;
+	if (pools->used == 0)
+		return set_gap(pools, 0, 0, gap);
+	if (is_first && pools->holes == 0)
+		stride = pool_at(pools, pools->used - 1);
+	pool = pool_at(pools, stride);
+	if (pool == SMI_NONE)
+		return set_gap(pools, offset_of(pools, stride),
+		               skip_hole(pools, stride), gap);
+	stride = skip_pools(pools, stride);
+	return set_gap(pools, end_of(pools, pool), skip_hole(pools, stride),
+	               gap);
+}
+
+/* Only a pool that is larger than an ordinary one grows in place. */
+static bool next_apart_gap(const struct smi_pools *pools, struct smi_piece *gap)
+{
+	unsigned shift = pools->geometry.stride_shift;
+	uint32_t stride = pools->used, last;
+
+	if (gap->bytes > 0 && gap->offset >= offset_of(pools, pools->used))
+		return false;
+	if (pools->used == 0)
+		return last_gap(pools, false, gap);
+	if (pools->holes > 0) {
+		stride = (uint32_t)((gap->offset + gap->bytes) >> shift);
+		if (gap->bytes > 0)
+			stride++;
+		stride = skip_pools(pools, stride);
+		if (stride < pools->used)
+			return set_gap(pools, offset_of(pools, stride),
+			               skip_hole(pools, stride), gap);
+	}
+	last = pool_at(pools, pools->used - 1);
+	return last_gap(pools,
+	                smi_pool_bytes(pools, last) > pools->geometry.pool_bytes
+	                        && gap->offset < end_of(pools, last),
+	                gap);
+}
+
+bool smi_pool_next_gap(const struct smi_pools *pools, struct smi_piece *gap)
+{
+	return pools->geometry.joined ? next_joined_gap(pools, gap)
+	                              : next_apart_gap(pools, gap);
+}
+
+size_t smi_pool_room(const struct smi_pools *pools, const struct smi_piece *gap)
+{
+	const struct smi_geometry *g = &pools->geometry;
+	uint32_t pool = pool_before(pools, gap->offset);
+	size_t has = pool != SMI_NONE ? smi_pool_bytes(pools, pool) : 0;
+	size_t left = g->max_pools - pools->count + count_for(pools, has);
+	size_t room = least_of(gap->bytes, left * g->pool_bytes - has);
+
+	return least_of(room, smi_round_down(pools->max_bytes - pools->bytes,
+	                                     g->page_bytes));
+}
+
+struct smi_piece smi_pool_new_gap(const struct smi_pools *pools, size_t bytes)
+{
+	size_t stride_bytes = smi_geometry_stride(&pools->geometry);
+	struct smi_piece gap = {0, 0};
+
+	while (smi_pool_next_gap(pools, &gap))
+		if (gap.offset % stride_bytes == 0
+		    && smi_pool_room(pools, &gap) >= bytes)
+			return gap;
+	return (struct smi_piece){0, 0};
+}
+
+int smi_pool_lock(struct smi_pools *pools, struct smi_piece *piece,
+                  size_t least)
+{
+	unsigned char *start = (unsigned char *)pools->start;
+	size_t end = piece->offset + piece->bytes;
+
+	if (smi_pool_open_strips(pools, strides_for(pools, end)) != 0)
+		return -1;
+	piece->bytes = lock_most(pools, start + piece->offset, piece->bytes,
+	                         least);
+	if (piece->bytes == 0)
+		return -1;
+	smi_pool_enter(pools, piece);
+	return 0;
+}
+
+/* The offset up to which a stride of joined pools is kept. */
+static size_t kept_to(const struct smi_pools *pools, size_t stride)
+{
+	return (stride << pools->geometry.stride_shift)
+	       + pools->kept[stride] * pools->geometry.page_bytes;
+}
+
+/* smi_pool_closable() if pools are joined. `end` is that of the pool. */
+static bool joined_closable(const struct smi_pools *pools, size_t end,
+                            struct smi_piece *range)
+{
+	const struct smi_geometry *g = &pools->geometry;
+	size_t from = smi_round_up(range->offset, g->page_bytes);
+	size_t to = range->offset + range->bytes;
+	size_t stride_bytes = smi_geometry_stride(g);
+
+	if (to != end)
+		to = smi_round_down(to, stride_bytes);
+	while (from < to) {
+		size_t stride = from >> g->stride_shift;
+
+		if (kept_to(pools, stride) > from)
+			from = kept_to(pools, stride);
+		do
+			stride++;
+		while (stride << g->stride_shift < to
+		       && pools->kept[stride] == 0);
+		range->offset = from;
+		range->bytes = least_of(stride << g->stride_shift, to);
+		range->bytes -= least_of(from, range->bytes);
+		if (range->bytes >= stride_bytes
+		    || (range->bytes > 0 && from + range->bytes == end))
+			return true;
+		from = stride << g->stride_shift;
+	}
+	return false;
+}
+
+bool smi_pool_closable(const struct smi_pools *pools, struct smi_piece *range)
+{
+	uint32_t pool = pool_at(pools,
+	                        (uint32_t)(range->offset
+	                                   >> pools->geometry.stride_shift));
+
+	if (pools->geometry.joined)
+		return joined_closable(pools, end_of(pools, pool), range);
+	return pools->kept[pool] == 0
+	       && range->bytes == smi_pool_bytes(pools, pool);
+}
+
+/*
+ * Make a range inaccessible in one step that can be refused, before the steps
+ * that cannot. Secret memory cannot be discarded, so it is covered by addresses
+ * that are reserved anew.
+ */
+static int give_back(struct smi_pools *pools, void *at, size_t bytes)
+{
+	void *cover;
+	int code;
+
+	if (!pools->secret) {
+		if (smi_os_protect(at, bytes, SECMALLOC_NOACCESS) != 0)
+			return -1;
+		smi_os_close(at, bytes);
+		return 0;
+	}
+	cover = smi_os_reserve(bytes);
+	if (cover == NULL)
+		return -1;
+	if (advise(pools, cover, bytes) == 0
+	    && smi_os_move(cover, bytes, at) == 0)
+		return 0;
+	code = errno;
+	smi_os_release(cover, bytes);
+	errno = code;
+	return -1;
+}
+
+int smi_pool_close(struct smi_pools *pools, const struct smi_piece *piece)
+{
+	unsigned shift = pools->geometry.stride_shift;
+	uint32_t pool = pool_at(pools, (uint32_t)(piece->offset >> shift));
+	size_t end = end_of(pools, pool), to = piece->offset + piece->bytes;
+
+	if (give_back(pools, (unsigned char *)pools->start + piece->offset,
+	              piece->bytes)
+	    != 0)
+		return -1;
+	set_bytes(pools, pool, piece->offset - offset_of(pools, pool));
+	if (to < end)
+		set_bytes(pools, (uint32_t)(to >> shift), end - to);
+	forget_last_hole(pools);
+	smi_pool_publish(pools);
+	return 0;
+}
+
+/* ---- Questions ---------------------------------------------------------- */
 
 enum smi_pool_place smi_pool_find(const struct smi_pools *pools,
                                   uintptr_t address, uint32_t *pool)
@@ -305,9 +610,13 @@ enum smi_pool_place smi_pool_find(const struct smi_pools *pools,
 	/* For an address in or before the lead, this is a large number. */
 	stride = smi_geometry_stride_of(&pools->geometry,
 	                                address - pools->base);
-	if (stride >= pools->used)
+	if (stride >= pools->geometry.max_pools)
 		return SMI_PLACE_GUARD;
-	*pool = pools->table[stride].first;
+	*pool = pool_at(pools, (uint32_t)stride);
+	if (*pool == SMI_NONE) {
+		*pool = pool_before(pools, offset_of(pools, (uint32_t)stride));
+		return SMI_PLACE_GUARD;
+	}
 	return address - smi_pool_start(pools, *pool)
 	                       < smi_pool_bytes(pools, *pool)
 	               ? SMI_PLACE_POOL
@@ -326,10 +635,8 @@ uint32_t smi_pool_next(const struct smi_pools *pools, uint32_t pool)
 	uint32_t next = 0;
 
 	if (pool != SMI_NONE)
-		for (next = pool + 1;
-		     next < pools->used && pools->table[next].pages == 0;
-		     next++)
-			;
+		next = pool + strides_for(pools, smi_pool_bytes(pools, pool));
+	next = skip_hole(pools, next);
 	return next < pools->used ? next : SMI_NONE;
 }
 
@@ -357,24 +664,35 @@ size_t smi_pool_largest_bytes(const struct smi_pools *pools)
 const char *smi_pool_audit(const struct smi_pools *pools)
 {
 	const struct smi_geometry *g = &pools->geometry;
-	uint32_t first = 0;
+	uint32_t first = SMI_NONE, end = 0, holes = 0;
 	size_t bytes = 0, count = 0;
 
-	if (pools->used > g->max_pools)
-		return "P3: more strides are used than exist";
+	if (pools->used > g->max_pools
+	    || (pools->used > 0
+	        && pools->table[pools->used - 1].first == SMI_NONE))
+		return "P3: the strides that are used are not the pools'";
 	for (uint32_t i = 0; i < pools->used; i++) {
 		if (pools->table[i].pages != 0) {
 			size_t pool_bytes = smi_pool_bytes(pools, i);
 
+			if (g->joined && i > 0
+			    && pool_before(pools, offset_of(pools, i))
+			               != SMI_NONE)
+				return "P6: two pools meet";
 			first = i;
+			end = i + strides_for(pools, pool_bytes);
 			count += smi_geometry_pools_for(g, pool_bytes);
 			bytes += pool_bytes;
 		}
-		if (pools->table[i].first != first)
+		if (i >= end)
+			holes++;
+		if (pools->table[i].first != (i < end ? first : SMI_NONE))
 			return "P4: a stride names the wrong pool";
 	}
+	if (holes != pools->holes)
+		return "P4: the strides without a pool do not add up";
 	if (count != pools->count || count > g->max_pools
-	    || bytes != pools->bytes)
+	    || bytes != pools->bytes || bytes > pools->max_bytes)
 		return "P5: the pools do not add up";
 	return NULL;
 }

@@ -8,14 +8,18 @@
  * Invariants:
  *   P1  Everything in the reservation that is accessible is locked: the key
  *       page and the pools. Everything else is inaccessible.
- *   P2  A locked pool stays locked and at its address until smi_pool_unmap().
- *   P3  Strides are used in order: all pools lie in the strides [0, used).
+ *   P2  Locked memory stays locked and at its address until smi_pool_unmap(),
+ *       except for what smi_pool_close() gives back. That is never a page
+ *       that is kept.
+ *   P3  All pools lie in the strides [0, used), and the last one of these is
+ *       the last pool's.
  *   P4  table[i].first is the first stride of the pool that stride i belongs
- *       to, for i < used. table[i].pages is the size of the pool if i is its
- *       first stride, and 0 otherwise.
+ *       to, for i < used, or SMI_NONE if it belongs to none. table[i].pages is
+ *       the size of the pool if i is its first stride, and 0 otherwise.
  *   P5  A pool counts as bytes / pool_bytes ordinary pools, rounded up. `count`
- *       is the sum of these and at most max_pools. That many strides are enough
- *       for all pools.
+ *       is the sum of these and at most max_pools. `bytes` is the sum of their
+ *       sizes and at most max_bytes.
+ *   P6  If pools are joined, two of them never meet.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -38,9 +42,8 @@ struct smi_pool {
 struct smi_strip {
 	unsigned char *at;
 	size_t stride_bytes;
-	bool in_cores; /* the gdb commands need it: tools/gdb/secmalloc.py */
 };
-#define SMI_STRIPS 3
+#define SMI_STRIPS 2
 
 struct smi_pools {
 	struct smi_geometry geometry;
@@ -54,8 +57,10 @@ struct smi_pools {
 	 * belongs to a stride is set up before the stride is counted here. */
 	_Atomic size_t span;
 	uint32_t used;           /* in strides */
+	uint32_t holes;          /* of these, those that belong to no pool */
 	size_t count;            /* of pools, in ordinary ones (P5) */
 	size_t bytes;            /* of all pools */
+	size_t max_bytes;        /* set by the caller; SIZE_MAX: no limit */
 	unsigned advice_missing; /* SECMALLOC_ADVICE_ bits */
 	bool secret;             /* locked memory is secret memory, which only
 	                            this process can read; set by the caller */
@@ -65,6 +70,8 @@ struct smi_pools {
 	                             */
 	struct smi_pool *table;     /* geometry.max_pools entries, owned by the
 	                               caller */
+	uint8_t *kept;              /* likewise, zeroed: how many pages of each
+	                               stride are kept (P2), up to 255 */
 	struct smi_strip strips[SMI_STRIPS]; /* owned by the caller */
 	uint32_t strips_open; /* strides whose parts of the strips are open */
 	uint32_t owned;       /* in a child: the pools from this stride on and
@@ -122,14 +129,63 @@ void smi_pool_inherit(struct smi_pools *pools);
 int smi_pool_own_one(struct smi_pools *pools, uint32_t pool);
 int smi_pool_own_all(struct smi_pools *pools);
 
+/* A piece of memory: its offset from the start of the first pool, and its
+ * size. Both are whole pages. */
+struct smi_piece {
+	size_t offset, bytes;
+};
+
 /*
- * Lock another pool of `bytes`, and open its metadata. If the lock limit leaves
- * less room, the pool has as many whole pages as still fit, but at least
- * `least`. Both are whole pages, 0 < least <= bytes. Returns the pool, or
- * SMI_NONE with errno: ENOMEM (limit, memory, or max_pools reached), EPERM (no
+ * The gaps are where memory can be locked without leaving room to an existing
+ * pool's guard. A gap that starts where a pool ends makes that pool larger;
+ * otherwise it makes a new one, which starts with a stride.
+ *
+ * smi_pool_next_gap() goes on to the next gap, in ascending order. The first
+ * call is given a piece that is all zeros. False: there is no other. If pools
+ * are joined, gaps are all that is between pools and after them. If not, an
+ * ordinary pool has no gap at its end, and the others are whole strides without
+ * the guard.
+ */
+bool smi_pool_next_gap(const struct smi_pools *pools, struct smi_piece *gap);
+
+/* The gap for a new pool of `bytes`, if pools are not joined. Its size is 0 if
+ * max_pools or max_bytes does not allow such a pool. */
+struct smi_piece smi_pool_new_gap(const struct smi_pools *pools, size_t bytes);
+
+/* How many bytes can be added at the start of a gap within max_pools and
+ * max_bytes, up to the size of the gap. */
+size_t smi_pool_room(const struct smi_pools *pools,
+                     const struct smi_piece *gap);
+
+/*
+ * Lock memory at the start of a gap, `piece`, and open its metadata. If the
+ * lock limit leaves less room, it is as many whole pages as still fit, but at
+ * least `least`; piece->bytes is then that many. 0 < least <= piece->bytes <=
+ * smi_pool_room(). -1 with errno: ENOMEM (limit or memory), EPERM (no
  * permission), or those of smi_os_open_secret().
  */
-uint32_t smi_pool_lock(struct smi_pools *pools, size_t bytes, size_t least);
+int smi_pool_lock(struct smi_pools *pools, struct smi_piece *piece,
+                  size_t least);
+
+/*
+ * Narrow a range of free memory, which lies in one pool, to the first part of
+ * it that smi_pool_close() may be given. It need not consist of whole pages.
+ * False: there is no such part. If pools are joined, a part is at least a
+ * stride, since each part between two that are in use is two more mappings, or
+ * reaches to the end of the pool. Otherwise only whole pools are closed.
+ */
+bool smi_pool_closable(const struct smi_pools *pools, struct smi_piece *range);
+
+/*
+ * Give memory back: make it inaccessible, unlock it and discard its content,
+ * which the caller has wiped. The piece is as smi_pool_closable() made it. A
+ * pool that is divided by that becomes two. No thread may use a cache
+ * meanwhile. -1 with errno, and nothing has changed.
+ */
+int smi_pool_close(struct smi_pools *pools, const struct smi_piece *piece);
+
+/* Keep a piece that is locked (P2). It starts with a stride. */
+void smi_pool_keep(struct smi_pools *pools, const struct smi_piece *piece);
 
 /* Open the metadata of the first `strides` strides, at most max_pools, in one
  * step; one step is faster than one for each stride. -1 with errno. */
@@ -140,13 +196,10 @@ int smi_pool_open_strips(struct smi_pools *pools, uint32_t strides);
 size_t smi_pool_owned_bytes(const struct smi_pools *pools);
 size_t smi_pool_largest_bytes(const struct smi_pools *pools);
 
-/* Whether another pool of `bytes` keeps within max_pools. */
-bool smi_pool_have_room(const struct smi_pools *pools, size_t bytes);
-
 /*
  * Find out where an address lies. *pool is the pool for SMI_PLACE_POOL. For a
- * guard it is the pool in whose strides the guard lies, or SMI_NONE. Any
- * address may be passed.
+ * guard it is the pool in whose strides the guard lies or which ends where its
+ * stride starts, or SMI_NONE. Any address may be passed.
  */
 enum smi_pool_place smi_pool_find(const struct smi_pools *pools,
                                   uintptr_t address, uint32_t *pool);
@@ -155,8 +208,8 @@ enum smi_pool_place smi_pool_find(const struct smi_pools *pools,
 bool smi_pool_touch(const struct smi_pools *pools, uintptr_t address,
                     size_t bytes);
 
-/* Record a pool of `bytes` in the table, at the next free strides. */
-void smi_pool_enter(struct smi_pools *pools, size_t bytes);
+/* Record memory that was locked in the table. */
+void smi_pool_enter(struct smi_pools *pools, const struct smi_piece *piece);
 
 /* Make the recorded strides visible to readers that do not hold the lock. */
 void smi_pool_publish(struct smi_pools *pools);

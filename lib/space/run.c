@@ -7,10 +7,8 @@
 
 #include <string.h>
 
-#define CACHE_LINE ((size_t)64)
-
-enum { NOTES, HEADS, BUDDIES };
-_Static_assert(BUDDIES + 1 == SMI_STRIPS, "each strip has its use");
+enum { NOTES, HEADS };
+_Static_assert(HEADS + 1 == SMI_STRIPS, "each strip has its use");
 
 /* The number of the first unit of a stride. */
 static uint32_t first_unit(const struct smi_runs *runs, uint32_t stride)
@@ -18,65 +16,32 @@ static uint32_t first_unit(const struct smi_runs *runs, uint32_t stride)
 	return stride << runs->units_shift;
 }
 
-/* The offset of a run in its pool, in units. */
-static uint32_t unit_in_pool(const struct smi_runs *runs, uint32_t run)
+/* The end of a pool, in units. */
+static uint32_t end_of(const struct smi_runs *runs, uint32_t pool)
 {
-	return run - first_unit(runs, smi_run_pool(runs, run));
+	return first_unit(runs, pool)
+	       + (uint32_t)(smi_pool_bytes(runs->pools, pool)
+	                    >> SMI_UNIT_SHIFT);
 }
 
-/*
- * A pool of n strides has n times this space for its buddy allocator. That is
- * enough: the maps grow in proportion, except for a few words for additional
- * orders, and n - 1 struct smi_buddy are saved, which are larger
- * (tests/unit_run.c checks it).
- */
 void smi_run_plan_strips(struct smi_pools *pools)
 {
 	uint32_t units = smi_geometry_stride_units(&pools->geometry);
 
 	pools->strips[NOTES].stride_bytes = units * SMI_UNIT_NOTES_BYTES;
-	pools->strips[NOTES].in_cores = true;
 	pools->strips[HEADS].stride_bytes = units * sizeof(uint32_t);
-	pools->strips[HEADS].in_cores = true;
-	pools->strips[BUDDIES].stride_bytes = smi_round_up(
-		sizeof(struct smi_buddy) + smi_buddy_map_bytes(units),
-		CACHE_LINE);
 }
 
 void smi_run_start(struct smi_runs *runs, struct smi_pools *pools)
 {
 	runs->pools = pools;
-	runs->free_units = 0;
 	runs->needed_peak = 0;
-	memset(runs->blocks, 0, sizeof(runs->blocks));
 	runs->start = pools->start;
 	runs->units_shift = pools->geometry.stride_shift - SMI_UNIT_SHIFT;
+	runs->known = 0;
 	runs->notes = pools->strips[NOTES].at;
 	runs->heads = (uint32_t *)(void *)pools->strips[HEADS].at;
-	runs->buddies = pools->strips[BUDDIES].at;
-	runs->buddy_bytes = pools->strips[BUDDIES].stride_bytes;
-}
-
-static void update_best(struct smi_runs *runs, uint32_t pool)
-{
-	runs->best[pool] =
-		(uint8_t)(smi_buddy_largest(smi_run_buddy(runs, pool)) + 1);
-}
-
-void smi_run_add_pool(struct smi_runs *runs, uint32_t pool)
-{
-	struct smi_buddy *buddy = smi_run_buddy(runs, pool);
-	uint32_t units = (uint32_t)(smi_pool_bytes(runs->pools, pool)
-	                            >> SMI_UNIT_SHIFT);
-	uint32_t first = first_unit(runs, pool);
-
-	smi_buddy_start(buddy, units, runs->blocks, buddy + 1);
-	/* Including the heads of the guards' units. */
-	memset(runs->heads + first, 0xff,
-	       (first_unit(runs, runs->pools->used) - first)
-	               * sizeof(uint32_t));
-	runs->free_units += units;
-	update_best(runs, pool);
+	smi_extents_start(&runs->extents, runs->notes);
 }
 
 static void set_heads(struct smi_runs *runs, uint32_t from, uint32_t units,
@@ -86,46 +51,132 @@ static void set_heads(struct smi_runs *runs, uint32_t from, uint32_t units,
 		runs->heads[unit] = head;
 }
 
-/* Keep needed_peak when a run has got `units`. */
+/* Whether a unit of a pool is free. */
+static bool is_free(const struct smi_runs *runs, uint32_t unit)
+{
+	return runs->heads[unit] == SMI_NONE;
+}
+
+uint32_t smi_run_free_before(const struct smi_runs *runs, uint32_t unit)
+{
+	/* The first unit of a pool has none before it, whatever is there. */
+	if ((unit & (((uint32_t)1 << runs->units_shift) - 1)) == 0
+	    && (unit == 0 || smi_run_pool(runs, unit - 1) == SMI_NONE
+	        || end_of(runs, smi_run_pool(runs, unit - 1)) < unit))
+		return 0;
+	if (!is_free(runs, unit - 1))
+		return 0;
+	return unit - smi_extents_start_of(&runs->extents, unit - 1);
+}
+
+uint32_t smi_run_free_from(const struct smi_runs *runs, uint32_t unit)
+{
+	uint32_t stride = smi_run_stride(runs, unit);
+
+	if (stride >= runs->pools->used
+	    || runs->pools->table[stride].first == SMI_NONE
+	    || unit >= end_of(runs, runs->pools->table[stride].first)
+	    || !is_free(runs, unit))
+		return 0;
+	return smi_extents_units(&runs->extents, unit);
+}
+
+/* Add a range of free units, joined with the extents that it meets (R2). */
+static void free_units(struct smi_runs *runs, uint32_t start, uint32_t units)
+{
+	uint32_t before = smi_run_free_before(runs, start);
+	uint32_t after = smi_run_free_from(runs, start + units);
+
+	if (before > 0)
+		smi_extents_remove(&runs->extents, start - before, before);
+	if (after > 0)
+		smi_extents_remove(&runs->extents, start + units, after);
+	smi_extents_add(&runs->extents, start - before, before + units + after);
+}
+
+/* Take [start, start + units) out of the extent that starts at `from`. */
+static void cut(struct smi_runs *runs, uint32_t from, uint32_t start,
+                uint32_t units)
+{
+	struct smi_extents *extents = &runs->extents;
+	uint32_t has = smi_extents_units(extents, from);
+
+	smi_extents_remove(extents, from, has);
+	if (start > from)
+		smi_extents_add(extents, from, start - from);
+	if (from + has > start + units)
+		smi_extents_add(extents, start + units,
+		                from + has - start - units);
+}
+
+static uint32_t piece_units(const struct smi_piece *piece)
+{
+	return (uint32_t)(piece->bytes >> SMI_UNIT_SHIFT);
+}
+
+void smi_run_add(struct smi_runs *runs, const struct smi_piece *piece)
+{
+	uint32_t used = runs->pools->used;
+
+	/* Including the heads of guards. */
+	if (used > runs->known) {
+		set_heads(runs, first_unit(runs, runs->known),
+		          first_unit(runs, used - runs->known), SMI_NONE);
+		runs->known = used;
+	}
+	free_units(runs, (uint32_t)(piece->offset >> SMI_UNIT_SHIFT),
+	           piece_units(piece));
+}
+
+void smi_run_withdraw(struct smi_runs *runs, const struct smi_piece *piece)
+{
+	uint32_t start = (uint32_t)(piece->offset >> SMI_UNIT_SHIFT);
+
+	cut(runs, start - smi_run_free_before(runs, start), start,
+	    piece_units(piece));
+}
+
+/* Keep needed_peak when a run has got `units`. The extents that count are so
+ * short that not one of their order is long enough. */
 static void note_needed(struct smi_runs *runs, uint32_t units)
 {
+	const struct smi_extents *extents = &runs->extents;
 	size_t needed = (runs->pools->bytes >> SMI_UNIT_SHIFT)
-	                - runs->free_units;
+	                - extents->free_units;
 
 	for (unsigned order = 0; (uint64_t)2 << order <= units; order++)
-		needed += (size_t)runs->blocks[order] << order;
+		needed += extents->units_of[order];
 	if (needed > runs->needed_peak)
 		runs->needed_peak = needed;
 }
 
-/* Count `more` units that were taken from a pool, for a run of `units`. */
-static void count_taken(struct smi_runs *runs, uint32_t pool, uint32_t units,
-                        uint32_t more)
+uint32_t smi_run_align(const struct smi_runs *runs, uint32_t unit,
+                       unsigned align_order)
 {
-	runs->free_units -= more;
-	update_best(runs, pool);
-	note_needed(runs, units);
+	uint32_t step = (uint32_t)1 << align_order;
+	uint32_t from = (uint32_t)(runs->start >> SMI_UNIT_SHIFT);
+
+	return unit + (-(from + unit) & (step - 1));
 }
 
 uint32_t smi_run_take(struct smi_runs *runs, uint32_t units,
                       unsigned align_order)
 {
-	int least = smi_buddy_least_order(units) + 1;
+	const struct smi_extents *extents = &runs->extents;
+	uint32_t extent = smi_extents_find(extents, units, 0), start;
 
-	for (uint32_t pool = 0; pool < runs->pools->used; pool++) {
-		uint32_t start;
-
-		if (runs->best[pool] < least)
+	for (; extent != SMI_NONE;
+	     extent = smi_extents_find(extents,
+	                               smi_extents_units(extents, extent),
+	                               extent + 1)) {
+		start = smi_run_align(runs, extent, align_order);
+		if (start - extent + (uint64_t)units
+		    > smi_extents_units(extents, extent))
 			continue;
-		start = smi_buddy_take(smi_run_buddy(runs, pool), units,
-		                       align_order);
-		if (start == SMI_NONE)
-			continue;
-		start += first_unit(runs, pool);
+		cut(runs, extent, start, units);
 		set_heads(runs, start, units, start);
 		/* So far apart are the places for such a run. */
-		count_taken(runs, pool,
-		            units + ((uint32_t)1 << align_order) - 1, units);
+		note_needed(runs, units + ((uint32_t)1 << align_order) - 1);
 		return start;
 	}
 	return SMI_NONE;
@@ -133,42 +184,41 @@ uint32_t smi_run_take(struct smi_runs *runs, uint32_t units,
 
 void smi_run_give(struct smi_runs *runs, uint32_t run, uint32_t units)
 {
-	uint32_t pool = smi_run_pool(runs, run);
-
 	set_heads(runs, run, units, SMI_NONE);
-	runs->free_units += units;
-	smi_buddy_give(smi_run_buddy(runs, pool), unit_in_pool(runs, run),
-	               units);
-	update_best(runs, pool);
+	free_units(runs, run, units);
 }
 
 bool smi_run_extend(struct smi_runs *runs, uint32_t run, uint32_t units,
                     uint32_t more)
 {
-	uint32_t pool = smi_run_pool(runs, run);
-
-	if (!smi_buddy_take_at(smi_run_buddy(runs, pool),
-	                       unit_in_pool(runs, run) + units, more))
-		return false;
-	set_heads(runs, run + units, more, run);
-	count_taken(runs, pool, units + more, more);
-	return true;
+	return smi_run_free_from(runs, run + units) >= more
+	       && smi_run_widen(runs, run, units, units + more) == run;
 }
 
 uint32_t smi_run_widen(struct smi_runs *runs, uint32_t run, uint32_t had,
                        uint32_t units)
 {
-	uint32_t pool = smi_run_pool(runs, run);
-	struct smi_buddy *buddy = smi_run_buddy(runs, pool);
-	uint32_t start = unit_in_pool(runs, run), more = units - had;
-	uint32_t after = smi_buddy_free_from(buddy, start + had, more);
-	uint32_t before = more - after;
+	uint32_t more = units - had;
+	uint32_t after = smi_run_free_from(runs, run + had);
+	uint32_t before;
 
-	if (before > start || !smi_buddy_take_at(buddy, start - before, before))
-		return SMI_NONE;
-	smi_buddy_take_at(buddy, start + had, after);
-	set_heads(runs, run - before, units, run - before);
-	count_taken(runs, pool, units, more);
+	if (after > more)
+		after = more;
+	before = more - after;
+	if (before > 0) {
+		uint32_t room = smi_run_free_before(runs, run);
+
+		if (before > room)
+			return SMI_NONE;
+		cut(runs, run - room, run - before, before);
+	}
+	if (after > 0)
+		cut(runs, run + had, run + had, after);
+	if (before > 0)
+		set_heads(runs, run - before, units, run - before);
+	else
+		set_heads(runs, run + had, after, run);
+	note_needed(runs, units);
 	return run - before;
 }
 
@@ -180,38 +230,77 @@ bool smi_run_is_run(const struct smi_runs *runs, uint32_t run)
 
 uint32_t smi_run_units(const struct smi_runs *runs, uint32_t run)
 {
-	uint32_t end = run;
+	uint32_t end = run, last = first_unit(runs, runs->pools->used);
 
-	/* The loop ends in the guard after the pool at the latest. */
-	while (runs->heads[end] == run)
+	while (end < last && runs->heads[end] == run)
 		end++;
 	return end - run;
 }
 
-const char *smi_run_audit(const struct smi_runs *runs, uint32_t pool)
+/* Check an extent of a pool that ends at `end`, and add it up. The first of its
+ * units is `unit`. */
+static const char *audit_extent(const struct smi_runs *runs, uint32_t unit,
+                                uint32_t end, struct smi_run_sums *sums)
 {
-	const struct smi_buddy *buddy = smi_run_buddy(runs, pool);
-	const char *wrong = smi_buddy_audit(buddy);
-	uint32_t first = first_unit(runs, pool);
+	uint32_t units = smi_extents_units(&runs->extents, unit);
 
-	if (wrong != NULL)
-		return wrong;
-	if (runs->best[pool] != smi_buddy_largest(buddy) + 1)
-		return "R2: the order of a pool's largest free block is wrong";
-	for (uint32_t unit = 0; unit < buddy->units; unit++) {
-		uint32_t head = runs->heads[first + unit];
+	if (units == 0 || units > end - unit)
+		return "R2: an extent is not in its pool";
+	if (unit + units < end && is_free(runs, unit + units))
+		return "R2: two extents meet";
+	if (!smi_extents_hold(&runs->extents, unit))
+		return "E1: an extent is not in the tree";
+	sums->extents++;
+	sums->units_of[smi_log2_floor(units)] += units;
+	return NULL;
+}
 
-		if (smi_buddy_is_free(buddy, unit)
-		            ? head != SMI_NONE
-		            : head > first + unit || head < first
-		                      || runs->heads[head] != head)
+const char *smi_run_audit(const struct smi_runs *runs, uint32_t pool,
+                          struct smi_run_sums *sums)
+{
+	uint32_t first = first_unit(runs, pool), end = end_of(runs, pool);
+
+	for (uint32_t unit = first; unit < end;) {
+		uint32_t head = runs->heads[unit], units;
+
+		if (is_free(runs, unit)) {
+			const char *wrong = audit_extent(runs, unit, end, sums);
+
+			if (wrong != NULL)
+				return wrong;
+			units = smi_extents_units(&runs->extents, unit);
+		} else {
+			units = smi_run_units(runs, unit);
+		}
+		if (units == 0 || units > end - unit)
 			return "R1: a unit names the wrong run";
+		for (uint32_t i = unit; i < unit + units; i++)
+			if (runs->heads[i] != head)
+				return "R1: a unit names the wrong run";
+		unit += units;
 	}
-	for (uint32_t unit = first + buddy->units;
-	     unit < first_unit(runs, runs->pools->used)
-	     && smi_run_pool(runs, unit) == pool;
+	for (uint32_t unit = end; unit < first_unit(runs, runs->pools->used)
+	                          && smi_run_pool(runs, unit) == pool;
 	     unit++)
 		if (runs->heads[unit] != SMI_NONE)
 			return "R1: a guard is in a run";
+	return NULL;
+}
+
+const char *smi_run_audit_sums(const struct smi_runs *runs,
+                               const struct smi_run_sums *sums)
+{
+	size_t units = 0;
+
+	for (unsigned order = 0; order < SMI_ORDERS; order++)
+		units += sums->units_of[order];
+	if (units != runs->extents.free_units)
+		return "R3: the free units do not add up";
+	if (sums->extents != runs->extents.count)
+		return "E1: the number of extents is wrong";
+	if (memcmp(sums->units_of, runs->extents.units_of,
+	           sizeof(sums->units_of))
+	    != 0)
+		return "E2: the free units of a size do not add up";
 	return NULL;
 }

@@ -1,0 +1,224 @@
+/*
+ * growth.c - locking more memory for a chunk that has no place
+ *
+ * SPDX-License-Identifier: ISC
+ */
+#include "arena/growth.h"
+
+#include "arena/no_room.h"
+#include "arena/trim.h"
+#include "chunk/placement.h"
+#include "os/os.h"
+#include "os/proc.h"
+
+#include <errno.h>
+
+/* The arena grows by one part in PARTS of its pools, if less is missing. */
+#define PARTS 8
+
+/* ---- Where to grow ------------------------------------------------------ */
+
+/* A run that is wanted: its size, and the run that could be extended to it. */
+struct run {
+	uint32_t units;
+	unsigned align_order;
+	uint32_t from, had; /* SMI_NONE and 0: there is no such run */
+};
+
+/* A gap, how much has to be locked at its start, and how much may be. */
+struct choice {
+	struct smi_piece gap;
+	size_t least, room;
+};
+
+static struct run run_for(const struct smi_arena *arena,
+                          const struct smi_wanted *wanted)
+{
+	struct run run = {.from = SMI_NONE};
+
+	smi_placement_needs(&arena->slabs, wanted->align,
+	                    wanted->size + SMI_CANARY_LEAST_BYTES, &run.units,
+	                    &run.align_order);
+	if (wanted->from != NULL && wanted->from->slab->class == SMI_ALONE) {
+		run.from = wanted->from->run;
+		run.had = wanted->from->slab->units;
+	}
+	return run;
+}
+
+/*
+ * How much has to be locked from the start of a gap on, so that the units up to
+ * `end` are accessible. SIZE_MAX if the gap has no room for that. If the gap is
+ * filled, the `after` units behind it count, too.
+ */
+static size_t missing(const struct choice *choice, size_t end, size_t after)
+{
+	size_t gap_end = choice->gap.offset + choice->gap.bytes;
+	size_t end_bytes = end * SMI_UNIT_BYTES;
+
+	if (end_bytes <= choice->gap.offset + choice->room)
+		return end_bytes > choice->gap.offset
+		               ? end_bytes - choice->gap.offset
+		               : 1;
+	return choice->room == choice->gap.bytes
+	                       && end_bytes <= gap_end + after * SMI_UNIT_BYTES
+	               ? choice->gap.bytes
+	               : SIZE_MAX;
+}
+
+static size_t least_of(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+static size_t most_of(size_t a, size_t b)
+{
+	return a > b ? a : b;
+}
+
+/*
+ * Set choice->least for a gap. The run may begin in the free units that meet
+ * the gap, be the extension of one that ends there, or slide down from there.
+ */
+static void judge(const struct smi_arena *arena, const struct run *run,
+                  struct choice *choice)
+{
+	const struct smi_runs *runs = &arena->runs;
+	const struct smi_geometry *g = &arena->pools.geometry;
+	uint32_t first = (uint32_t)(choice->gap.offset >> SMI_UNIT_SHIFT);
+	uint32_t before = smi_run_free_before(runs, first);
+	uint32_t after = smi_run_free_from(
+		runs, first + (uint32_t)(choice->gap.bytes >> SMI_UNIT_SHIFT));
+	uint32_t start = smi_run_align(runs, first - before, run->align_order);
+
+	choice->room = smi_pool_room(&arena->pools, &choice->gap);
+	choice->least = missing(choice, start + (size_t)run->units, after);
+	if (run->from != SMI_NONE && run->from + run->had + before == first) {
+		uint32_t slid = run->from
+		                - smi_run_free_before(runs, run->from);
+
+		choice->least = least_of(
+			missing(choice, run->from + (size_t)run->units, after),
+			least_of(missing(choice, slid + (size_t)run->units,
+		                         after),
+		                 choice->least));
+	}
+	if (choice->least == SIZE_MAX)
+		return;
+	choice->least = smi_round_up(choice->least, g->page_bytes);
+	/* A pool of its own is no smaller than an ordinary one. */
+	if (!g->joined && choice->gap.offset % smi_geometry_stride(g) == 0
+	    && choice->least < g->pool_bytes)
+		choice->least = g->pool_bytes <= choice->room ? g->pool_bytes
+		                                              : SIZE_MAX;
+}
+
+/* The gap in which the least has to be locked. False if no gap has room. */
+static bool choose(const struct smi_arena *arena, const struct run *run,
+                   struct choice *best)
+{
+	struct choice choice = {.gap = {0, 0}};
+
+	best->least = SIZE_MAX;
+	while (smi_pool_next_gap(&arena->pools, &choice.gap)) {
+		judge(arena, run, &choice);
+		if (choice.least < best->least)
+			*best = choice;
+	}
+	return best->least != SIZE_MAX;
+}
+
+/* Lock memory in a gap. -1 with errno. */
+static int lock(struct smi_arena *arena, const struct choice *choice)
+{
+	const struct smi_geometry *g = &arena->pools.geometry;
+	struct smi_piece piece = choice->gap;
+
+	piece.bytes = choice->least;
+	if (g->joined || piece.offset % smi_geometry_stride(g) != 0)
+		piece.bytes = most_of(piece.bytes,
+		                      smi_round_up(arena->pools.bytes / PARTS,
+		                                   g->page_bytes));
+	if (g->joined)
+		piece.bytes = most_of(piece.bytes, g->pool_bytes);
+	piece.bytes = least_of(piece.bytes, choice->room);
+	if (smi_pool_lock(&arena->pools, &piece, choice->least) != 0)
+		return -1;
+	smi_arena_add(arena, &piece);
+	return 0;
+}
+
+/* ---- When that is refused ----------------------------------------------- */
+
+/*
+ * How much has to be given back so that `least` bytes can be locked, as far as
+ * the limits tell: 0 if none of them stands in the way. What is locked outside
+ * the arena counts if it can be read.
+ */
+static size_t excess(const struct smi_arena *arena, size_t least)
+{
+	const struct smi_pools *pools = &arena->pools;
+	const struct smi_geometry *g = &pools->geometry;
+	size_t count = pools->count + smi_geometry_pools_for(g, least);
+	size_t locked = smi_arena_locked_bytes(arena), all, over = 0;
+	struct smi_lock_limits limits;
+
+	if (smi_proc_locked_bytes(&all) == 0 && all > locked)
+		locked = all;
+	if (smi_os_lock_limits(&limits) == 0 && limits.soft != SIZE_MAX
+	    && locked + least > limits.soft)
+		over = locked + least - limits.soft;
+	if (pools->bytes + least > pools->max_bytes)
+		over = most_of(over, pools->bytes + least - pools->max_bytes);
+	if (count > g->max_pools)
+		over = most_of(over, (count - g->max_pools) * g->pool_bytes);
+	return over;
+}
+
+/*
+ * Give back as much as is in the way of a growth by `least` bytes at a gap. If
+ * no limit explains the refusal, there was not enough memory, and as much has
+ * to be given back. False if there is not so much that is not in use: then
+ * nothing is given back, as it might never be locked again.
+ */
+static bool make_way(struct smi_arena *arena, const struct smi_tcache *own,
+                     const struct smi_piece *gap, size_t least)
+{
+	size_t over = excess(arena, least);
+
+	return smi_trim_some(arena, own, gap, over > 0 ? over : least) > 0;
+}
+
+bool smi_growth_make_room(struct smi_arena *arena, const struct smi_tcache *own,
+                          const struct smi_wanted *wanted)
+{
+	struct run run = run_for(arena, wanted);
+	size_t bytes = run.units * SMI_UNIT_BYTES;
+	struct choice choice;
+	int code = errno;
+	bool room;
+
+	for (bool again = false;; again = true) {
+		room = choose(arena, &run, &choice);
+		if (room && lock(arena, &choice) == 0) {
+			/* An attempt at more may have set it. */
+			errno = code;
+			return true;
+		}
+		if (again || (room && errno != ENOMEM)
+		    || !make_way(arena, own, room ? &choice.gap : NULL,
+		                 room ? choice.least
+		                      : smi_round_up(bytes,
+		                                     arena->pools.geometry
+		                                             .page_bytes)))
+			break;
+	}
+	if (room)
+		smi_no_room_explain(arena, wanted->size, choice.least);
+	else
+		smi_no_room_refuse(
+			arena, wanted->size,
+			smi_round_up(bytes, arena->pools.geometry.page_bytes));
+	errno = ENOMEM;
+	return false;
+}
