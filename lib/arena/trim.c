@@ -65,7 +65,8 @@ static bool next_extent(const struct smi_arena *arena, struct walk *walk,
 }
 
 /* Close a part of an extent. False if that was refused. */
-static bool close_part(struct smi_arena *arena, const struct smi_piece *part)
+static bool close_part(struct smi_arena *arena, size_t extent,
+                       const struct smi_piece *part)
 {
 	struct smi_pools *pools = &arena->pools;
 	unsigned char *start = (unsigned char *)pools->start + part->offset;
@@ -81,7 +82,8 @@ static bool close_part(struct smi_arena *arena, const struct smi_piece *part)
 		               written);
 		smi_arena_die(arena, NULL, SMI_NO_SIZE, &misuse);
 	}
-	smi_run_withdraw(&arena->runs, part);
+	smi_run_withdraw(&arena->runs, (uint32_t)(extent >> SMI_UNIT_SHIFT),
+	                 part);
 	if (smi_pool_close(pools, part) == 0)
 		return true;
 	smi_arena_add(arena, part);
@@ -102,13 +104,16 @@ static size_t close_parts(struct smi_arena *arena,
 	while (bytes < most && next_extent(arena, &walk, &range)) {
 		size_t end = range.offset + range.bytes;
 
-		for (part = range; bytes < most && part.bytes > 0
-		                   && smi_pool_closable(&arena->pools, &part);
-		     part.offset += part.bytes,
-		    part.bytes = end - part.offset) {
-			if (!only_count && !close_part(arena, &part))
+		while (bytes < most && range.offset < end) {
+			part = range;
+			if (!smi_pool_closable(&arena->pools, &part))
+				break;
+			if (!only_count
+			    && !close_part(arena, range.offset, &part))
 				return bytes;
 			bytes += part.bytes;
+			range.offset = part.offset + part.bytes;
+			range.bytes = end - range.offset;
 		}
 	}
 	return bytes;

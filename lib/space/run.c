@@ -128,11 +128,10 @@ void smi_run_add(struct smi_runs *runs, const struct smi_piece *piece)
 	           piece_units(piece));
 }
 
-void smi_run_withdraw(struct smi_runs *runs, const struct smi_piece *piece)
+void smi_run_withdraw(struct smi_runs *runs, uint32_t extent,
+                      const struct smi_piece *piece)
 {
-	uint32_t start = (uint32_t)(piece->offset >> SMI_UNIT_SHIFT);
-
-	cut(runs, start - smi_run_free_before(runs, start), start,
+	cut(runs, extent, (uint32_t)(piece->offset >> SMI_UNIT_SHIFT),
 	    piece_units(piece));
 }
 

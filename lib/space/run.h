@@ -47,9 +47,11 @@ void smi_run_plan_strips(struct smi_pools *pools);
 void smi_run_start(struct smi_runs *runs, struct smi_pools *pools);
 
 /* Make the units of memory that was just locked, a pool or the end of one,
- * free; and undo that for units that are free, before they are closed. */
+ * free; and undo that for a part of the extent that starts at `extent`, before
+ * it is closed. */
 void smi_run_add(struct smi_runs *runs, const struct smi_piece *piece);
-void smi_run_withdraw(struct smi_runs *runs, const struct smi_piece *piece);
+void smi_run_withdraw(struct smi_runs *runs, uint32_t extent,
+                      const struct smi_piece *piece);
 
 /*
  * Take a run of `units` (> 0) at an address that is a multiple of 2^align_order
