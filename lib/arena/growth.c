@@ -193,7 +193,8 @@ bool smi_growth_make_room(struct smi_arena *arena, const struct smi_tcache *own,
                           const struct smi_wanted *wanted)
 {
 	struct run run = run_for(arena, wanted);
-	size_t bytes = run.units * SMI_UNIT_BYTES;
+	size_t bytes = smi_round_up(wanted->size + SMI_CANARY_LEAST_BYTES,
+	                            arena->pools.geometry.page_bytes);
 	struct choice choice;
 	int code = errno;
 	bool room;
@@ -205,20 +206,16 @@ bool smi_growth_make_room(struct smi_arena *arena, const struct smi_tcache *own,
 			errno = code;
 			return true;
 		}
+		if (room)
+			bytes = choice.least;
 		if (again || (room && errno != ENOMEM)
-		    || !make_way(arena, own, room ? &choice.gap : NULL,
-		                 room ? choice.least
-		                      : smi_round_up(bytes,
-		                                     arena->pools.geometry
-		                                             .page_bytes)))
+		    || !make_way(arena, own, room ? &choice.gap : NULL, bytes))
 			break;
 	}
 	if (room)
-		smi_no_room_explain(arena, wanted->size, choice.least);
+		smi_no_room_explain(arena, wanted->size, bytes);
 	else
-		smi_no_room_refuse(
-			arena, wanted->size,
-			smi_round_up(bytes, arena->pools.geometry.page_bytes));
+		smi_no_room_refuse(arena, wanted->size, bytes);
 	errno = ENOMEM;
 	return false;
 }

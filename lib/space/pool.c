@@ -358,6 +358,12 @@ int smi_pool_open_strips(struct smi_pools *pools, uint32_t strides)
 	return 0;
 }
 
+/* The stride after those of a pool. */
+static uint32_t end_of_strides(const struct smi_pools *pools, uint32_t pool)
+{
+	return pool + strides_for(pools, smi_pool_bytes(pools, pool));
+}
+
 /* ---- Growing and shrinking ---------------------------------------------- */
 
 /* The first stride from `stride` on that is in a pool or was never used. */
@@ -374,7 +380,7 @@ static uint32_t skip_pools(const struct smi_pools *pools, uint32_t stride)
 	uint32_t pool;
 
 	while ((pool = pool_at(pools, stride)) != SMI_NONE)
-		stride = pool + strides_for(pools, smi_pool_bytes(pools, pool));
+		stride = end_of_strides(pools, pool);
 	return stride;
 }
 
@@ -423,7 +429,9 @@ static bool next_joined_gap(const struct smi_pools *pools,
 	if (pool == SMI_NONE)
 		return set_gap(pools, offset_of(pools, stride),
 		               skip_hole(pools, stride), gap);
-	stride = skip_pools(pools, stride);
+	/* The next pool may begin in the stride after that in which this one
+	 * ends. */
+	stride = end_of_strides(pools, pool);
 	return set_gap(pools, end_of(pools, pool), skip_hole(pools, stride),
 	               gap);
 }
@@ -635,7 +643,7 @@ uint32_t smi_pool_next(const struct smi_pools *pools, uint32_t pool)
 	uint32_t next = 0;
 
 	if (pool != SMI_NONE)
-		next = pool + strides_for(pools, smi_pool_bytes(pools, pool));
+		next = end_of_strides(pools, pool);
 	next = skip_hole(pools, next);
 	return next < pools->used ? next : SMI_NONE;
 }
@@ -680,7 +688,7 @@ const char *smi_pool_audit(const struct smi_pools *pools)
 			               != SMI_NONE)
 				return "P6: two pools meet";
 			first = i;
-			end = i + strides_for(pools, pool_bytes);
+			end = end_of_strides(pools, i);
 			count += smi_geometry_pools_for(g, pool_bytes);
 			bytes += pool_bytes;
 		}
