@@ -12,8 +12,6 @@
 #include <stdint.h>
 #include <sys/wait.h>
 
-#define STRIDE (2 * POOL_BYTES)
-
 static size_t page;
 static char said[200];
 
@@ -35,7 +33,7 @@ static bool in_pools(void)
 	chunk = hide(secmalloc(32));
 	gone = hide(secmalloc(32));
 	secfree(hide(gone));
-	pool = (char *)((uintptr_t)chunk & ~(uintptr_t)(STRIDE - 1));
+	pool = large;
 	return is(chunk, "byte 0 of a chunk of 32 bytes, pool 0")
 	       && is(chunk + 31, "byte 31 of a chunk of 32 bytes, pool 0")
 	       && is(chunk + 35, "3 bytes past the end of a chunk of 32 "
@@ -43,15 +41,14 @@ static bool in_pools(void)
 	       && is(gone, "inside a free slot of 48 bytes, pool 0")
 	       && is(gone + 47, "inside a free slot of 48 bytes, pool 0")
 	       && is(pool + 50000, "inside free memory, pool 0")
-	       && is(pool + POOL_BYTES, "in the guard after pool 0")
-	       && is(pool + STRIDE - 1, "in the guard after pool 0")
+	       && is(pool + 2 * POOL_BYTES, "in the guard after pool 0")
+	       && is(pool + 3 * POOL_BYTES - 1, "in the guard after pool 0")
 	       && is(pool - 1, "in the guard before pool 0")
 	       && is(large + 19999,
 	             "byte 19999 of a chunk of 20000 bytes, pool 0")
-	       && is(pool + STRIDE + POOL_BYTES, "in the guard after pool 1")
-	       && is(pool + 2 * STRIDE, "in addresses reserved for further "
-	                                "pools")
-	       && is(pool - STRIDE + page, "in the page of the canary key");
+	       && is(pool + 3 * POOL_BYTES, "in addresses reserved for further "
+	                                    "pools")
+	       && is(pool - POOL_BYTES + page, "in the page of the canary key");
 }
 
 static bool in_guarded_chunks(void)
@@ -134,8 +131,8 @@ static bool anywhere(void)
 	chunk = secmalloc(32);
 	for (int i = 0; i < 100; i++)
 		hide(secmalloc((size_t)i * 50));
-	for (uintptr_t at = (uintptr_t)chunk - STRIDE;
-	     at < (uintptr_t)chunk + 3 * STRIDE; at += 7)
+	for (uintptr_t at = (uintptr_t)chunk - 2 * POOL_BYTES;
+	     at < (uintptr_t)chunk + 6 * POOL_BYTES; at += 7)
 		if (secmalloc_explain((void *)at, said, sizeof(said)) != 0
 		    || strlen(said) > 119)
 			return false;

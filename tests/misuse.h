@@ -16,8 +16,11 @@
 #include <secmalloc.h>
 #include <stdint.h>
 
-#define STRIDE ((uintptr_t)128 * 1024) /* for pools of the default size */
-#define POOL   ((uintptr_t)64 * 1024)
+#define POOL       ((uintptr_t)64 * 1024) /* the default size */
+#define MOST_POOLS 4
+
+/* Where pool 0 starts. */
+static uintptr_t pool0;
 
 /* Where a chunk in pool 0 is, in the words of the library's messages. */
 static inline const char *where(const void *chunk)
@@ -25,16 +28,23 @@ static inline const char *where(const void *chunk)
 	static char text[100];
 
 	snprintf(text, sizeof(text), "at %p (pool 0, offset %zu)", chunk,
-	         (size_t)((uintptr_t)chunk % STRIDE));
+	         (size_t)((uintptr_t)chunk - pool0));
 	return text;
 }
 
 static inline void start(void)
 {
-	struct secmalloc_config config = {.initial_pools = 1, .max_pools = 4};
+	struct secmalloc_config config = {.initial_pools = 1,
+	                                  .max_pools = MOST_POOLS};
+	void *first;
 
 	if (secmalloc_init(&config) != 0)
 		_exit(tap_cannot("%s", secmalloc_error()));
+	/* A chunk that is in no slab takes the lowest addresses that are
+	 * free. */
+	first = hide(secmalloc(5000));
+	pool0 = (uintptr_t)first;
+	secfree(first);
 }
 
 /* Start an arena as start() does, and fill the thread's cache with the sizes

@@ -102,9 +102,7 @@ static void fault_under_lock(void)
 /* A call that uses the thread's cache: the pool cannot be written to. */
 static void fault_in_cache(void)
 {
-	uintptr_t pool = (uintptr_t)kept & ~(STRIDE - 1);
-
-	if (syscall(SYS_mprotect, pool, POOL, 1) != 0)
+	if (syscall(SYS_mprotect, pool0, POOL, 1) != 0)
 		_exit(tap_cannot("mprotect: %s", strerror(errno)));
 	secfree(kept);
 }

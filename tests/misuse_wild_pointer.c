@@ -60,9 +60,7 @@ static void pointer_into_a_free_place(void)
 
 static void pointer_to_unused_memory(void)
 {
-	char *chunk = chunk_of(32), *unused;
-
-	unused = (char *)((uintptr_t)chunk & ~(STRIDE - 1)) + 40000;
+	char *unused = (char *)pool0 + 40000;
 	expect("secfree(%p): double free or wild pointer: no chunk %s",
 	       (void *)unused, where(unused));
 	secfree(hide(unused));
@@ -70,9 +68,8 @@ static void pointer_to_unused_memory(void)
 
 static void pointer_into_a_guard(void)
 {
-	char *chunk = chunk_of(32), *guard;
+	char *guard = (char *)pool0 + MOST_POOLS * POOL;
 
-	guard = (char *)((uintptr_t)chunk & ~(STRIDE - 1)) + POOL;
 	expect("secfree(%p): wild pointer: in a guard of the arena",
 	       (void *)guard);
 	secfree(hide(guard));
@@ -80,9 +77,8 @@ static void pointer_into_a_guard(void)
 
 static void pointer_before_the_first_pool(void)
 {
-	char *chunk = chunk_of(32), *guard;
+	char *guard = (char *)pool0 - 1;
 
-	guard = (char *)((uintptr_t)chunk & ~(STRIDE - 1)) - 1;
 	expect("secrealloc(%p): wild pointer: in a guard of the arena",
 	       (void *)guard);
 	secfree(secrealloc(hide(guard), 1));

@@ -30,21 +30,23 @@ void smi_no_room_refuse(const struct smi_arena *arena, size_t size,
 			arena->call, size, g->pool_bytes);
 		return;
 	}
-	smi_last_error_set(ENOMEM, "%s: no room for %zu bytes", arena->call,
-	                   size);
+	smi_last_error_set(ENOMEM, "%s: no room for %zu bytes in %zu pools",
+	                   arena->call, size, pools->count);
 	smi_shortage_say_use(smi_last_error_more(), pools->bytes,
 	                     arena->slabs.taken_bytes,
 	                     smi_arena_largest_free(arena));
 	if (all > pools->max_bytes)
-		smi_text_add(smi_last_error_more(),
-		             ", and max_bytes (%zu) does not allow %zu more: "
-		             "raise max_bytes to %zu, or free chunks",
-		             pools->max_bytes, bytes, all);
+		smi_text_add(
+			smi_last_error_more(),
+			", and max_bytes (%zu) does not allow %zu bytes more: "
+			"raise max_bytes to %zu, or free chunks",
+			pools->max_bytes, bytes, all);
 	else
-		smi_text_add(smi_last_error_more(),
-		             ", and max_pools (%zu) does not allow %zu more: "
-		             "raise max_pools to %zu, or free chunks",
-		             (size_t)g->max_pools, bytes, enough);
+		smi_text_add(
+			smi_last_error_more(),
+			", and max_pools (%zu) does not allow %zu bytes more: "
+			"raise max_pools to %zu, or free chunks",
+			(size_t)g->max_pools, bytes, enough);
 }
 
 void smi_no_room_explain(const struct smi_arena *arena, size_t size,

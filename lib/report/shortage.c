@@ -14,9 +14,10 @@ void smi_shortage_say_use(struct smi_text *text, size_t pool_bytes,
                           size_t taken_bytes, size_t largest_free)
 {
 	smi_text_add(text,
-	             ": of %zu bytes that are locked, chunks take %zu, and the "
-	             "largest that still fits has %zu",
-	             pool_bytes, taken_bytes, largest_free);
+	             " (%zu bytes: chunks take %zu, %zu are free, at most %zu "
+	             "of them in one piece)",
+	             pool_bytes, taken_bytes, pool_bytes - taken_bytes,
+	             largest_free);
 }
 
 static void say_what_failed(struct smi_text *text,
