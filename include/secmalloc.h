@@ -220,11 +220,12 @@ struct secmalloc_config {
 	 * or 16 pages where a page is larger than 4 KiB.
 	 *
 	 * With 0, all pools lie side by side, as one range with a guard at
-	 * either end. A chunk may lie in several of them. When the range is
-	 * full it grows at its end, by what is missing, and so does a large
-	 * chunk that lies there. The library rounds the growth up to a share of
-	 * what there is, as far as the lock limit leaves room beside the
-	 * guarded_chunks; secmalloc_trim() may leave holes in the range.
+	 * either end, and a chunk may lie in several of them. When the range is
+	 * full, it grows at its end by what is missing and a share of what
+	 * there is, and so does a large chunk that lies there. Less is locked,
+	 * of the initial pools too, if the lock limit leaves no more room
+	 * beside the guarded_chunks. secmalloc_trim() may leave holes in the
+	 * range.
 	 *
 	 * With any other size, each pool has guards of its own, and no chunk
 	 * lies in two pools. A chunk that is larger than a pool gets a pool of
