@@ -8,7 +8,7 @@
  * are carved from the locked pools without a system call and without any
  * privilege.
  *
- *     reservation:  | guard | pool 0 | guard | pool 1 | guard | ...
+ *     reservation:  | guard | pools, side by side | guard | free addresses |
  *     pool:         | slab | slab | large chunk | free | ...
  *     slab:         | slot | slot | slot | ...        all of one size
  *     slot:         | size bytes for the caller | canary up to the slot's end |
@@ -96,9 +96,9 @@ extern "C" {
  * membarrier() once, and the library calls it again when it has to stop the
  * caches of other threads: when the pools are full and memory in these caches
  * is needed, when idle threads hold a larger share of the pools in their caches
- * than they may, in secmalloc_stats() and secmalloc_audit(), and before it
- * reports misuse. If membarrier() is refused in secmalloc_init(), the library
- * behaves as if the flag were set.
+ * than they may, in secmalloc_stats(), secmalloc_audit(), secmalloc_reserve()
+ * and secmalloc_trim(), and before it reports misuse. If membarrier() is
+ * refused in secmalloc_init(), the library behaves as if the flag were set.
  */
 #define SECMALLOC_NO_MEMBARRIER 0x2u
 
@@ -199,18 +199,18 @@ extern "C" {
 struct secmalloc_config {
 	/*
 	 * The number of pools to lock before secmalloc_init() returns. 0: none.
-	 * Each pool is then locked when it is first needed, which works only as
+	 * Memory is then locked when it is first needed, which works only as
 	 * long as the process may lock memory.
 	 */
 	size_t initial_pools;
 
 	/*
-	 * The maximum number of pools, including the initial ones. A larger
-	 * pool, made for a large chunk, counts as its size / pool_size pools,
-	 * rounded up. 0: as many as fit in a reservation of 8 GiB of addresses
-	 * (128 MiB where addresses have 32 bits), or in a smaller one if the
-	 * process may not reserve that much. This reservation, and a third as
-	 * much again for metadata, consist of addresses only: they take no
+	 * The maximum number of pools, including the initial ones. Any other
+	 * size counts as that size / pool_size pools, rounded up. 0: as many as
+	 * fit in a reservation of 8 GiB of addresses (128 MiB where addresses
+	 * have 32 bits), or in a smaller one if max_bytes needs no more or if
+	 * the process may not reserve that much. This reservation, and a third
+	 * as much again for metadata, consist of addresses only: they take no
 	 * memory.
 	 */
 	size_t max_pools;
@@ -219,11 +219,18 @@ struct secmalloc_config {
 	 * The size of a pool in bytes, a multiple of the page size. 0: 64 KiB,
 	 * or 16 pages where a page is larger than 4 KiB.
 	 *
-	 * With 0, a pool is made smaller if the lock limit leaves less room
-	 * than that beside the guarded_chunks. With 0, initial pools are also
-	 * adjacent, up to 256 of them between two guards, which makes
-	 * secmalloc_init() and each fork() faster. With any other size, each
-	 * pool has guards of its own.
+	 * With 0, all pools lie side by side, as one range with a guard at
+	 * either end, and a chunk may lie in several of them. When the range is
+	 * full, it grows at its end by what is missing and a share of what
+	 * there is, and so does a large chunk that lies there. Less is locked,
+	 * of the initial pools too, if the lock limit leaves no more room
+	 * beside the guarded_chunks. secmalloc_trim() may leave holes in the
+	 * range.
+	 *
+	 * With any other size, each pool has guards of its own, and no chunk
+	 * lies in two pools. A chunk that is larger than a pool gets a pool of
+	 * its own size, which may grow with it in place as long as it is the
+	 * last one. All initial pools have the full size, or the call fails.
 	 */
 	size_t pool_size;
 
@@ -280,8 +287,16 @@ struct secmalloc_config {
 	size_t low_bytes;
 	void (*on_low)(size_t free_bytes);
 
+	/*
+	 * The maximum size of all pools together in bytes, including the
+	 * initial ones and what secmalloc_reserve() locks, but not guarded
+	 * chunks. It is rounded down to whole pages, and has room for
+	 * initial_pools. 0: no other maximum than max_pools.
+	 */
+	size_t max_bytes;
+
 	/* Reserved for future fields: all 0. */
-	size_t reserved[5];
+	size_t reserved[4];
 };
 
 /*
@@ -305,7 +320,8 @@ struct secmalloc_config {
  *           be carried out, in which case dumpability and limits are unchanged
  * ENOMEM    the lock limit, the address space or the memory is too small
  * EALREADY  there is already an arena; it is unchanged. A library that gets
- *           this error simply uses the existing arena. Also inside on_fault
+ *           this error uses the existing arena, and calls secmalloc_reserve()
+ *           for what it needs. Also inside on_fault
  * ENOSYS    the kernel provided no random bytes for the canary key
  * ENOTSUP   this platform cannot lock memory (see secmalloc(7), PLATFORMS); or
  *           SECMALLOC_NODUMP was requested on a platform that cannot prevent
@@ -395,13 +411,14 @@ SECMALLOC_API const char *secmalloc_version(void);
  * which is freed like any other.
  *
  * As long as the locked pools have room, it makes no system call, except to
- * wait for another thread. When they are full, it locks one more pool if
- * max_pools and the lock limit allow that. A chunk that is larger than a pool
- * gets a pool of its own size.
+ * wait for another thread. When they are full, it locks what is missing (see
+ * pool_size) if max_pools, max_bytes and the lock limit allow that. If they do
+ * not, it first gives back what secmalloc_trim() would give back, and tries
+ * again.
  *
  * Returns the chunk, or NULL with errno:
  *
- * ENOMEM  no room, and no further pool could be locked; or size is greater than
+ * ENOMEM  no room, and no more could be locked; or size is greater than
  *         PTRDIFF_MAX
  * ENXIO   there is no arena
  */
@@ -428,9 +445,11 @@ SECMALLOC_API void *seccalloc(size_t nmemb, size_t size)
  *
  * Neither a smaller size nor the present one ever fails. A larger size fails
  * only if the chunk fits neither into its own place nor into any other that is
- * free. The own place of a chunk of more than 4,088 bytes includes the free
- * memory directly before and after it. What is in the caches of threads counts
- * as free. A chunk that fits makes the arena lock no further pool.
+ * free, and no more can be locked. The own place of a chunk of more than 4,088
+ * bytes includes the free memory directly before and after it. What is in the
+ * caches of threads counts as free. A chunk that fits makes the arena lock
+ * nothing. One that does not fit, but lies at the end of the range, grows in
+ * place: only the missing bytes are locked, and nothing is copied.
  *
  * Returns the chunk, or NULL with errno, in which case the old chunk is
  * unchanged:
@@ -580,6 +599,53 @@ SECMALLOC_API int secmalloc_protect(void *ptr, enum secmalloc_access access);
 SECMALLOC_API int secmalloc_open(void *ptr, enum secmalloc_access access);
 SECMALLOC_API int secmalloc_close(void *ptr);
 
+/* ---- Locking more, and giving it back ----------------------------------- */
+
+/*
+ * Lock memory for `bytes` more than are free now, as long as the process may
+ * lock memory. A chunk of that size then fits. A size of 0 does nothing.
+ *
+ * Calls add up: if two libraries reserve what each of them needs, both get it.
+ * This is how a library that finds an arena (EALREADY) gets room for its own
+ * chunks. What was reserved is not set apart for the caller: any chunk may be
+ * placed there. It stays locked until secmalloc_fini(), and secmalloc_trim()
+ * does not give it back. It counts against max_pools and max_bytes.
+ *
+ * A child with SECMALLOC_FORK_KEEP has it too. A child with SECMALLOC_FORK_WIPE
+ * has the initial pools only, and reserves for itself.
+ *
+ * Returns 0, or -1 with errno, in which case no more is locked than before:
+ *
+ * ENOMEM  the lock limit, max_pools, max_bytes, the address space or the memory
+ *         is too small; or bytes is greater than PTRDIFF_MAX; or, for secret
+ *         memory, there is no file descriptor or RLIMIT_FSIZE is too small
+ * EPERM   the process has no right to lock memory (RLIMIT_MEMLOCK is 0 and
+ *         CAP_IPC_LOCK is absent); or a system call filter or a security module
+ *         refuses a call that is needed
+ * ENXIO   there is no arena, even if bytes is 0
+ */
+SECMALLOC_API int secmalloc_reserve(size_t bytes);
+
+/*
+ * Give back memory that the arena has grown by and that is empty now. What was
+ * given back can be locked again only as long as the lock limit allows it. If
+ * privileges were dropped and RLIMIT_MEMLOCK is 0 it cannot, and the arena
+ * stays as small as it is.
+ *
+ * The call empties the caches of all threads first. The initial pools, what
+ * secmalloc_reserve() locked, and the pages of guarded chunks stay. The rest is
+ * wiped and unlocked, and its addresses are inaccessible again. Without this
+ * call, that happens only where a growth would otherwise fail.
+ *
+ * The time it takes grows with the size of the arena, and other threads that
+ * need the arena wait for it. Less memory is free afterwards, so on_low may be
+ * called.
+ *
+ * Returns the number of bytes given back. Returns 0 if there were none, or if
+ * there is no arena. errno and secmalloc_error() are unchanged.
+ */
+SECMALLOC_API size_t secmalloc_trim(void);
+
 /* ---- Bytes of any memory ------------------------------------------------ */
 
 /*
@@ -637,7 +703,13 @@ struct secmalloc_stats {
 	uint64_t sizing_bytes;    /* how large the pools must be for the same
 	                             load; initial_pools is this divided by
 	                             the default pool_size, rounded up */
-	uint64_t reserved[11];    /* zero */
+	uint64_t largest_free;    /* the largest chunk that fits without locking
+	                             more, in bytes */
+	uint64_t grown_bytes;     /* of pool_bytes, locked beyond the initial
+	                             pools and what secmalloc_reserve() locked */
+	uint64_t trimmed_bytes;   /* given back since secmalloc_init(), by
+	                             secmalloc_trim() or before a growth */
+	uint64_t reserved[8];     /* zero */
 };
 
 /*

@@ -25,6 +25,8 @@ static void every_call_fails_with_ENXIO(void)
 	FAILS(secmalloc_stats(&stats), -1, ENXIO, "secmalloc_stats: ");
 	FAILS(secmalloc_audit(), -1, ENXIO, "secmalloc_audit: ");
 	FAILS(secmalloc_daemon(0, 0), -1, ENXIO, "secmalloc_daemon: ");
+	FAILS(secmalloc_reserve(1), -1, ENXIO, "secmalloc_reserve: ");
+	ck_assert_uint_eq(secmalloc_trim(), 0);
 	ck_assert_int_eq(secmalloc_owns(text), 0);
 	errno = 77;
 	secfree(NULL);
@@ -150,6 +152,9 @@ START_TEST(the_statistics_show_the_configuration)
 	ck_assert_uint_eq(stats.locked_bytes, 9 * page);
 	ck_assert_uint_eq(stats.free_bytes, 8 * page);
 	ck_assert_uint_eq(stats.low_crossings, 0);
+	ck_assert_uint_eq(stats.largest_free, 4 * page - 8);
+	ck_assert_uint_eq(stats.grown_bytes, 0);
+	ck_assert_uint_eq(stats.trimmed_bytes, 0);
 	ck_assert_uint_eq(stats.backing, backing_is_secret()
 	                                         ? SECMALLOC_BACKING_SECRET
 	                                         : SECMALLOC_BACKING_LOCKED);

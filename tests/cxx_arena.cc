@@ -29,6 +29,8 @@ static_assert(std::is_nothrow_move_constructible_v<secmem::arena>);
 /* The fields have room for the values of secmalloc.h, in the same types. */
 static_assert(std::is_same_v<decltype(secmem::config::initial_pools),
                              decltype(secmalloc_config::initial_pools)>);
+static_assert(std::is_same_v<decltype(secmem::config::max_bytes),
+                             decltype(secmalloc_config::max_bytes)>);
 static_assert(std::is_same_v<decltype(secmem::config::on_fault),
                              decltype(secmalloc_config::on_fault)>);
 static_assert(std::is_same_v<decltype(secmem::config::on_low),
@@ -154,6 +156,28 @@ TEST_CASE("every field of the configuration reaches the library")
 	CHECK(refused([](secmem::config &c) { c.fork = 99; }) == EINVAL);
 	CHECK(refused([](secmem::config &c) { c.pool_size = 1; }) == EINVAL);
 	CHECK(refused([](secmem::config &c) { c.low_bytes = 1; }) == EINVAL);
+	CHECK(refused([](secmem::config &c) { c.max_bytes = 1; }) == EINVAL);
+}
+
+TEST_CASE("reserve() locks or throws, and trim() gives back what has grown")
+{
+	static_assert(noexcept(secmem::trim()));
+	CHECK(secmem::trim() == 0);
+	CHECK_THROWS_AS(secmem::reserve(1), secmem::error);
+
+	secmem::config config;
+	config.initial_pools = 1;
+	secmem::arena arena(config);
+	secmem::reserve(100000);
+	CHECK(secmem::stats().largest_free >= 100000);
+	CHECK(secmem::trim() == 0);
+	CHECK_THROWS_AS(secmem::reserve(PTRDIFF_MAX), secmem::error);
+	{
+		secmem::vector<char> large(400000);
+		CHECK(secmem::stats().grown_bytes > 0);
+	}
+	CHECK(secmem::trim() > 0);
+	CHECK(secmem::stats().grown_bytes == 0);
 }
 
 TEST_CASE("an arena that was released lives on")

@@ -87,7 +87,9 @@ int main(int argc, char **)
 		static_cast<void>(secmem::allocator<char>().allocate(
 			static_cast<std::size_t>(PTRDIFF_MAX)));
 	secmem::verify(SECMALLOC_VERIFY_LOCKED);
+	secmem::reserve(1);
 	return use_containers() + use_owners() + use_windows()
 	       + (use_string() == 1 ? 0 : 1)
-	       + (secmem::stats().chunks == 0 ? 0 : 1);
+	       + (secmem::stats().chunks == 0 ? 0 : 1)
+	       + (secmem::trim() == 0 ? 0 : 1);
 }

@@ -168,6 +168,13 @@ static void run_large(void)
 	chunks[1] = secmalloc(65536);
 }
 
+static void run_reserve(void)
+{
+	if (secmalloc_reserve(2 * size) != 0)
+		_exit(1);
+	secmalloc_trim();
+}
+
 /* A process that dies must not use its cache again. */
 static void try_to_call(const char *line)
 {
@@ -226,6 +233,8 @@ static const struct call calls[] = {
          31},
 	{"secmalloc_verify()", run_verify, A_WARM_CACHE, SIZE, 0, 31},
 	{"secmalloc_init()", run_init, NOTHING, SIZE, 0, 31},
+	{"secmalloc_reserve() and secmalloc_trim()", run_reserve, A_WARM_CACHE,
+         9000, 0, 31},
 };
 
 /* Prepare a call in an arena of its own. Everything is called once before that,

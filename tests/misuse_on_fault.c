@@ -23,8 +23,9 @@ static void note_fault(const char *line)
 	if (secmalloc(1) == NULL && errno == ENXIO
 	    && secmalloc_stats(&stats) == -1 && errno == ENXIO
 	    && secmalloc_audit() == -1 && errno == ENXIO
-	    && secrealloc(hide(shared), 1) == NULL && errno == ENXIO
-	    && secmalloc_init(NULL) == -1 && errno == EALREADY
+	    && secmalloc_reserve(1) == -1 && errno == ENXIO
+	    && secmalloc_trim() == 0 && secrealloc(hide(shared), 1) == NULL
+	    && errno == ENXIO && secmalloc_init(NULL) == -1 && errno == EALREADY
 	    && secmalloc_owns(shared) == 0)
 		strcpy(shared->on_fault, line);
 	/* The function can start a reporter, which can have an arena of its

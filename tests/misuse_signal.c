@@ -66,6 +66,18 @@ static void ask(void)
 		_exit(97);
 }
 
+static void reserve(void)
+{
+	expect_death("secmalloc_reserve");
+	secmalloc_reserve(1);
+}
+
+static void trim(void)
+{
+	expect_death("secmalloc_trim");
+	secmalloc_trim();
+}
+
 static void init(void)
 {
 	expect_death("secmalloc_init");
@@ -122,6 +134,8 @@ IN_BOTH(take)
 IN_BOTH(give)
 IN_BOTH(resize)
 IN_BOTH(ask)
+IN_BOTH(reserve)
+IN_BOTH(trim)
 IN_BOTH(init)
 IN_BOTH(fini)
 IN_BOTH(end_thread)
@@ -218,9 +232,10 @@ static void explain_under_lock(void)
 
 static void at_rest(void)
 {
-	static void (*const acts[])(void) = {take, give, resize, ask};
+	static void (*const acts[])(void) = {take, give,    resize,
+	                                     ask,  reserve, trim};
 
-	for (int i = 0; i < 4; i++) {
+	for (int i = 0; i < 6; i++) {
 		kept = chunk_of(32);
 		act = acts[i];
 		act();
@@ -254,6 +269,8 @@ int main(void)
 	DEMAND(take);
 	DEMAND(give);
 	DEMAND(resize);
+	DEMAND(reserve);
+	DEMAND(trim);
 	DEMAND(init);
 	DEMAND(fini);
 	DEMAND(ask);

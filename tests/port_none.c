@@ -70,6 +70,7 @@ static bool all_inits_fail(void)
 		       (struct secmalloc_config){.fork = SECMALLOC_FORK_KEEP})
 	       && init_fails((struct secmalloc_config){
 		       .flags = SECMALLOC_NODUMP | SECMALLOC_EXPLAIN_FAULTS})
+	       && init_fails((struct secmalloc_config){.max_bytes = 1 << 20})
 	       && init_fails((struct secmalloc_config){.guarded_chunks = 1,
 	                                               .low_bytes = 1,
 	                                               .on_low = ignore})
@@ -111,6 +112,8 @@ static bool allocators_fail(void)
 	       && failed(secmalloc_usable_size(bytes) == 0, ENXIO, words)
 	       && failed(secmalloc_stats(&stats) == -1, ENXIO, words)
 	       && failed(secmalloc_audit() == -1, ENXIO, words)
+	       && failed(secmalloc_reserve(1) == -1, ENXIO, words)
+	       && passed(secmalloc_trim() == 0)
 	       && failed(secmalloc_daemon(1, 1) == -1, ENXIO, words);
 }
 

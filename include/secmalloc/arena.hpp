@@ -27,6 +27,7 @@ struct config {
 	unsigned fork = SECMALLOC_FORK_NONE;
 	std::size_t low_bytes = 0;
 	void (*on_low)(std::size_t free_bytes) = nullptr;
+	std::size_t max_bytes = 0;
 };
 
 /*
@@ -63,6 +64,7 @@ public:
 		plain.fork = wanted.fork;
 		plain.low_bytes = wanted.low_bytes;
 		plain.on_low = wanted.on_low;
+		plain.max_bytes = wanted.max_bytes;
 		if (secmalloc_init(&plain) != 0)
 			detail::fail();
 	}
@@ -89,7 +91,8 @@ private:
 	bool ends_ = true;
 };
 
-/* The calls of the same names in secmalloc.h. They throw secmem::error. */
+/* The calls of the same names in secmalloc.h. They throw secmem::error, except
+ * trim(), which never fails. */
 
 inline void verify(unsigned checks = 0)
 {
@@ -110,6 +113,17 @@ inline struct secmalloc_stats stats()
 	if (secmalloc_stats(&counters) != 0)
 		detail::fail();
 	return counters;
+}
+
+inline void reserve(std::size_t bytes)
+{
+	if (secmalloc_reserve(bytes) != 0)
+		detail::fail();
+}
+
+inline std::size_t trim() noexcept
+{
+	return secmalloc_trim();
 }
 
 } // namespace secmem

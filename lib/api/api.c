@@ -14,6 +14,7 @@
 #include "arena/audit.h"
 #include "arena/cached.h"
 #include "arena/guarded_chunks.h"
+#include "arena/trim.h"
 #include "base/wipe.h"
 #include "os/os.h"
 #include "process/current.h"
@@ -204,6 +205,40 @@ int secmalloc_close(void *ptr)
 	                      SECMALLOC_NOACCESS, SECMALLOC_NOACCESS);
 }
 
+/* ---- Locking more, and giving it back ----------------------------------- */
+
+int secmalloc_reserve(size_t bytes)
+{
+	struct smi_arena *arena = smi_current_enter(__func__);
+	int result = 0;
+
+	if (arena == NULL)
+		return -1;
+	if (bytes > PTRDIFF_MAX)
+		result = smi_last_error_set(
+			ENOMEM,
+			"%s: %zu bytes is larger than any object can be",
+			__func__, bytes);
+	else if (bytes > 0)
+		result = smi_trim_reserve(arena, bytes);
+	smi_current_leave(arena);
+	return result;
+}
+
+size_t secmalloc_trim(void)
+{
+	struct smi_arena *arena = smi_current_enter_quietly(__func__);
+	int code = errno;
+	size_t bytes;
+
+	if (arena == NULL)
+		return 0;
+	bytes = smi_trim_all(arena, smi_current_cache());
+	errno = code;
+	smi_current_leave(arena);
+	return bytes;
+}
+
 /* ---- Bytes of any memory ------------------------------------------------ */
 
 void secmalloc_wipe(void *p, size_t size)
@@ -258,6 +293,9 @@ int secmalloc_stats(struct secmalloc_stats *stats)
 	                                       : SECMALLOC_BACKING_LOCKED,
 		.low_crossings = arena->low_crossings,
 		.sizing_bytes = smi_arena_sizing_bytes(arena),
+		.largest_free = smi_arena_largest_free(arena),
+		.grown_bytes = smi_arena_grown_bytes(arena),
+		.trimmed_bytes = arena->trimmed_bytes,
 	};
 	smi_current_leave(arena);
 	return 0;

@@ -189,7 +189,7 @@ static struct smi_arena *map_metadata(const struct plans *plans,
 		.geometry = *g,
 		.secret = plan->secret,
 		.in_children = plan->fork == SECMALLOC_FORK_KEEP,
-		.max_bytes = plan->max_bytes,
+		.max_bytes = plan->max_bytes > 0 ? plan->max_bytes : SIZE_MAX,
 	};
 	struct layout layout;
 	struct smi_arena *arena;

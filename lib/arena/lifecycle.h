@@ -15,7 +15,7 @@ struct smi_arena_plan {
 	size_t pool_bytes;
 	size_t initial_pools;
 	size_t max_pools;
-	size_t max_bytes;  /* of all pools; SIZE_MAX: no limit */
+	size_t max_bytes;  /* of all pools, in whole pages; 0: no maximum */
 	size_t cell_bytes; /* of an ordinary guarded cell */
 	size_t guarded_chunks;
 	bool max_is_default;  /* fewer will do if addresses are scarce */

@@ -8,7 +8,6 @@
 #include "arena/cached.h"
 #include "arena/no_room.h"
 #include "base/wipe.h"
-#include "report/last_error.h"
 
 #include <errno.h>
 
@@ -184,13 +183,6 @@ int smi_trim_reserve(struct smi_arena *arena, size_t bytes)
 	size_t all;
 	int code;
 
-	if (bytes == 0)
-		return 0;
-	if (bytes > PTRDIFF_MAX)
-		return smi_last_error_set(
-			ENOMEM,
-			"%s: %zu bytes is larger than any object can be",
-			arena->call, bytes);
 	all = smi_round_up(smi_round_up(bytes + SMI_CANARY_LEAST_BYTES,
 	                                SMI_UNIT_BYTES),
 	                   g->page_bytes);
@@ -202,7 +194,7 @@ int smi_trim_reserve(struct smi_arena *arena, size_t bytes)
 	}
 	piece.bytes = all;
 	if (smi_pool_lock(pools, &piece, all) != 0) {
-		code = errno;
+		code = errno == EPERM ? EPERM : ENOMEM;
 		smi_no_room_explain(arena, bytes, all);
 		errno = code;
 		return -1;

@@ -25,8 +25,8 @@ size_t smi_trim_some(struct smi_arena *arena, const struct smi_tcache *own,
 
 /*
  * Lock `bytes` that are never given back, in addition to what is free, so that
- * a chunk of that size fits. All or nothing; 0 does nothing. -1 with words and
- * errno: ENOMEM, EPERM, or those of smi_os_open_secret().
+ * a chunk of that size fits; 0 < bytes <= PTRDIFF_MAX. All or nothing. -1 with
+ * words and errno: ENOMEM, EPERM.
  */
 int smi_trim_reserve(struct smi_arena *arena, size_t bytes);
 

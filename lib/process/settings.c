@@ -64,7 +64,7 @@ static int check_low(const struct secmalloc_config *c)
 	                          c->on_low == NULL ? "NULL" : "set");
 }
 
-static int check_sizes(const struct smi_arena_plan *plan)
+static int check_pool_size(const struct smi_arena_plan *plan)
 {
 	size_t page_bytes = smi_os_page_bytes();
 	struct smi_geometry geometry;
@@ -84,13 +84,56 @@ static int check_sizes(const struct smi_arena_plan *plan)
 	case SMI_GEOMETRY_FITS:
 		break;
 	}
+	return 0;
+}
+
+/*
+ * Reserve no more addresses by default than max_bytes needs. That is twice its
+ * size: a large chunk needs addresses side by side, while what is in use may be
+ * scattered; and a pool that is larger than pool_size is counted rounded up.
+ */
+static void limit_default_max(struct smi_arena_plan *plan)
+{
+	size_t pools = (plan->max_bytes - 1) / plan->pool_bytes + 1;
+
+	if (pools < plan->max_pools / 2)
+		plan->max_pools = pools * 2;
+}
+
+static int check_max_bytes(const struct smi_arena_plan *plan,
+                           const struct secmalloc_config *c)
+{
+	size_t least = plan->pool_is_default ? smi_os_page_bytes()
+	                                     : plan->pool_bytes;
+
+	if (c->max_bytes == 0)
+		return 0;
+	if (plan->max_bytes < least)
+		return smi_last_error_set(EINVAL,
+		                          "%s: max_bytes is %zu, which is less "
+		                          "than the smallest pool, %zu",
+		                          call, c->max_bytes, least);
+	if (plan->initial_pools > plan->max_bytes / plan->pool_bytes)
+		return smi_last_error_set(
+			EINVAL,
+			"%s: initial_pools is %zu, which with pool_size %zu is "
+			"more than max_bytes, %zu",
+			call, plan->initial_pools, plan->pool_bytes,
+			c->max_bytes);
+	return 0;
+}
+
+static int check_pools(const struct smi_arena_plan *plan)
+{
+	struct smi_geometry geometry;
+
 	if (plan->initial_pools > plan->max_pools)
 		return smi_last_error_set(EINVAL,
 		                          "%s: initial_pools is %zu, which is "
 		                          "more than max_pools, %zu",
 		                          call, plan->initial_pools,
 		                          plan->max_pools);
-	if (smi_geometry_plan(&geometry, page_bytes, plan->pool_bytes,
+	if (smi_geometry_plan(&geometry, smi_os_page_bytes(), plan->pool_bytes,
 	                      plan->pool_is_default, plan->max_pools)
 	    != SMI_GEOMETRY_FITS)
 		return smi_last_error_set(
@@ -144,7 +187,7 @@ int smi_settings_plan(struct smi_arena_plan *plan,
 		.pool_bytes = c->pool_size,
 		.initial_pools = c->initial_pools,
 		.max_pools = c->max_pools,
-		.max_bytes = SIZE_MAX,
+		.max_bytes = smi_round_down(c->max_bytes, page_bytes),
 		.cell_bytes = smi_guarded_cell_bytes(c->guarded_size,
 	                                             page_bytes),
 		.guarded_chunks = c->guarded_chunks,
@@ -167,7 +210,10 @@ int smi_settings_plan(struct smi_arena_plan *plan,
 			smi_geometry_default_max(page_bytes, plan->pool_bytes,
 		                                 plan->pool_is_default,
 		                                 plan->initial_pools);
-	if (check_sizes(plan) != 0)
+	if (plan->max_is_default && plan->max_bytes > 0)
+		limit_default_max(plan);
+	if (check_pool_size(plan) != 0 || check_max_bytes(plan, c) != 0
+	    || check_pools(plan) != 0)
 		return -1;
 	return check_guarded(plan, c);
 }
