@@ -12,6 +12,8 @@
 #include <stdint.h>
 #include <sys/wait.h>
 
+#define STRIDE (2 * POOL_BYTES)
+
 static size_t page;
 static char said[200];
 
@@ -41,13 +43,42 @@ static bool in_pools(void)
 	       && is(gone, "inside a free slot of 48 bytes, pool 0")
 	       && is(gone + 47, "inside a free slot of 48 bytes, pool 0")
 	       && is(pool + 50000, "inside free memory, pool 0")
-	       && is(pool + 2 * POOL_BYTES, "in the guard after pool 0")
-	       && is(pool + 3 * POOL_BYTES - 1, "in the guard after pool 0")
+	       && is(pool + POOL_BYTES, "in the guard after pool 0")
+	       && is(pool + STRIDE - 1, "in the guard after pool 0")
 	       && is(pool - 1, "in the guard before pool 0")
 	       && is(large + 19999,
 	             "byte 19999 of a chunk of 20000 bytes, pool 0")
-	       && is(pool + 3 * POOL_BYTES, "in addresses reserved for further "
-	                                    "pools")
+	       && is(pool + STRIDE + POOL_BYTES, "in the guard after pool 1")
+	       && is(pool + 2 * STRIDE, "in addresses reserved for further "
+	                                "pools")
+	       && is(pool - STRIDE + page, "in the page of the canary key");
+}
+
+/* Pools of the default size lie side by side, and what was given back is a
+ * guard. */
+static bool in_joined_pools(void)
+{
+	struct secmalloc_config config = {.initial_pools = 2};
+	char *pool, *gone, *last;
+
+	if (secmalloc_init(&config) != 0)
+		case_skip_init();
+	pool = secmalloc(20000);
+	gone = hide(secmalloc(4 * POOL_BYTES));
+	last = secmalloc(4 * POOL_BYTES);
+	secfree(gone);
+	if (!is(pool + 2 * POOL_BYTES, "inside free memory, pool 0")
+	    || secmalloc_trim() < 2 * POOL_BYTES)
+		return false;
+	return is(pool + 2 * POOL_BYTES - 1, "inside free memory, pool 0")
+	       && is(pool + 2 * POOL_BYTES, "in the guard after pool 0")
+	       && is(pool + 3 * POOL_BYTES,
+	             "in addresses reserved for further pools")
+	       && is(pool + 4 * POOL_BYTES, "inside free memory, pool 4")
+	       && is(last, "byte 0 of a chunk of 262144 bytes, pool 4")
+	       && is(pool + 3000 * POOL_BYTES,
+	             "in addresses reserved for further pools")
+	       && is(pool - 1, "in the guard before pool 0")
 	       && is(pool - POOL_BYTES + page, "in the page of the canary key");
 }
 
@@ -131,8 +162,8 @@ static bool anywhere(void)
 	chunk = secmalloc(32);
 	for (int i = 0; i < 100; i++)
 		hide(secmalloc((size_t)i * 50));
-	for (uintptr_t at = (uintptr_t)chunk - 2 * POOL_BYTES;
-	     at < (uintptr_t)chunk + 6 * POOL_BYTES; at += 7)
+	for (uintptr_t at = (uintptr_t)chunk - STRIDE;
+	     at < (uintptr_t)chunk + 3 * STRIDE; at += 7)
 		if (secmalloc_explain((void *)at, said, sizeof(said)) != 0
 		    || strlen(said) > 119)
 			return false;
@@ -170,6 +201,8 @@ int main(void)
 	if (page != 4096)
 		tap_skip_all("the figures are for pages of 4 KiB");
 	try_case("addresses in pools are explained", in_pools);
+	try_case("so are those in joined pools and between them",
+	         in_joined_pools);
 	try_case("addresses in guarded chunks are explained",
 	         in_guarded_chunks);
 	try_case("foreign addresses are explained, and a bad buffer is refused",

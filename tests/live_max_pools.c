@@ -1,6 +1,6 @@
 /*
- * The arena grows up to max_pools. It adds pools of the usual size, and larger
- * ones for larger chunks.
+ * The arena grows up to max_pools, by pools of the usual size, or by what a
+ * larger chunk lacks.
  *
  * SPDX-License-Identifier: ISC
  */
@@ -28,11 +28,19 @@ static bool max_pools_holds(void)
 	       && says("max_pools (3) does not allow 12288 bytes more");
 }
 
-/* A chunk larger than a pool gets a pool of its own, which serves other chunks
- * afterwards. */
-static bool larger_than_a_pool(void)
+/*
+ * A chunk of 300 KiB and its canary take 76 pages. Pools of the default size
+ * are joined, so 60 pages are missing beside the first pool. Otherwise the
+ * chunk gets a pool of its own. Both serve other chunks afterwards. max_pools
+ * allows one more pool, but no second chunk of that size.
+ */
+static bool larger_than_a_pool(size_t pool_size, size_t pools, size_t bytes)
 {
-	struct secmalloc_config config = {.initial_pools = 1, .max_pools = 7};
+	struct secmalloc_config config = {
+		.initial_pools = 1,
+		.max_pools = pools + 1,
+		.pool_size = pool_size,
+	};
 	struct secmalloc_stats stats;
 	char *chunk;
 
@@ -42,23 +50,30 @@ static bool larger_than_a_pool(void)
 	if (chunk == NULL || !proc_has_flag(chunk, "lo")
 	    || !proc_has_flag(chunk + 300 * KIB - 1, "lo"))
 		return false;
-	/* 300 KiB and a canary take 76 pages, which count as five pools of
-	 * 16. */
 	secmalloc_stats(&stats);
-	if (stats.pools != 6 || stats.pool_bytes != 64 * KIB + 76 * 4 * KIB)
+	if (stats.pools != pools || stats.pool_bytes != bytes)
 		return false;
-	/* One more pool may be added, but not one of that size. */
 	if (secmalloc(300 * KIB) != NULL || errno != ENOMEM)
 		return false;
 	secfree(chunk);
 	secmalloc_stats(&stats);
-	if (stats.pools != 6)
+	if (stats.pools != pools)
 		return false;
 	for (int i = 0; i < 5; i++)
 		if (secmalloc(60000) == NULL)
 			return false;
 	secmalloc_stats(&stats);
-	return stats.pools == 6 && secmalloc_audit() == 0;
+	return stats.pools == pools && secmalloc_audit() == 0;
+}
+
+static bool joined(void)
+{
+	return larger_than_a_pool(0, 5, 76 * 4 * KIB);
+}
+
+static bool apart(void)
+{
+	return larger_than_a_pool(64 * KIB, 6, 64 * KIB + 76 * 4 * KIB);
 }
 
 int main(void)
@@ -70,7 +85,8 @@ int main(void)
 
 	try_case("the arena never has more pools than max_pools",
 	         max_pools_holds);
-	try_case("a chunk larger than a pool gets a pool of its own",
-	         larger_than_a_pool);
+	try_case("joined pools grow by what a larger chunk lacks", joined);
+	try_case("with a pool_size, a larger chunk gets a pool of its own",
+	         apart);
 	tap_done();
 }

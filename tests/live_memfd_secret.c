@@ -201,11 +201,11 @@ static bool all_is_secret(void)
 	if (!start(SECMALLOC_BACKING_SECRET, 1))
 		return false;
 	first = hide(secmalloc(32));
-	/* Pools start at multiples of 32 pages. The page of the canary key is
-	 * the second of the 32 pages before the first pool. */
+	/* The first pool has 16 pages and starts at a multiple of its size. The
+	 * page of the canary key is the second of the 16 pages before it. */
 	if (!is_secret(first)
-	    || !is_secret((char *)((uintptr_t)first / (32 * page) * 32 * page)
-	                  - 31 * page))
+	    || !is_secret((char *)((uintptr_t)first / (16 * page) * 16 * page)
+	                  - 15 * page))
 		return false;
 	for (int i = 0; i < 20; i++)
 		if (!is_secret(hide(secmalloc(10 * page))))
@@ -226,7 +226,7 @@ static bool run_off_the_pool(void)
 	if (!start(SECMALLOC_BACKING_SECRET, 1))
 		return false;
 	chunk = hide(secmalloc(32));
-	chunk = (char *)((uintptr_t)chunk / (32 * page) * 32 * page);
+	chunk = (char *)((uintptr_t)chunk / (16 * page) * 16 * page);
 	chunk[16 * page - 1] = 0;
 	((volatile char *)chunk)[16 * page] = 0;
 	return true;
@@ -252,8 +252,9 @@ static bool growth_after_the_drop(void)
 		return false;
 	memset(chunk, 1, 14 * page);
 	return secmalloc(14 * page) == NULL && errno == ENOMEM
-	       && says("another of") && says("RLIMIT_MEMLOCK is 0 soft")
-	       && says("LimitMEMLOCK=") && secmalloc_audit() == 0;
+	       && says("bytes more could not be locked")
+	       && says("RLIMIT_MEMLOCK is 0 soft") && says("LimitMEMLOCK=")
+	       && secmalloc_audit() == 0;
 }
 
 /* Whether a new program inherits a descriptor of secret memory. */

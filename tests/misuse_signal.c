@@ -215,6 +215,7 @@ static void explaining(void (*fault)(void))
 	signal(SIGSEGV, SIG_DFL);
 	start_noting(SECMALLOC_EXPLAIN_FAULTS);
 	kept = chunk_of(32);
+	pool0 = (uintptr_t)kept & ~(POOL - 1);
 	fault();
 }
 

@@ -45,6 +45,7 @@ static void write_after_free_far_behind(void)
 	if (secmalloc_init(&config) != 0)
 		_exit(tap_cannot("%s", secmalloc_error()));
 	chunk = chunk_of(60000);
+	pool0 = (uintptr_t)chunk;
 	secfree(hide(chunk));
 	chunk[59999] = 'x';
 	expect("secmalloc of 60000 bytes: write after free: write to byte "

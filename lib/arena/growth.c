@@ -199,6 +199,9 @@ bool smi_growth_make_room(struct smi_arena *arena, const struct smi_tcache *own,
 	int code = errno;
 	bool room;
 
+	if (!arena->pools.geometry.joined)
+		bytes = most_of(bytes, arena->pools.geometry.pool_bytes);
+
 	for (bool again = false;; again = true) {
 		room = choose(arena, &run, &choice);
 		if (room && lock(arena, &choice) == 0) {
