@@ -19,6 +19,7 @@
 #include <errno.h>
 #include <limits.h>
 #include <secmalloc.h>
+#include <unistd.h>
 
 /* The number of further checks without the lock that report damage. */
 static unsigned caught;
@@ -141,6 +142,8 @@ static bool work(void)
 static void *end_with_a_chunk_in_the_cache(void *none)
 {
 	char *chunk = secmalloc(32);
+	/* Of a pool by default: pools start at multiples of it. */
+	size_t pool_bytes = 16 * (size_t)sysconf(_SC_PAGESIZE);
 
 	(void)none;
 	secfree(chunk);
@@ -153,7 +156,7 @@ static void *end_with_a_chunk_in_the_cache(void *none)
 	}
 	expect("thread exit: double free: the block of 32 bytes at %p (pool 0, "
 	       "offset %zu) is already free",
-	       (void *)chunk, (size_t)((uintptr_t)chunk % (128 * 1024)));
+	       (void *)chunk, (size_t)((uintptr_t)chunk % pool_bytes));
 	return NULL;
 }
 

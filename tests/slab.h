@@ -23,7 +23,7 @@ static struct smi_misuse misuse;
 
 static inline void start(bool check_whole)
 {
-	fake_start(&fake, 4096, 16 * 4096, 4);
+	fake_start(&fake, 4096, 16 * 4096, false, 4);
 	fake_add(&fake, 16 * 4096);
 	smi_slab_start(&slabs, &fake.runs, &secrets, check_whole);
 }

@@ -52,7 +52,7 @@ invariants_agree() {
 }
 # Each invariant that an audit reports or a comment cites exists.
 numbers_exist() {
-	grep -ho '\<[ABGKMPRSTV][0-9]\>' "$1"/lib/*/*.[ch] | sort -u \
+	grep -ho '\<[AEGKMPRSTV][0-9]\>' "$1"/lib/*/*.[ch] | sort -u \
 		> "$copy/cited"
 	"$srcdir/tools/list-invariants" "$srcdir" \
 		| sed 's/^\* \*\*\([A-Z][0-9]*\)\*\*.*/\1/' | sort > "$copy/known"
@@ -63,14 +63,14 @@ numbers_exist() {
 }
 sees_another_wording() {
 	copy_sources
-	sed -i 's/No two free blocks are buddies/Free blocks are no buddies/' \
-		"$copy/lib/space/buddy.h"
-	invariants_agree "$copy" | grep -q '^< .*\*\*B2\*\*'
+	sed -i 's/The last unit of an extent names/Its last unit names/' \
+		"$copy/lib/space/extents.h"
+	invariants_agree "$copy" | grep -q '^< .*\*\*E3\*\*'
 }
 sees_a_number_of_none() {
 	copy_sources
-	echo '/* B9 */' >> "$copy/lib/space/buddy.c"
-	numbers_exist "$copy" | grep -q B9
+	echo '/* E9 */' >> "$copy/lib/space/extents.c"
+	numbers_exist "$copy" | grep -q E9
 }
 # lib/README.md has a sentence for each folder, and for no other.
 readme_has_each_folder() {
@@ -83,7 +83,7 @@ readme_has_each_folder() {
 tap "the includes in lib/ follow the layer rule" \
 	"$srcdir/tools/check-layers" "$srcdir"
 tap "control: an include of a higher layer is detected" \
-	broken space/buddy.c '#include "chunk/slab.h"'
+	broken space/extents.c '#include "chunk/slab.h"'
 tap "control: an include of the other folder in a layer is detected" \
 	broken space/run.c '#include "report/misuse.h"'
 tap "control: a folder without a layer is detected" broken more/new.c ''

@@ -15,7 +15,7 @@ static struct smi_misuse misuse;
 
 static void start(size_t share)
 {
-	fake_start(&fake, 4096, 16 * 4096, 4);
+	fake_start(&fake, 4096, 16 * 4096, false, 4);
 	for (int i = 0; i < 4; i++)
 		fake_add(&fake, 16 * 4096);
 	smi_slab_start(&slabs, &fake.runs, &secrets, false);

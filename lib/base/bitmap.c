@@ -24,39 +24,20 @@ void smi_bitmap_set_range(uint32_t *map, uint32_t from, uint32_t to)
 		map[w] |= word_mask(w, from, to);
 }
 
-void smi_bitmap_clear_range(uint32_t *map, uint32_t from, uint32_t to)
-{
-	for (uint32_t w = from / SMI_WORD_BITS; w < smi_bitmap_words(to); w++)
-		map[w] &= ~word_mask(w, from, to);
-}
-
-/* smi_bitmap_next_set() for a map whose words are all XORed with `flip`. */
-static uint32_t next_bit(const uint32_t *map, uint32_t bits, uint32_t from,
-                         uint32_t flip)
+uint32_t smi_bitmap_next_set(const uint32_t *map, uint32_t bits, uint32_t from)
 {
 	size_t words = smi_bitmap_words(bits);
 
 	if (from >= bits)
 		return SMI_NONE;
 	for (uint32_t w = from / SMI_WORD_BITS; w < words; w++) {
-		uint32_t word = (map[w] ^ flip) & word_mask(w, from, bits);
+		uint32_t word = map[w] & word_mask(w, from, bits);
 
 		if (word != 0)
 			return w * SMI_WORD_BITS
 			       + (uint32_t)__builtin_ctz(word);
 	}
 	return SMI_NONE;
-}
-
-uint32_t smi_bitmap_next_set(const uint32_t *map, uint32_t bits, uint32_t from)
-{
-	return next_bit(map, bits, from, 0);
-}
-
-uint32_t smi_bitmap_next_clear(const uint32_t *map, uint32_t bits,
-                               uint32_t from)
-{
-	return next_bit(map, bits, from, UINT32_MAX);
 }
 
 uint32_t smi_bitmap_nth_set(const uint32_t *map, uint32_t bits, uint32_t n)
@@ -83,26 +64,4 @@ uint32_t smi_bitmap_count(const uint32_t *map, uint32_t bits)
 	for (uint32_t w = 0; w < smi_bitmap_words(bits); w++)
 		count += (uint32_t)__builtin_popcount(map[w]);
 	return count;
-}
-
-uint32_t smi_bitmap_find_run(const uint32_t *map, uint32_t bits,
-                             uint32_t length, uint32_t align)
-{
-	uint64_t at = 0;
-
-	while (at + length <= bits) {
-		uint32_t start = smi_bitmap_next_set(map, bits, (uint32_t)at);
-		uint32_t end;
-
-		if (start == SMI_NONE)
-			return SMI_NONE;
-		end = smi_bitmap_next_clear(map, bits, start);
-		if (end == SMI_NONE)
-			end = bits;
-		at = ((uint64_t)start + align - 1) / align * align;
-		if (at + length <= end)
-			return (uint32_t)at;
-		at = end;
-	}
-	return SMI_NONE;
 }

@@ -36,26 +36,16 @@ static inline void smi_bitmap_clear(uint32_t *map, uint32_t i)
 	map[i / SMI_WORD_BITS] &= ~(1u << (i % SMI_WORD_BITS));
 }
 
-/* Set or clear every bit of [from, to). */
+/* Set every bit of [from, to). */
 void smi_bitmap_set_range(uint32_t *map, uint32_t from, uint32_t to);
-void smi_bitmap_clear_range(uint32_t *map, uint32_t from, uint32_t to);
 
 /* The first set bit at or after `from`, or SMI_NONE. */
 uint32_t smi_bitmap_next_set(const uint32_t *map, uint32_t bits, uint32_t from);
-
-/* The first clear bit at or after `from`, or SMI_NONE. */
-uint32_t smi_bitmap_next_clear(const uint32_t *map, uint32_t bits,
-                               uint32_t from);
 
 /* The n-th set bit, counted from 0, or SMI_NONE. */
 uint32_t smi_bitmap_nth_set(const uint32_t *map, uint32_t bits, uint32_t n);
 
 /* How many bits are set. */
 uint32_t smi_bitmap_count(const uint32_t *map, uint32_t bits);
-
-/* The lowest multiple of `align` at which a run of `length` set bits starts, or
- * SMI_NONE. align and length are not 0. */
-uint32_t smi_bitmap_find_run(const uint32_t *map, uint32_t bits,
-                             uint32_t length, uint32_t align);
 
 #endif /* SMI_BITMAP_H */
