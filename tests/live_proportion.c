@@ -322,7 +322,7 @@ static const struct growth small[] = {
          by_secrealloc, 3, 4096, 0, 8 * LOCKED_MIB, true},
 	{"secrealloc() by 64 bytes", by_secrealloc, 3, 64, 0, LOCKED_MIB,
          false},
-	{"secrealloc() by 4 KiB beside small chunks", beside_small_ones, 4,
+	{"secrealloc() by 4 KiB beside small chunks", beside_small_ones, 5,
          4096, 0, 4 * LOCKED_MIB, false},
 	{"freeing and then allocating", by_freeing_first, 3, 4096, 16,
          4 * LOCKED_MIB, false},
