@@ -19,6 +19,7 @@
 #include "random.h"
 
 #include <errno.h>
+#include <sys/resource.h>
 
 #define CHUNKS     40
 #define MOST_BYTES (4 * LOCKED_MIB)
@@ -247,6 +248,26 @@ static void try_seed(const char *name, size_t default_operations)
 	try_case(what, stays_in_proportion);
 }
 
+/* The most that is locked, in KiB, with a little to spare. */
+static size_t needed_kib(void)
+{
+	return 100 * most_bytes >> 10;
+}
+
+/* Chunks are smaller in secret memory, which is slow to lock, and for an
+ * ordinary user. */
+static void choose_sizes(void)
+{
+	struct rlimit limit;
+
+	if (backing_is_secret())
+		most_bytes /= 8;
+	if (geteuid() != 0 && getrlimit(RLIMIT_MEMLOCK, &limit) == 0)
+		while (most_bytes > 4096 && needed_kib() > limit.rlim_max >> 10)
+			most_bytes /= 2;
+	tap_needs_lock(needed_kib());
+}
+
 int main(int argc, char **argv)
 {
 	uint64_t seed = argc > 1 ? strtoull(argv[1], NULL, 10) : 1;
@@ -254,9 +275,7 @@ int main(int argc, char **argv)
 
 	tap_needs_plain_build();
 	tap_needs_file("/proc/self/status");
-	if (backing_is_secret())
-		most_bytes /= 8;
-	tap_needs_lock(backing_is_secret() ? 50 << 10 : 400 << 10);
+	choose_sizes();
 	for (; seed < end; seed++) {
 		first_seed = seed * 1000;
 		any_size = uniform_size;
