@@ -29,8 +29,8 @@ typedef char *(*grow_function)(char *chunk, size_t from, size_t to);
 static const struct growth {
 	const char *name;
 	grow_function grow;
-	unsigned halves;
 	size_t step, parts, top;
+	unsigned halves;
 	bool rises; /* the lock limit is that of the present step */
 } * now;
 
@@ -223,7 +223,7 @@ static bool all_steps(void)
 static int grow_one(void)
 {
 	struct secmalloc_config config = {.initial_pools = initial_pools};
-	pthread_t thread[THREADS];
+	pthread_t thread[THREADS] = {0};
 	bool good;
 
 	if (!locked_begin(&locked, now->halves, &config))
@@ -308,26 +308,26 @@ static void try_all(const struct growth *growths, size_t count)
 	try_all(growths, sizeof(growths) / sizeof((growths)[0]))
 
 static const struct growth large[] = {
-	{"secrealloc() by 4 KiB", by_secrealloc, 3, 4096, 0, 64 * LOCKED_MIB,
+	{"secrealloc() by 4 KiB", by_secrealloc, 4096, 0, 64 * LOCKED_MIB, 3,
          false},
-	{"freeing and then allocating", by_freeing_first, 3, 4096, 16,
-         64 * LOCKED_MIB, false},
-	{"allocating, copying and freeing", by_copying, 4, 4096, 16,
-         32 * LOCKED_MIB, false},
+	{"freeing and then allocating", by_freeing_first, 4096, 16,
+         64 * LOCKED_MIB, 3, false},
+	{"allocating, copying and freeing", by_copying, 4096, 16,
+         32 * LOCKED_MIB, 4, false},
 };
 static const struct growth small[] = {
-	{"secrealloc() by 4 KiB", by_secrealloc, 3, 4096, 0, 8 * LOCKED_MIB,
+	{"secrealloc() by 4 KiB", by_secrealloc, 4096, 0, 8 * LOCKED_MIB, 3,
          false},
 	{"secrealloc() by 4 KiB, with a limit that rises with the chunk,",
-         by_secrealloc, 3, 4096, 0, 8 * LOCKED_MIB, true},
-	{"secrealloc() by 64 bytes", by_secrealloc, 3, 64, 0, LOCKED_MIB,
+         by_secrealloc, 4096, 0, 8 * LOCKED_MIB, 3, true},
+	{"secrealloc() by 64 bytes", by_secrealloc, 64, 0, LOCKED_MIB, 3,
          false},
-	{"secrealloc() by 4 KiB beside small chunks", beside_small_ones, 5,
-         4096, 0, 4 * LOCKED_MIB, false},
-	{"freeing and then allocating", by_freeing_first, 3, 4096, 16,
-         4 * LOCKED_MIB, false},
-	{"allocating, copying and freeing", by_copying, 4, 4096, 16,
-         4 * LOCKED_MIB, false},
+	{"secrealloc() by 4 KiB beside small chunks", beside_small_ones, 4096,
+         0, 4 * LOCKED_MIB, 5, false},
+	{"freeing and then allocating", by_freeing_first, 4096, 16,
+         4 * LOCKED_MIB, 3, false},
+	{"allocating, copying and freeing", by_copying, 4096, 16,
+         4 * LOCKED_MIB, 4, false},
 };
 
 int main(void)

@@ -24,7 +24,7 @@ static bool larger_fits_once_the_first_is_freed(void)
 	unsigned char *larger;
 	size_t had;
 
-	if (!grown_is_refused(LARGER) || !grown_is_refused(LARGER)) {
+	if (!grown_is_refused(LARGER)) {
 		tap_note("control: %zu bytes fit", LARGER);
 		return false;
 	}
