@@ -1,6 +1,5 @@
 /*
- * guarded.h - an arena with guarded chunks, and tests of whether an access
- * faults
+ * guarded.h - an arena with guarded chunks
  *
  * SPDX-License-Identifier: ISC
  */
@@ -11,12 +10,11 @@
 
 #include "backing.h"
 #include "case.h"
+#include "faults.h"
 #include "hide.h"
 
 #include <errno.h>
 #include <secmalloc.h>
-#include <setjmp.h>
-#include <signal.h>
 #include <stdint.h>
 
 #define CELLS 8
@@ -45,45 +43,6 @@ static inline struct secmalloc_stats stats_now(void)
 
 	secmalloc_stats(&stats);
 	return stats;
-}
-
-static sigjmp_buf after_fault;
-static volatile uintptr_t fault_address;
-
-static inline void note_fault(int signal, siginfo_t *info, void *context)
-{
-	(void)signal;
-	(void)context;
-	fault_address = (uintptr_t)info->si_addr;
-	siglongjmp(after_fault, 1);
-}
-
-/* Whether an access faults at exactly this address: a read, or a write of the
- * byte that is already there. */
-static inline bool faults(const char *at, bool write)
-{
-	struct sigaction action = {.sa_flags = SA_SIGINFO | SA_NODEFER};
-	volatile char *byte = (volatile char *)(uintptr_t)at;
-
-	action.sa_sigaction = note_fault;
-	sigaction(SIGSEGV, &action, NULL);
-	fault_address = 0;
-	if (sigsetjmp(after_fault, 1) == 0) {
-		char c = *byte;
-
-		if (write)
-			*byte = c;
-		return false;
-	}
-	return fault_address == (uintptr_t)at;
-}
-static inline bool reads_fault(const char *at)
-{
-	return faults(at, false);
-}
-static inline bool writes_fault(const char *at)
-{
-	return faults(at, true);
 }
 
 static inline bool all_refuse(void *ptr, int code)
