@@ -15,18 +15,6 @@
 #include <string.h>
 #include <time.h>
 
-static const struct {
-	const char *name;
-	void (*ask)(const char *cell);
-} questions[] = {
-	{"pair", question_pair},       {"replace", question_replace},
-	{"tail", question_tail},       {"threads", question_threads},
-	{"space", question_space},     {"init", question_init},
-	{"grow", question_grow},       {"fork", question_fork},
-	{"guarded", question_guarded},
-};
-#define QUESTIONS (sizeof(questions) / sizeof(questions[0]))
-
 static const char *asked;
 
 int64_t bench_now(void)
@@ -80,10 +68,12 @@ void bench_give_up(const char *why)
 
 int main(int argc, char **argv)
 {
-	for (size_t i = 0; argc == 3 && i < QUESTIONS; i++)
-		if (strcmp(argv[1], questions[i].name) == 0) {
+	const struct question *question = questions;
+
+	for (; argc == 3 && question->name != NULL; question++)
+		if (strcmp(argv[1], question->name) == 0) {
 			asked = argv[1];
-			questions[i].ask(argv[2]);
+			question->ask(argv[2]);
 			return 0;
 		}
 	fprintf(stderr, "usage: %s QUESTION CELL (see bench/README.md)\n",

@@ -14,6 +14,8 @@ BEGIN {
 	title["grow"] = "ns for a doubling while growing to N bytes"
 	title["guarded"] = "ns for an allocation and a free, in place of N bytes, " \
 		"by two threads; to close and open one"
+	title["strings"] = "ns to make a string of N characters, or to make it " \
+		"by push_back(), and to destroy it"
 	title["fork"] = "ms for fork() with a heap of N MiB"
 }
 
@@ -28,6 +30,7 @@ BEGIN {
 		peer_known[$3] = 1
 		peers[++peer_count] = $3
 	}
+	asked[$1, $3] = 1
 	value[row, $3, ++count[row, $3]] = $4
 }
 
@@ -60,21 +63,30 @@ function figure(x) {
 	return x >= 100 ? sprintf("%.0f", x) : sprintf("%.3g", x)
 }
 
-function ratio(row, peer,    base) {
-	if (!count[row, "secmalloc"] || !count[row, peer])
+function ratio(row, ours, peer,    base) {
+	if (!count[row, ours] || !count[row, peer])
 		return "-"
 	base = median(row, peer)
-	return base > 0 ? sprintf("%.2f", median(row, "secmalloc") / base) : "-"
+	return base > 0 ? sprintf("%.2f", median(row, ours) / base) : "-"
 }
 
-function heading(question,    i) {
+# Columns for the peers that have a result, and for the ratios of ours to others.
+function heading(question,    i, rule) {
+	base_count = split(question == "strings" ? "std::string" \
+		: "jemalloc+wipe limit mmap+mlock", bases, " ")
+	ours = question == "strings" ? "secmem::string" : "secmalloc"
 	printf "\n%s: %s\n\n| cell |", question, title[question]
+	rule = "|---|"
 	for (i = 1; i <= peer_count; i++)
-		printf " %s |", peers[i]
-	printf " secmalloc / jemalloc+wipe | / limit | / mmap+mlock |\n|---|"
-	for (i = 1; i <= peer_count + 3; i++)
-		printf "---|"
-	printf "\n"
+		if ((question, peers[i]) in asked) {
+			printf " %s |", peers[i]
+			rule = rule "---|"
+		}
+	for (i = 1; i <= base_count; i++) {
+		printf " %s/ %s |", i == 1 ? ours " " : "", bases[i]
+		rule = rule "---|"
+	}
+	printf "\n%s\n", rule
 }
 
 END {
@@ -85,10 +97,13 @@ END {
 		last = part[1]
 		printf "| %s |", part[2]
 		for (i = 1; i <= peer_count; i++)
-			printf " %s |", count[rows[r], peers[i]] \
-				? figure(median(rows[r], peers[i])) " (" \
-				  figure(best(rows[r], peers[i])) ")" : "-"
-		printf " %s | %s | %s |\n", ratio(rows[r], "jemalloc+wipe"),
-			ratio(rows[r], "limit"), ratio(rows[r], "mmap+mlock")
+			if ((part[1], peers[i]) in asked)
+				printf " %s |", count[rows[r], peers[i]] \
+					? figure(median(rows[r], peers[i])) " (" \
+					  figure(best(rows[r], peers[i])) ")" \
+					: "-"
+		for (i = 1; i <= base_count; i++)
+			printf " %s |", ratio(rows[r], ours, bases[i])
+		printf "\n"
 	}
 }
