@@ -4,7 +4,7 @@
  *
  * Cells "8" and "40": ns to make a string of that many characters, and to
  * destroy it. Cell "push-40": ns to make an empty string, add 40 characters
- * with push_back(), and destroy it. The result is the best of several slices.
+ * with push_back(), and destroy it. The result is the best of many slices.
  * secmem::string is made with -DBENCH_SECMEM, std::string without.
  *
  * SPDX-License-Identifier: ISC
@@ -24,8 +24,8 @@
 namespace
 {
 
-constexpr std::int64_t slice_ns = 20000000;
-constexpr int slices = 7;
+constexpr std::int64_t slice_ns = 2000000;
+constexpr int slices = 70;
 constexpr char text[] = "correct horse battery staple, as they say";
 
 #ifdef BENCH_SECMEM

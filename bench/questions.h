@@ -27,6 +27,8 @@ void question_init(const char *cell);    /* ms */
 void question_grow(const char *cell);    /* ns for a doubling */
 void question_fork(const char *cell);    /* ms */
 void question_guarded(const char *cell); /* ns */
+void question_arena(const char *cell);   /* ns, in columns of their own */
+void question_grow_steps(const char *cell); /* ms, MiB, and a factor */
 
 #ifdef __cplusplus
 }
