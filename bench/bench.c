@@ -10,22 +10,14 @@
 #include "bench.h"
 #include "questions.h"
 
+#include <errno.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
-
-static const struct {
-	const char *name;
-	void (*ask)(const char *cell);
-} questions[] = {
-	{"pair", question_pair},       {"replace", question_replace},
-	{"tail", question_tail},       {"threads", question_threads},
-	{"space", question_space},     {"init", question_init},
-	{"grow", question_grow},       {"fork", question_fork},
-	{"guarded", question_guarded},
-};
-#define QUESTIONS (sizeof(questions) / sizeof(questions[0]))
+#include <unistd.h>
 
 static const char *asked;
 
@@ -66,10 +58,41 @@ size_t bench_mixed(uint64_t *state)
 	                      : 4032;
 }
 
+void bench_become_user(size_t lock_limit)
+{
+	struct rlimit lock = {lock_limit, lock_limit};
+
+	if (setrlimit(RLIMIT_MEMLOCK, &lock) != 0
+	    || (geteuid() == 0
+	        && (setgroups(0, NULL) != 0
+	            || setresgid(65534, 65534, 65534) != 0
+	            || setresuid(65534, 65534, 65534) != 0)))
+		bench_give_up("cannot become an ordinary user");
+}
+
+void bench_failure(const char *cell, const char *column, const char *word)
+{
+	printf("%s,%s,%s,%s\n", asked, cell,
+	       column != NULL ? column : peer_name, word);
+	fflush(stdout);
+}
+
+void bench_result_in(const char *cell, const char *column, double value)
+{
+	char figure[32];
+
+	snprintf(figure, sizeof(figure), "%.4g", value);
+	bench_failure(cell, column, figure);
+}
+
 void bench_result(const char *cell, double value)
 {
-	printf("%s,%s,%s,%.4g\n", asked, cell, peer_name, value);
-	fflush(stdout);
+	bench_result_in(cell, NULL, value);
+}
+
+const char *bench_errno(void)
+{
+	return errno == ENOMEM ? "ENOMEM" : "failed";
 }
 
 void bench_give_up(const char *why)
@@ -80,10 +103,12 @@ void bench_give_up(const char *why)
 
 int main(int argc, char **argv)
 {
-	for (size_t i = 0; argc == 3 && i < QUESTIONS; i++)
-		if (strcmp(argv[1], questions[i].name) == 0) {
+	const struct question *question = questions;
+
+	for (; argc == 3 && question->name != NULL; question++)
+		if (strcmp(argv[1], question->name) == 0) {
 			asked = argv[1];
-			questions[i].ask(argv[2]);
+			question->ask(argv[2]);
 			return 0;
 		}
 	fprintf(stderr, "usage: %s QUESTION CELL (see bench/README.md)\n",

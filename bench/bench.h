@@ -47,6 +47,21 @@ void *peer_resize(void *p, size_t old_size, size_t size);
 void *peer_take_guarded(size_t size);
 void peer_allow(void *p, bool all);
 
+/*
+ * Prepare the allocator for a buffer that grows: as it is without any
+ * configuration, if it can lock more memory later. Another one prepares `bytes`
+ * for chunks.
+ */
+bool peer_start_growing(size_t bytes);
+
+/* Prepare exactly this many bytes for chunks, to which nothing is added later.
+ * Only secmalloc defines it. */
+bool peer_start_fixed(size_t bytes);
+
+/* The allocator's own realloc(), which need not wipe what it leaves behind. An
+ * allocator without one does not define it. */
+void *peer_realloc(void *p, size_t size);
+
 /* The time in nanoseconds, from a monotonic clock. */
 int64_t bench_now(void);
 
@@ -66,8 +81,26 @@ static inline void bench_touch(void *p)
 	__asm__ volatile("" : : "r"(p) : "memory");
 }
 
+/* The ns of an allocation and its free while `live` chunks of that size are
+ * live, the best of several slices. Negative if they have no room. Frees all of
+ * them. */
+#define BENCH_LIVE_MOST 8u
+double bench_pair(size_t size, unsigned live);
+
+/* Become an ordinary user who may lock so many bytes, or give up. */
+void bench_become_user(size_t lock_limit);
+
 /* Print one result as a line of CSV. The question defines the unit. */
 void bench_result(const char *cell, double value);
+
+/* Print a result in a column that is not the peer's. NULL: the peer's. */
+void bench_result_in(const char *cell, const char *column, double value);
+
+/* Print a word in place of a result, such as that of bench_errno(). */
+void bench_failure(const char *cell, const char *column, const char *word);
+
+/* "ENOMEM", or "failed" if errno is another one. */
+const char *bench_errno(void);
 
 /* Print a message and exit with status 2: this cell has no result. */
 void bench_give_up(const char *why) __attribute__((noreturn));

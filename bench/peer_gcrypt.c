@@ -20,6 +20,11 @@ void *peer_take(size_t size)
 	return gcry_malloc_secure(size);
 }
 
+void *peer_realloc(void *p, size_t size)
+{
+	return gcry_realloc(p, size);
+}
+
 void peer_give(void *p, size_t size)
 {
 	(void)size;

@@ -28,6 +28,11 @@ void *peer_take(size_t size)
 	return malloc(size);
 }
 
+void *peer_realloc(void *p, size_t size)
+{
+	return realloc(p, size);
+}
+
 void peer_give(void *p, size_t size)
 {
 	explicit_bzero(p, size);

@@ -19,6 +19,27 @@ bool peer_start(size_t bytes)
 	return false;
 }
 
+bool peer_start_growing(size_t bytes)
+{
+	(void)bytes;
+	return secmalloc_init(NULL) == 0;
+}
+
+bool peer_start_fixed(size_t bytes)
+{
+	struct secmalloc_config config = {
+		.initial_pools = bytes / 65536,
+		.max_pools = bytes / 65536,
+	};
+
+	return secmalloc_init(&config) == 0;
+}
+
+void *peer_realloc(void *p, size_t size)
+{
+	return secrealloc(p, size);
+}
+
 void *peer_take(size_t size)
 {
 	return secmalloc(size);

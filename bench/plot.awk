@@ -1,21 +1,25 @@
 # Make one drawing for bench/plot: read question,cell,peer,value and write SVG. The
 # colours follow the reader's light or dark theme, on a background of their own.
-# Lines of allocators that never lock memory are dashed.
+# Lines of allocators that never lock memory are dashed. With -v series=A,B,... the
+# third field is one of these names instead of an allocator's.
 # SPDX-License-Identifier: ISC
 
 BEGIN {
 	FS = ","
 	WIDTH = 760; HEIGHT = 430
 	LEFT = 76; RIGHT = 610; TOP = style == "lines" ? 70 : 92; BOTTOM = 350
-	n_peers = split("secmalloc libsodium openssl libgcrypt botan " \
-		"jemalloc+wipe libc+wipe limit", peers, " ")
+	allocators = series == ""
+	n_peers = split(allocators ? "secmalloc,libsodium,openssl," \
+		"libgcrypt,botan,jemalloc+wipe,libc+wipe,limit" : series, \
+		peers, ",")
 	split("0969da bc4c00 8250df 1a7f37 9a6700 424a53 6e7781 b0398d", \
 		light, " ")
 	split("58a6ff f0883e bc8cff 3fb950 d29922 b1bac4 8b949e f778ba", \
 		dark, " ")
 }
 
-$2 ~ only {
+# A run that failed has a word as its result.
+$2 ~ only && $4 + 0 == $4 {
 	if (!($2 in seen)) { seen[$2] = 1; cells[++n_cells] = $2 }
 	values[$2, $3, ++count[$2, $3]] = $4
 }
@@ -74,7 +78,7 @@ function head() {
 		", logarithmic" : ""))
 	text("soft", (LEFT + RIGHT) / 2, BOTTOM + 44, "middle", axis)
 	text("soft small", 20, HEIGHT - 12, "start", machine)
-	if (style == "lines")
+	if (style == "lines" && allocators)
 		text("soft small", WIDTH - 20, HEIGHT - 12, "end", \
 			"dashed: never locked")
 }
@@ -117,7 +121,8 @@ function grid(    i, step, v) {
 }
 
 function grouped(v) {
-	return v < 1000 ? v : int(v / 1000) "," sprintf("%03d", v % 1000)
+	return v + 0 != v || v < 1000 ? v \
+		: grouped(int(v / 1000)) "," sprintf("%03d", v % 1000)
 }
 
 function x_of(c) {
@@ -125,9 +130,12 @@ function x_of(c) {
 }
 
 # Whether a peer is one of the two malloc()s, which lock nothing.
-function is_dashed(p) { return p == 6 || p == 7 }
+function is_dashed(p) { return allocators && (p == 6 || p == 7) }
 
-function draw_lines(    c, p, v, path, class) {
+# Whether a series is the library, which is drawn in bold.
+function is_ours(p) { return peers[p] == "secmalloc" }
+
+function draw_lines(    c, p, v, path, class, last) {
 	for (c = 1; c <= n_cells; c++)
 		text("ink", x_of(c), BOTTOM + 22, "middle", grouped(cells[c]))
 	# Draw the first peer last, so that it is on top.
@@ -139,13 +147,15 @@ function draw_lines(    c, p, v, path, class) {
 			if (v == "") continue
 			end_x[p] = x_of(c)
 			end_y[p] = y_of(v)
-			path = path (path == "" ? "M" : "L") end_x[p] " " \
-				end_y[p]
+			# What is not a number has no line to its neighbour.
+			path = path (path == "" || last + 0 != last \
+				? "M" : "L") end_x[p] " " end_y[p]
+			last = cells[c]
 			dots[p] = dots[p] sprintf("<circle class=\"f%d\" " \
 				"cx=\"%d\" cy=\"%d\" r=\"%d\"/>\n", p, \
-				end_x[p], end_y[p], p == 1 ? 4 : 3)
+				end_x[p], end_y[p], is_ours(p) ? 4 : 3)
 		}
-		class = "series s" p (p == 1 ? " first" : "") \
+		class = "series s" p (is_ours(p) ? " first" : "") \
 			(is_dashed(p) ? " dashed" : "")
 		printf "<path class=\"%s\" d=\"%s\"/>\n%s", class, path, dots[p]
 	}
@@ -174,7 +184,7 @@ function name_lines(    p, q, n, order, at, moved) {
 	for (q = 1; q <= n; q++) {
 		p = order[q]
 		line("leader s" p, end_x[p] + 6, end_y[p], RIGHT + 8, at[q])
-		text("f" p (p == 1 ? " bold" : ""), RIGHT + 12, at[q] + 4, \
+		text("f" p (is_ours(p) ? " bold" : ""), RIGHT + 12, at[q] + 4, \
 			"start", peers[p])
 	}
 }
@@ -197,7 +207,7 @@ function draw_bars(    c, p, n, wide, x, v, i) {
 		if (!has[p]) continue
 		printf "<rect class=\"f%d\" x=\"%d\" y=\"%d\" width=\"12\" " \
 			"height=\"12\"/>\n", p, RIGHT + 14, TOP + 22 * i
-		text("ink" (p == 1 ? " bold" : ""), RIGHT + 32, \
+		text("ink" (is_ours(p) ? " bold" : ""), RIGHT + 32, \
 			TOP + 22 * i++ + 11, "start", peers[p])
 	}
 }
@@ -206,7 +216,7 @@ function bar(p, x, wide, v) {
 	printf "<rect class=\"f%d\" x=\"%d\" y=\"%d\" width=\"%d\" " \
 		"height=\"%d\"/>\n", p, x, y_of(v), wide - 2, BOTTOM - y_of(v)
 	printf "<text class=\"soft small%s\" transform=\"translate(%d %d) " \
-		"rotate(-90)\">%s</text>\n", p == 1 ? " bold" : "", \
+		"rotate(-90)\">%s</text>\n", is_ours(p) ? " bold" : "", \
 		x + wide / 2 + 3, y_of(v) - 4, sprintf("%.3g", v)
 }
 

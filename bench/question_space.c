@@ -15,12 +15,9 @@
 #include "bench.h"
 #include "questions.h"
 
-#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <unistd.h>
 
 #define MOST     1000000
 #define MAPPINGS 200000
@@ -127,19 +124,13 @@ void question_space(const char *cell)
 {
 	char *kind = NULL;
 	size_t limit = strtoul(cell, &kind, 10) * 1024, held = 0, bytes = 0;
-	struct rlimit lock = {limit, limit};
 	static char buffer[65536];
 	bool fixed = strcmp(kind, "-32") == 0;
 
 	smaps = fopen("/proc/self/smaps", "r");
 	if (smaps == NULL || setvbuf(smaps, buffer, _IOFBF, sizeof(buffer)))
 		bench_give_up("cannot read /proc/self/smaps");
-	if (setrlimit(RLIMIT_MEMLOCK, &lock) != 0
-	    || (geteuid() == 0
-	        && (setgroups(0, NULL) != 0
-	            || setresgid(65534, 65534, 65534) != 0
-	            || setresuid(65534, 65534, 65534) != 0)))
-		bench_give_up("cannot become an ordinary user");
+	bench_become_user(limit);
 	state = bench_seed();
 	if (!peer_start(limit))
 		bench_give_up("cannot be started");
