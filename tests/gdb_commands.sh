@@ -16,13 +16,17 @@ export LC_ALL=C
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 script=$srcdir/tools/gdb/secmalloc.py
-program=$BUILD_DIR/tests/gdb_program
 
-# Run gdb without any user's settings. libtool finds the program behind its
-# wrapper.
+# libtool finds the program behind its wrapper, and the library.
+found=$("$BUILD_DIR/libtool" --mode=execute \
+	sh -c 'echo "$LD_LIBRARY_PATH:$1"' sh "$BUILD_DIR/tests/gdb_program")
+program=${found##*:} LD_LIBRARY_PATH=${found%:*}
+export LD_LIBRARY_PATH
+
+# Run gdb without any user's settings.
 plain_gdb() {
-	"$BUILD_DIR/libtool" --mode=execute gdb -nx -batch \
-		-iex 'set style enabled off' -iex 'set confirm off' "$@" 2>&1
+	gdb -nx -batch -iex 'set style enabled off' -iex 'set confirm off' \
+		"$@" 2>&1
 }
 run_gdb() { plain_gdb -x "$script" "$@"; }
 

@@ -29,7 +29,7 @@ finds() {
 		cd "$work" && SECMALLOC_CFLAGS=-DTHEIRS \
 			SECMALLOC_LDFLAGS=-L/theirs \
 			SECMALLOC_LIB_LDFLAGS=-L/theirs "$top/configure" \
-			--cache-file=cache \
+			--cache-file=cache --no-create \
 			SODIUM_CFLAGS=-DSODIUM SODIUM_LIBS="$2" > said 2>&1
 	) || return 1
 	grep 'example daemon' "$work/said"

@@ -72,13 +72,12 @@ tap "configure checks no property of the processor" \
 	"$BUILD_DIR/config.h"
 tap "control: a check of the processor is detected" sees_a_question
 
-# shellcheck disable=SC2086 # CC may have flags
-tap "the build's compiler compiles with this config.h" compile $CC -fsyntax-only
-others=0
-for target in i686 aarch64 s390x; do
+# The build's own compiler has compiled with this config.h. These two differ from
+# it and from each other in everything that a config.h could say: the size of
+# types, the order of bytes, and whether char is signed.
+for target in i686 s390x; do
 	other=$target-linux-gnu-gcc
 	if command -v "$other" > /dev/null; then
-		others=$((others + 1))
 		tap "a compiler for $target compiles with this config.h" \
 			compile "$other" -fsyntax-only
 	else

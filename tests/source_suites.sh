@@ -94,6 +94,21 @@ suites_have_the_names() {
 	return $result
 }
 
+# listed_once [NAME]: make runs no suite twice, also with this one added. It would
+# count the results of such a suite twice.
+listed_once() {
+	printf 'include Makefile\nlist: ; @printf "%%s\\n" $(TESTS) %s\n' \
+		"${1:-}" \
+		| MAKEFLAGS='' make -s -C "$BUILD_DIR" -f - list > "$work/list"
+	sort "$work/list" | uniq -d > "$work/twice"
+	cat "$work/twice"
+	grep -q '^tests/source_suites' "$work/list" && test ! -s "$work/twice"
+}
+sees_a_suite_twice() {
+	! listed_once tests/source_suites.sh \
+		&& grep -qx tests/source_suites.sh "$work/twice"
+}
+
 # In a copy, one suite is missing, and one name of the table. One row names a
 # suite that does not test what the row says, and another row a suite that does
 # not exist.
@@ -131,4 +146,6 @@ tap "the table of TESTING.md has each public name, and no other" \
 	the_table_has_the_public_names
 tap "the suites of the table exist, and contain the names" suites_have_the_names
 tap "control: mistakes of each kind are detected" sees_each_mistake
+tap "each suite is listed once" listed_once
+tap "control: a suite that is listed twice is detected" sees_a_suite_twice
 tap_done

@@ -126,12 +126,16 @@ debian_symbols() {
 
 # ---- Each check and its control -------------------------------------------
 
+# Only what the checks read.
 copy_tree() {
 	tree=$work/tree
 	rm -rf "$tree"
-	mkdir "$tree"
-	for part in NEWS abi debian doc include lib secmalloc.spec tools; do
-		cp -R "$srcdir/$part" "$tree" || return 1
+	mkdir -p "$tree/doc" "$tree/include" "$tree/lib" "$tree/tools"
+	cp -R "$srcdir/NEWS" "$srcdir/abi" "$srcdir/debian" \
+		"$srcdir/secmalloc.spec" "$tree" || return 1
+	for part in doc/PACKAGING.md doc/secmalloc_init.3 include/secmalloc.h \
+		lib/secmalloc.map tools/packages.sh; do
+		cp "$srcdir/$part" "$tree/$part" || return 1
 	done
 	chmod -R u+w "$tree"
 }

@@ -18,7 +18,8 @@ trap 'exit 1' HUP INT TERM
 # meant for the builds here. These get TESTS through MAKEFLAGS, in which each $ is
 # doubled.
 LC_ALL=C
-MAKEFLAGS=${TESTS:+TESTS=$(echo "$TESTS" | sed 's/[$]/$$/g')}
+MAKEFLAGS=${TESTS:+TESTS=$(echo "$TESTS" | sed 's/[$]/$$/g') \
+check_PROGRAMS=\$\$(TESTS)}
 export LC_ALL MAKEFLAGS
 unset TESTS
 
