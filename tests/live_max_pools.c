@@ -25,7 +25,7 @@ static bool max_pools_holds(void)
 		;
 	return errno == ENOMEM && secmalloc_stats(&stats) == 0
 	       && stats.pools == 3 && stats.pool_bytes == 192 * KIB
-	       && says("max_pools (3) does not allow 12288 bytes more");
+	       && says("max_pools (3) does not allow 8192 bytes more");
 }
 
 /*

@@ -77,37 +77,42 @@ static size_t most_of(size_t a, size_t b)
 }
 
 /*
- * Set choice->least for a gap. The run may begin in the free units that meet
- * the gap, be the extension of one that ends there, or slide down from there.
+ * The unit at which the run would end, if units from `first` on, where a pool
+ * ends or none is, were accessible. The run may begin in the free units before
+ * `first`, or be one that ends there and is extended, or slides down.
  */
+static size_t end_of(const struct smi_arena *arena, const struct run *run,
+                     uint32_t first)
+{
+	const struct smi_runs *runs = &arena->runs;
+	uint32_t start = first - smi_run_free_before(runs, first);
+	size_t end = smi_run_align(runs, start, run->align_order)
+	             + (size_t)run->units;
+
+	if (run->from != SMI_NONE && run->from + run->had == start) {
+		start = run->from - smi_run_free_before(runs, run->from);
+		end = least_of(end, start + (size_t)run->units);
+	}
+	return end;
+}
+
+/* Set choice->room and choice->least for a gap. */
 static void judge(const struct smi_arena *arena, const struct run *run,
                   struct choice *choice)
 {
-	const struct smi_runs *runs = &arena->runs;
 	const struct smi_geometry *g = &arena->pools.geometry;
-	uint32_t first = (uint32_t)(choice->gap.offset >> SMI_UNIT_SHIFT);
-	uint32_t before = smi_run_free_before(runs, first);
+	const struct smi_piece *gap = &choice->gap;
+	uint32_t first = (uint32_t)(gap->offset >> SMI_UNIT_SHIFT);
 	uint32_t after = smi_run_free_from(
-		runs, first + (uint32_t)(choice->gap.bytes >> SMI_UNIT_SHIFT));
-	uint32_t start = smi_run_align(runs, first - before, run->align_order);
+		&arena->runs, first + (uint32_t)(gap->bytes >> SMI_UNIT_SHIFT));
 
-	choice->room = smi_pool_room(&arena->pools, &choice->gap);
-	choice->least = missing(choice, start + (size_t)run->units, after);
-	if (run->from != SMI_NONE && run->from + run->had + before == first) {
-		uint32_t slid = run->from
-		                - smi_run_free_before(runs, run->from);
-
-		choice->least = least_of(
-			missing(choice, run->from + (size_t)run->units, after),
-			least_of(missing(choice, slid + (size_t)run->units,
-		                         after),
-		                 choice->least));
-	}
+	choice->room = smi_pool_room(&arena->pools, gap);
+	choice->least = missing(choice, end_of(arena, run, first), after);
 	if (choice->least == SIZE_MAX)
 		return;
 	choice->least = smi_round_up(choice->least, g->page_bytes);
 	/* A pool of its own is no smaller than an ordinary one. */
-	if (!g->joined && choice->gap.offset % smi_geometry_stride(g) == 0
+	if (!g->joined && gap->offset % smi_geometry_stride(g) == 0
 	    && choice->least < g->pool_bytes)
 		choice->least = g->pool_bytes <= choice->room ? g->pool_bytes
 		                                              : SIZE_MAX;
@@ -189,18 +194,36 @@ static bool make_way(struct smi_arena *arena, const struct smi_tcache *own,
 	return smi_trim_some(arena, own, gap, over > 0 ? over : least) > 0;
 }
 
+/* How much would have to be locked if no limit of the configuration stood in
+ * the way. */
+static size_t missing_at_end(const struct smi_arena *arena,
+                             const struct run *run, size_t size)
+{
+	const struct smi_pools *pools = &arena->pools;
+	const struct smi_geometry *g = &pools->geometry;
+	size_t bytes = smi_round_up(size + SMI_CANARY_LEAST_BYTES,
+	                            g->page_bytes);
+	uint32_t first;
+
+	if (!g->joined)
+		return most_of(bytes, g->pool_bytes);
+	/* A run in more units than can be numbered was cut. */
+	if (bytes > g->reserve_bytes)
+		return bytes;
+	first = (uint32_t)(smi_pool_end(pools) >> SMI_UNIT_SHIFT);
+	return smi_round_up((end_of(arena, run, first) - first)
+	                            * SMI_UNIT_BYTES,
+	                    g->page_bytes);
+}
+
 bool smi_growth_make_room(struct smi_arena *arena, const struct smi_tcache *own,
                           const struct smi_wanted *wanted)
 {
 	struct run run = run_for(arena, wanted);
-	size_t bytes = smi_round_up(wanted->size + SMI_CANARY_LEAST_BYTES,
-	                            arena->pools.geometry.page_bytes);
+	size_t bytes = missing_at_end(arena, &run, wanted->size);
 	struct choice choice;
 	int code = errno;
 	bool room;
-
-	if (!arena->pools.geometry.joined)
-		bytes = most_of(bytes, arena->pools.geometry.pool_bytes);
 
 	for (bool again = false;; again = true) {
 		room = choose(arena, &run, &choice);

@@ -648,6 +648,13 @@ uint32_t smi_pool_next(const struct smi_pools *pools, uint32_t pool)
 	return next < pools->used ? next : SMI_NONE;
 }
 
+size_t smi_pool_end(const struct smi_pools *pools)
+{
+	return pools->used == 0
+	               ? 0
+	               : end_of(pools, pool_at(pools, pools->used - 1));
+}
+
 size_t smi_pool_owned_bytes(const struct smi_pools *pools)
 {
 	size_t bytes = 0;

@@ -226,6 +226,9 @@ static inline size_t smi_pool_bytes(const struct smi_pools *pools,
 	return pools->table[pool].pages * pools->geometry.page_bytes;
 }
 
+/* The offset at which the last pool ends, or 0. */
+size_t smi_pool_end(const struct smi_pools *pools);
+
 /* The pool after `pool`, or SMI_NONE. The pool after SMI_NONE is the first
  * one. */
 uint32_t smi_pool_next(const struct smi_pools *pools, uint32_t pool);
