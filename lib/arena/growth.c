@@ -194,26 +194,25 @@ static bool make_way(struct smi_arena *arena, const struct smi_tcache *own,
 	return smi_trim_some(arena, own, gap, over > 0 ? over : least) > 0;
 }
 
-/* How much would have to be locked if no limit of the configuration stood in
- * the way. */
+/* How much would have to be locked at the end if no limit of the configuration
+ * stood in the way. */
 static size_t missing_at_end(const struct smi_arena *arena,
                              const struct run *run, size_t size)
 {
-	const struct smi_pools *pools = &arena->pools;
-	const struct smi_geometry *g = &pools->geometry;
-	size_t bytes = smi_round_up(size + SMI_CANARY_LEAST_BYTES,
-	                            g->page_bytes);
+	const struct smi_geometry *g = &arena->pools.geometry;
+	size_t units = smi_units_for(size + SMI_CANARY_LEAST_BYTES), end;
 	uint32_t first;
 
 	if (!g->joined)
-		return most_of(bytes, g->pool_bytes);
-	/* A run in more units than can be numbered was cut. */
-	if (bytes > g->reserve_bytes)
-		return bytes;
-	first = (uint32_t)(smi_pool_end(pools) >> SMI_UNIT_SHIFT);
-	return smi_round_up((end_of(arena, run, first) - first)
-	                            * SMI_UNIT_BYTES,
-	                    g->page_bytes);
+		return most_of(smi_round_up(units * SMI_UNIT_BYTES,
+		                            g->page_bytes),
+		               g->pool_bytes);
+	first = (uint32_t)(smi_pool_end(&arena->pools) >> SMI_UNIT_SHIFT);
+	end = end_of(arena, run, first);
+	/* More units than can be numbered were cut. */
+	if (units > run->units)
+		end += units - run->units;
+	return smi_round_up((end - first) * SMI_UNIT_BYTES, g->page_bytes);
 }
 
 bool smi_growth_make_room(struct smi_arena *arena, const struct smi_tcache *own,
