@@ -415,16 +415,12 @@ static bool next_joined_gap(const struct smi_pools *pools,
 {
 	unsigned shift = pools->geometry.stride_shift;
 	bool is_first = gap->bytes == 0;
-	/* Every gap ends with a stride. */
+	/* Every gap ends with a stride, and a pool follows it. */
 	uint32_t stride = (uint32_t)((gap->offset + gap->bytes) >> shift);
 	uint32_t pool;
 
 	if (!is_first && stride >= pools->geometry.max_pools)
 		return false;
-	if (pools->used == 0)
-		return set_gap(pools, 0, 0, gap);
-	if (is_first && pools->holes == 0)
-		stride = pool_at(pools, pools->used - 1);
 	pool = pool_at(pools, stride);
 	if (pool == SMI_NONE)
 		return set_gap(pools, offset_of(pools, stride),
@@ -482,11 +478,11 @@ size_t smi_pool_room(const struct smi_pools *pools, const struct smi_piece *gap)
 
 struct smi_piece smi_pool_new_gap(const struct smi_pools *pools, size_t bytes)
 {
-	size_t stride_bytes = smi_geometry_stride(&pools->geometry);
 	struct smi_piece gap = {0, 0};
 
+	/* A large pool, which may end with a stride, would grow. */
 	while (smi_pool_next_gap(pools, &gap))
-		if (gap.offset % stride_bytes == 0
+		if (pool_before(pools, gap.offset) == SMI_NONE
 		    && smi_pool_room(pools, &gap) >= bytes)
 			return gap;
 	return (struct smi_piece){0, 0};
