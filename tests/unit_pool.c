@@ -148,6 +148,23 @@ static size_t locked_now(void)
 	return bytes;
 }
 
+static bool count_mapping(const struct smi_mapping *mapping, void *count)
+{
+	if (smi_pool_touch(&pools, mapping->start,
+	                   mapping->end - mapping->start))
+		++*(unsigned *)count;
+	return true;
+}
+
+/* The number of the kernel's mappings in the reservation; 0 if the system does
+ * not report them. */
+static unsigned mappings(void)
+{
+	unsigned count = 0;
+
+	return smi_proc_each_mapping(count_mapping, &count) == 0 ? count : 0;
+}
+
 /* ---- Comparisons -------------------------------------------------------- */
 
 static void check_numbers(void)
@@ -396,8 +413,10 @@ static bool closable(size_t offset, size_t bytes, struct range *part)
 START_TEST(joined_pools_grow_shrink_and_meet)
 {
 	struct range part;
+	unsigned before;
 
 	start(true);
+	before = mappings();
 	lock_pages(0, 3);
 	check();
 	/* The pool grows in place, within its stride and over several. */
@@ -435,6 +454,8 @@ START_TEST(joined_pools_grow_shrink_and_meet)
 	close_pages(0, 17);
 	check();
 	ck_assert_uint_eq(pools.used, 0);
+	if (before != 0)
+		ck_assert_uint_eq(mappings(), before);
 	lock_pages(0, PAGES);
 	check();
 	end();
@@ -458,8 +479,10 @@ END_TEST
 START_TEST(pools_apart_are_closed_as_a_whole)
 {
 	struct range part;
+	unsigned before;
 
 	start(false);
+	before = mappings();
 	lock_pages(0, 3);
 	lock_pages(4, 9);
 	lock_pages(16, 3);
@@ -484,6 +507,8 @@ START_TEST(pools_apart_are_closed_as_a_whole)
 	check();
 	close_pages(4, 13);
 	check();
+	if (before != 0)
+		ck_assert_uint_eq(mappings(), before);
 	end();
 }
 END_TEST

@@ -554,32 +554,38 @@ bool smi_pool_closable(const struct smi_pools *pools, struct smi_piece *range)
 	       && range->bytes == smi_pool_bytes(pools, pool);
 }
 
+/* Cover a range by addresses that are reserved anew. */
+static int cover(struct smi_pools *pools, void *at, size_t bytes)
+{
+	void *made = smi_os_reserve(bytes);
+	int code;
+
+	if (made == NULL)
+		return -1;
+	if (advise(pools, made, bytes) == 0
+	    && smi_os_move(made, bytes, at) == 0)
+		return 0;
+	code = errno;
+	smi_os_release(made, bytes);
+	errno = code;
+	return -1;
+}
+
 /*
  * Make a range inaccessible in one step that can be refused, before the steps
- * that cannot. Secret memory cannot be discarded, so it is covered by addresses
- * that are reserved anew.
+ * that cannot. A range that is covered is one mapping with the addresses beside
+ * it, and is no longer charged as memory that could be written to. Without
+ * that, ordinary memory is at least unlocked; secret memory cannot be discarded
+ * otherwise.
  */
 static int give_back(struct smi_pools *pools, void *at, size_t bytes)
 {
-	void *cover;
-	int code;
-
-	if (!pools->secret) {
-		if (smi_os_protect(at, bytes, SECMALLOC_NOACCESS) != 0)
-			return -1;
-		smi_os_close(at, bytes);
+	if (cover(pools, at, bytes) == 0)
 		return 0;
-	}
-	cover = smi_os_reserve(bytes);
-	if (cover == NULL)
+	if (pools->secret || smi_os_protect(at, bytes, SECMALLOC_NOACCESS) != 0)
 		return -1;
-	if (advise(pools, cover, bytes) == 0
-	    && smi_os_move(cover, bytes, at) == 0)
-		return 0;
-	code = errno;
-	smi_os_release(cover, bytes);
-	errno = code;
-	return -1;
+	smi_os_close(at, bytes);
+	return 0;
 }
 
 int smi_pool_close(struct smi_pools *pools, const struct smi_piece *piece)
