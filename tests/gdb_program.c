@@ -4,13 +4,13 @@
  *
  *     gdb_program abort       with an arena
  *     gdb_program default     as abort, with an arena of default sizes
- *     gdb_program grown       after 100 pools were added to such an arena
- *     gdb_program none        without an arena
- *     gdb_program child       in a child that does not have its parent's arena
- *     gdb_program core FILE   as abort, in a child that dumps core to FILE;
- *                             the exit status is 77 if that is impossible
- *     gdb_program count FILE  print how many times FILE contains the pattern
- *                             from malloc and the pattern from the arena
+ *     gdb_program grown       after such an arena has grown by a hundred pools
+ *     gdb_program hole        as default, and parts of the arena were given
+ * back gdb_program none        without an arena gdb_program child       in a
+ * child that does not have its parent's arena gdb_program core FILE   as abort,
+ * in a child that dumps core to FILE; the exit status is 77 if that is
+ * impossible gdb_program count FILE  print how many times FILE contains the
+ * pattern from malloc and the pattern from the arena
  *
  * The lines about addresses and sums have the form that the gdb commands print.
  *
@@ -176,7 +176,7 @@ static _Noreturn void run(const struct secmalloc_config *config)
 	end();
 }
 
-/* More pools than a core has metadata of. */
+/* More memory than a core has metadata of. */
 static _Noreturn void run_grown(void)
 {
 	struct secmalloc_config config = {.initial_pools = 1};
@@ -191,6 +191,35 @@ static _Noreturn void run_grown(void)
 	explain((uintptr_t)first);
 	explain((uintptr_t)last);
 	say_stats();
+	end();
+}
+
+/* Pools with holes between them, one of them in the stride after the pool. */
+static _Noreturn void run_hole(void)
+{
+	struct secmalloc_config config = {.initial_pools = 2};
+	char *chunks[9];
+	uintptr_t first;
+
+	if (secmalloc_init(&config) != 0)
+		errx(77, "%s", secmalloc_error());
+	for (size_t i = 0; i < 9; i++)
+		chunks[i] = with_secret(secmalloc(30000 * (i + 1)));
+	for (size_t i = 1; i < 8; i += 2) {
+		secfree(chunks[i]);
+		chunks[i] = NULL;
+	}
+	if (secmalloc_trim() == 0)
+		errx(1, "nothing was given back");
+	for (size_t i = 0; i < 9; i++)
+		if (chunks[i] != NULL)
+			say_chunk(chunks[i]);
+	say_stats();
+	/* The pools are multiples of 64 KiB after the key page's. */
+	first = (uintptr_t)chunks[0] & ~(uintptr_t)0xffff;
+	explain_all(first - 0x20000, first + 0x180000, 2999);
+	explain_all(first, first + 0x180000, 0x10000);
+	explain_mappings();
 	end();
 }
 
@@ -271,6 +300,8 @@ int main(int argc, char **argv)
 		run(&ordinary);
 	if (strcmp(mode, "grown") == 0)
 		run_grown();
+	if (strcmp(mode, "hole") == 0)
+		run_hole();
 	if (strcmp(mode, "none") == 0)
 		abort();
 	if (strcmp(mode, "child") == 0)

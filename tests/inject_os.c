@@ -223,6 +223,74 @@ static void growth_fails_clean(char *(*take)(void), int least)
 	       tries);
 }
 
+#define TRIM_BYTES ((size_t)256 * 1024)
+
+/*
+ * Give back what a chunk has left, while one call fails, or all from there on.
+ * Ordinary memory can be given back in two ways: either one is enough. What is
+ * said to be given back is unlocked, and all else is still locked and sound.
+ */
+static bool trim_is_clean(void)
+{
+	struct secmalloc_config config = {.initial_pools = 1};
+	struct secmalloc_stats before, after;
+	size_t trimmed;
+	int nth = fail_at;
+	long locked;
+	char *chunk;
+
+	fail_at = 0;
+	if (secmalloc_init(&config) != 0)
+		return false;
+	chunk = hide(secmalloc(TRIM_BYTES));
+	memset(chunk, 1, TRIM_BYTES);
+	secfree(hide(chunk));
+	secmalloc_stats(&before);
+	locked = proc_status_kb("VmLck");
+	calls = 0;
+	failed = NULL;
+	fail_at = nth;
+	trimmed = secmalloc_trim();
+	fail_at = 0;
+	secmalloc_stats(&after);
+	if (after.pool_bytes != before.pool_bytes - trimmed
+	    || proc_status_kb("VmLck") != locked - (long)(trimmed / 1024)
+	    || secmalloc_audit() != 0
+	    || secmalloc_verify(SECMALLOC_VERIFY_LOCKED) != 0)
+		return false;
+	if (trimmed < TRIM_BYTES / 2
+	    && (failed == NULL || (!backing_is_secret() && !fail_from_there)))
+		return false;
+	chunk = hide(secmalloc(TRIM_BYTES));
+	for (size_t i = 0; i < TRIM_BYTES; i++)
+		if (chunk[i] != 0)
+			return false;
+	fail_at = nth;
+	return proc_has_flag(chunk, "lo") && proc_descriptors() == descriptors;
+}
+
+static void trim_fails_clean(void)
+{
+	bool good = true;
+	int tries = 0;
+
+	fail_with = ENOMEM;
+	for (int all = 0; all < 2 && good; all++) {
+		fail_from_there = all != 0;
+		for (fail_at = 1; good; fail_at++, tries++) {
+			good = trim_is_clean();
+			secmalloc_fini();
+			if (failed == NULL)
+				break;
+		}
+	}
+	fail_at = 0;
+	fail_from_there = false;
+	tap_ok(good && tries >= 6,
+	       "trimming is right in what it says if any of %d calls fails",
+	       tries);
+}
+
 /* If the kernel does not change the access, the access and the count of opens
  * stay the same. */
 static void access_fails_clean(void)
@@ -313,7 +381,7 @@ static void fini_wipes(void)
 	memset(hide(chunk), 'K', 60000);
 	watched = (uintptr_t)chunk;
 	/* The key page is the second page of the stride before the pool. */
-	watched_key = (watched & ~(uintptr_t)(128 * 1024 - 1)) - 124 * 1024;
+	watched_key = (watched & ~(uintptr_t)(64 * 1024 - 1)) - 60 * 1024;
 	tap_ok(sum(watched_key, 56) > 500, "control: the key page holds a key");
 	secmalloc_fini();
 	tap_ok(watched_sum == 0,
@@ -361,8 +429,9 @@ int main(void)
 	else
 		tap_skip("AUTO uses LOCKED pools if any call fails",
 		         "the kernel has no memfd_secret");
-	growth_fails_clean(take_pool, 5);
+	growth_fails_clean(take_pool, 4);
 	growth_fails_clean(take_cell, 2);
+	trim_fails_clean();
 	access_fails_clean();
 	unknown_advice_is_reported();
 	fini_wipes();

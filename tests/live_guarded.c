@@ -71,6 +71,31 @@ static bool audited_before_the_canary(void)
 	return secmalloc_audit() == 0;
 }
 
+/* A large cell may take whole strides but for its guard, which is then alone in
+ * the next stride. The cell after it has a place of its own. */
+static bool large_cells_have_guards_between_them(void)
+{
+	char *chunks[3];
+
+	start_with(0, 100);
+	for (size_t i = 0; i < 3; i++) {
+		chunks[i] = hide(secmalloc_guarded(4 * page - 16));
+		if (chunks[i] == NULL)
+			return false;
+		memset(chunks[i], (int)i, 4 * page - 16);
+	}
+	for (size_t i = 0; i < 3; i++) {
+		struct proc_mapping mapping;
+
+		if (!proc_mapping_of(chunks[i], &mapping)
+		    || mapping.end - mapping.start != 4 * page
+		    || chunks[i][0] != (char)i || secmalloc_audit() != 0)
+			return false;
+		secfree(hide(chunks[i]));
+	}
+	return secmalloc_audit() == 0;
+}
+
 /* Whatever sizes follow each other in a large cell, it is then all zero. */
 static bool a_large_cell_is_wiped(void)
 {
@@ -225,6 +250,8 @@ int main(void)
 	try_case("the audit detects damage", audited);
 	try_case("the audit detects damage further than a page before a chunk",
 	         audited_before_the_canary);
+	try_case("large cells have guards between them",
+	         large_cells_have_guards_between_them);
 	try_case("a large cell is wiped whatever chunks were in it",
 	         a_large_cell_is_wiped);
 	try_case("prepared cells are locked, and each is a mapping of its own",

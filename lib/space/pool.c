@@ -415,16 +415,12 @@ static bool next_joined_gap(const struct smi_pools *pools,
 {
 	unsigned shift = pools->geometry.stride_shift;
 	bool is_first = gap->bytes == 0;
-	/* Every gap ends with a stride. */
+	/* Every gap ends with a stride, and a pool follows it. */
 	uint32_t stride = (uint32_t)((gap->offset + gap->bytes) >> shift);
 	uint32_t pool;
 
 	if (!is_first && stride >= pools->geometry.max_pools)
 		return false;
-	if (pools->used == 0)
-		return set_gap(pools, 0, 0, gap);
-	if (is_first && pools->holes == 0)
-		stride = pool_at(pools, pools->used - 1);
 	pool = pool_at(pools, stride);
 	if (pool == SMI_NONE)
 		return set_gap(pools, offset_of(pools, stride),
@@ -482,11 +478,11 @@ size_t smi_pool_room(const struct smi_pools *pools, const struct smi_piece *gap)
 
 struct smi_piece smi_pool_new_gap(const struct smi_pools *pools, size_t bytes)
 {
-	size_t stride_bytes = smi_geometry_stride(&pools->geometry);
 	struct smi_piece gap = {0, 0};
 
+	/* A large pool, which may end with a stride, would grow. */
 	while (smi_pool_next_gap(pools, &gap))
-		if (gap.offset % stride_bytes == 0
+		if (pool_before(pools, gap.offset) == SMI_NONE
 		    && smi_pool_room(pools, &gap) >= bytes)
 			return gap;
 	return (struct smi_piece){0, 0};
@@ -558,32 +554,38 @@ bool smi_pool_closable(const struct smi_pools *pools, struct smi_piece *range)
 	       && range->bytes == smi_pool_bytes(pools, pool);
 }
 
+/* Cover a range by addresses that are reserved anew. */
+static int cover(struct smi_pools *pools, void *at, size_t bytes)
+{
+	void *made = smi_os_reserve(bytes);
+	int code;
+
+	if (made == NULL)
+		return -1;
+	if (advise(pools, made, bytes) == 0
+	    && smi_os_move(made, bytes, at) == 0)
+		return 0;
+	code = errno;
+	smi_os_release(made, bytes);
+	errno = code;
+	return -1;
+}
+
 /*
  * Make a range inaccessible in one step that can be refused, before the steps
- * that cannot. Secret memory cannot be discarded, so it is covered by addresses
- * that are reserved anew.
+ * that cannot. A range that is covered is one mapping with the addresses beside
+ * it, and is no longer charged as memory that could be written to. Without
+ * that, ordinary memory is at least unlocked; secret memory cannot be discarded
+ * otherwise.
  */
 static int give_back(struct smi_pools *pools, void *at, size_t bytes)
 {
-	void *cover;
-	int code;
-
-	if (!pools->secret) {
-		if (smi_os_protect(at, bytes, SECMALLOC_NOACCESS) != 0)
-			return -1;
-		smi_os_close(at, bytes);
+	if (cover(pools, at, bytes) == 0)
 		return 0;
-	}
-	cover = smi_os_reserve(bytes);
-	if (cover == NULL)
+	if (pools->secret || smi_os_protect(at, bytes, SECMALLOC_NOACCESS) != 0)
 		return -1;
-	if (advise(pools, cover, bytes) == 0
-	    && smi_os_move(cover, bytes, at) == 0)
-		return 0;
-	code = errno;
-	smi_os_release(cover, bytes);
-	errno = code;
-	return -1;
+	smi_os_close(at, bytes);
+	return 0;
 }
 
 int smi_pool_close(struct smi_pools *pools, const struct smi_piece *piece)

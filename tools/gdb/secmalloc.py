@@ -28,13 +28,13 @@ SLAB = "smi_slab"
 RECORDS = "records"
 FIELDS = {
     CURRENT: ("arena",),
-    ARENA: ("metadata", "metadata_bytes", "initial_pools", "pools", "runs",
-            "slabs", "guarded"),
+    ARENA: ("metadata", "metadata_bytes", "initial_pools", "initial_bytes",
+            "pools", "runs", "slabs", "guarded"),
     "smi_pools": ("geometry", "reservation", "mapped_bytes", "base", "start",
                   "used", "count", "bytes", "secret", "table"),
     "smi_pool": ("first", "pages"),
-    "smi_geometry": ("page_bytes", "pool_bytes", "stride_shift", "max_pools",
-                     "reserve_bytes"),
+    "smi_geometry": ("page_bytes", "pool_bytes", "joined", "stride_shift",
+                     "max_pools", "reserve_bytes"),
     "smi_runs": ("units_shift", "notes", "heads"),
     "smi_slabs": ("partial",),
     SLAB: ("slot_bytes", "slots", "class"),
@@ -87,9 +87,9 @@ POOLS_ABSENT = """\
 This is a core, and the pools are left out of it: it has the library's \
 metadata, but no chunk."""
 LEFT_OUT = """\
-This core has no metadata of {} pools, so their chunks are not listed or \
-counted. It has those of the initial pools and of the first ones that were \
-added."""
+This core has no metadata of {} bytes of the pools, so the chunks there are \
+not listed or counted. It has those of the initial pools and of the first bytes \
+that were added."""
 POOLS_PRESENT = """\
 WARNING: this core has {} bytes of the pools. Treat it as a secret."""
 ACCESS = {
@@ -152,6 +152,11 @@ class Memory:
         from files."""
         at = bisect.bisect_right(self.segments, (start, float("inf"))) - 1
         return at >= 0 and end <= self.segments[at][1]
+
+    def length_from(self, start):
+        """How many bytes from an address on the core has."""
+        at = bisect.bisect_right(self.segments, (start, float("inf"))) - 1
+        return max(0, self.segments[at][1] - start) if at >= 0 else 0
 
     def count_in_core(self, where):
         """How many bytes of a range are in the core."""
@@ -271,6 +276,7 @@ class Pools:
         self.geometry = value["geometry"]
         self.stride = 1 << int(self.geometry["stride_shift"])
         self.page_bytes = int(self.geometry["page_bytes"])
+        self.is_joined = bool(self.geometry["joined"])
         start = int(value["reservation"])
         self.addresses = range(start,
                                start + int(self.geometry["reserve_bytes"]))
@@ -297,21 +303,24 @@ class Pools:
     def end_of(self, pool):
         return self.start_of(pool) + self.bytes_of(pool)
 
+    def pool_at(self, stride):
+        """The pool of a stride, or NONE."""
+        return self.table[stride][0] if 0 <= stride < self.used else NONE
+
     def find(self, address):
         """Whether an address is in a pool, and in which, or after which."""
         stride = (address - self.first) // self.stride
-        if not 0 <= stride < self.used:
-            return False, NONE
-        pool = self.table[stride][0]
-        return address < self.end_of(pool), pool
+        pool = self.pool_at(stride)
+        if pool != NONE:
+            return address < self.end_of(pool), pool
+        before = self.pool_at(stride - 1)
+        if before != NONE and self.end_of(before) != self.start_of(stride):
+            before = NONE
+        return False, before
 
     def next_to(self, pool):
         return min((i for i in self.numbers() if pool == NONE or i > pool),
                    default=NONE)
-
-    def counted(self, size):
-        """How many ordinary pools a pool counts as."""
-        return (size - 1) // int(self.geometry["pool_bytes"]) + 1
 
 
 class Slab:
@@ -398,28 +407,48 @@ class Arena:
         end = self.pools.end_of(pool) - self.pools.first
         return self.slab(run, (end >> self.unit_shift) - run)
 
-    def is_described(self, pool):
-        """Whether the metadata of a pool are there. A core has those of the
-        first strides."""
+    def described(self, pool):
+        """How many units of a pool, from its start on, have metadata that are
+        there. A core has those of the first strides."""
+        units = self.pools.bytes_of(pool) >> self.unit_shift
         if not self.memory.is_core():
-            return True
-        runs = self.value["runs"]
+            return units
         first = pool << self.units_shift
-        end = first + (self.pools.bytes_of(pool) >> self.unit_shift)
-        return all(
-            self.memory.has(int(runs[name]) + first * size,
-                            int(runs[name]) + end * size)
-            for name, size in (("heads", 4), ("notes", NOTES_BYTES)))
+        runs, all_units = self.value["runs"], units
+        for name, size in ("heads", 4), ("notes", NOTES_BYTES):
+            there = self.memory.length_from(int(runs[name]) + first * size)
+            units = min(units, there // size)
+        if 0 < units < all_units:
+            # The last run may go on.
+            run = self.heads(first + units - 1, 1)[0]
+            if run != NONE:
+                units = max(0, min(units, run - first))
+        return units
 
-    def left_out(self):
-        """The pools whose metadata are not there."""
-        return [pool for pool in self.pools.numbers()
-                if not self.is_described(pool)]
+    def is_described(self, pool, address):
+        return address - self.pools.start_of(pool) \
+            < self.described(pool) << self.unit_shift
+
+    def bytes_left_out(self):
+        """The bytes of the pools whose metadata are not there."""
+        return sum(self.pools.bytes_of(pool)
+                   - (self.described(pool) << self.unit_shift)
+                   for pool in self.pools.numbers())
+
+    def made(self, pool):
+        """Whether a pool is initial, grown or both."""
+        initial = int(self.value["initial_bytes"])
+        if not self.pools.is_joined:
+            initial = pool < int(self.value["initial_pools"])
+            return "initial" if initial else "grown"
+        if pool > 0 or initial == 0:
+            return "grown"
+        return "both" if self.pools.bytes_of(pool) > initial else "initial"
 
     def slabs(self, pool):
-        """All slabs of a pool."""
+        """All slabs of a pool whose metadata are there."""
         first = pool << self.units_shift
-        heads = self.heads(first, self.pools.bytes_of(pool) >> self.unit_shift)
+        heads = self.heads(first, self.described(pool))
         unit = 0
         while unit < len(heads):
             run, begin = heads[unit], unit
@@ -430,8 +459,7 @@ class Arena:
 
     def all_slabs(self):
         for pool in self.pools.numbers():
-            if self.is_described(pool):
-                yield from self.slabs(pool)
+            yield from self.slabs(pool)
 
     def cells(self):
         """All guarded cells, by number."""
@@ -484,8 +512,9 @@ def explain_in_pool(arena, address):
     is_inside, pool = arena.pools.find(address)
     if not is_inside:
         return explain_guard(arena.pools, address, pool)
-    if not arena.is_described(pool):
-        return f"in pool {pool}, whose metadata are not in this core"
+    if not arena.is_described(pool, address):
+        return (f"in a part of pool {pool} whose metadata are not in this "
+                "core")
     words, remark = explain_slot(arena.slab_at(address), address)
     return f"{words}, pool {pool}{remark}"
 
@@ -562,7 +591,7 @@ def tell_of_core(memory, arena):
         return
     there = arena.pool_bytes_in_core()
     print(POOLS_PRESENT.format(there) if there else POOLS_ABSENT)
-    left_out = len(arena.left_out())
+    left_out = arena.bytes_left_out()
     if left_out:
         print(LEFT_OUT.format(left_out))
 
@@ -630,7 +659,8 @@ class ListPools(gdb.Command):
 secmalloc pools
 
 free: the bytes outside chunks and their canaries.
-cached: of these, the bytes in threads' caches."""
+cached: of these, the bytes in threads' caches.
+made: by secmalloc_init() (initial), later (grown), or both."""
 
     def __init__(self):
         super().__init__("secmalloc pools", gdb.COMMAND_DATA)
@@ -650,7 +680,7 @@ cached: of these, the bytes in threads' caches."""
 def free_in(arena, pool):
     """The bytes of a pool that are free, and those of them in caches; as
     question marks if they are not known."""
-    if not arena.is_described(pool):
+    if arena.described(pool) << arena.unit_shift < arena.pools.bytes_of(pool):
         return "?", "?"
     live = cached = 0
     for slab in arena.slabs(pool):
@@ -662,24 +692,25 @@ def free_in(arena, pool):
 
 
 def pool_rows(arena):
-    pools, counted = arena.pools, 0
-    initial = int(arena.value["initial_pools"])
-    for pool in pools.numbers():
-        size = pools.bytes_of(pool)
+    for pool in arena.pools.numbers():
         free, cached = free_in(arena, pool)
-        yield (pool, f"0x{pools.start_of(pool):x}", size, free, cached,
-               "initial" if counted < initial else "grown",
+        yield (pool, f"0x{arena.pools.start_of(pool):x}",
+               arena.pools.bytes_of(pool), free, cached, arena.made(pool),
                "secret" if arena.is_secret else "default")
-        counted += pools.counted(size)
+
+
+def total(numbers):
+    """The sum, or a question mark if not all are known."""
+    numbers = list(numbers)
+    return "?" if "?" in numbers else sum(numbers)
 
 
 def print_sums(arena, rows):
     pools, guarded = arena.pools, arena.guarded
-    rows = [row for row in rows if row[3] != "?"]
     print(f"pools: {pools.count} of at most "
           f"{int(pools.geometry['max_pools'])}, {pools.bytes} bytes, "
-          f"{sum(row[3] for row in rows)} free, "
-          f"{sum(row[4] for row in rows)} of them cached")
+          f"{total(row[3] for row in rows)} free, "
+          f"{total(row[4] for row in rows)} of them cached")
     print(f"guarded cells: {len(guarded.numbers())}, {guarded.bytes} bytes, "
           f"{int(arena.value['guarded']['free']['count'])} cells free")
     print(f"locked: {pools.bytes + guarded.bytes + pools.page_bytes} bytes "
