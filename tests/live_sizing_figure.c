@@ -223,6 +223,10 @@ static bool fits(uint64_t bytes, unsigned of)
 	return failed == 0;
 }
 
+/* Whether pools of used_bytes_peak may happen to be enough for the load, since
+ * its chunks fill pages without a rest. */
+static bool fills_pages;
+
 /* Pools of the size that used_bytes_peak seems to ask for are too few, and so
  * are two thirds of those that sizing_bytes asks for. */
 static bool less_does_not_fit(const struct secmalloc_stats *stats)
@@ -231,7 +235,7 @@ static bool less_does_not_fit(const struct secmalloc_stats *stats)
 	size_t with_used = run_in(pools_for(stats->used_bytes_peak), 0, 1);
 	size_t with_less = run_in(pools, 0, 1);
 
-	if (with_used > 0 && with_less > 0)
+	if ((with_used > 0 || fills_pages) && with_less > 0)
 		return true;
 	tap_note("control: %zu calls failed in %ju bytes, %zu in %zu pools",
 	         with_used, (uintmax_t)stats->used_bytes_peak, with_less,
@@ -289,14 +293,17 @@ int main(void)
 	static const struct {
 		const char *what;
 		void (*load)(struct user *user);
+		bool fills_pages;
 	} loads[] = {
-		{"small chunks fit again in sizing_bytes", small_slabs},
-		{"chunks of nearly one size fit again", one_size},
-		{"chunks of mixed sizes fit again", mixed_sizes},
-		{"large chunks fit again", large_chunks},
-		{"chunks with large alignments fit again", aligned_chunks},
-		{"chunks that are resized at random fit again", random_resize},
-		{"a sawtooth of several sizes fits again", sawtooth},
+		{"small chunks fit again in sizing_bytes", small_slabs, false},
+		{"chunks of nearly one size fit again", one_size, true},
+		{"chunks of mixed sizes fit again", mixed_sizes, false},
+		{"large chunks fit again", large_chunks, false},
+		{"chunks with large alignments fit again", aligned_chunks,
+	         false},
+		{"chunks that are resized at random fit again", random_resize,
+	         false},
+		{"a sawtooth of several sizes fits again", sawtooth, false},
 	};
 
 	if (sysconf(_SC_PAGESIZE) != 4096)
@@ -304,6 +311,7 @@ int main(void)
 	tap_needs_lock(PLENTY * 64 + 64);
 	for (size_t i = 0; i < sizeof(loads) / sizeof(loads[0]); i++) {
 		load = loads[i].load;
+		fills_pages = loads[i].fills_pages;
 		try_case(loads[i].what, try_load);
 	}
 	tap_done();
