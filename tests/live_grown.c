@@ -251,51 +251,96 @@ static int holes_that_are_refilled_add_none(void)
 	return proc_mappings() <= before + (backing_is_secret() ? 60 : 2);
 }
 
-/* ---- System calls
- * ------------------------------------------------------------ */
+/* ---- System calls -------------------------------------------------------- */
 
-static const uint32_t growing_calls[] = {
-	SYS_mprotect, SYS_mlock, SYS_membarrier, SYS_futex, SYS_exit_group,
+/* A system call by all its numbers: which of them libc makes depends on the
+ * machine. */
+enum {
+	MPROTECT,
+	MLOCK,
+	MUNLOCK,
+	MADVISE,
+	MMAP,
+	MREMAP,
+	CLOSE,
+	PRLIMIT,
+	FTRUNCATE,
+	MEMFD_SECRET,
+	SIGPROCMASK,
+	OPEN,
+	READ,
+	CAPGET,
+	CALLS
 };
-static const uint32_t trimming_calls[] = {
-	SYS_mprotect,   SYS_mlock,   SYS_membarrier, SYS_futex,
-	SYS_exit_group, SYS_munlock, SYS_madvise,
-};
-static const uint32_t secret_calls[] = {
-	SYS_mprotect,    SYS_memfd_secret, SYS_ftruncate, SYS_mmap,
-	SYS_mremap,      SYS_madvise,      SYS_close,     SYS_rt_sigprocmask,
-	SYS_membarrier,  SYS_futex,        SYS_munmap,    SYS_munlock,
-	SYS_exit_group,
-#ifdef SYS_prlimit64
-	SYS_prlimit64,
-#endif
-#ifdef SYS_getrlimit
-	SYS_getrlimit,
-#endif
-#ifdef SYS_ugetrlimit
-	SYS_ugetrlimit,
-#endif
+#define NUMBERS(...)                                                  \
+	{                                                             \
+		sizeof((uint32_t[]){__VA_ARGS__}) / sizeof(uint32_t), \
+		{                                                     \
+			__VA_ARGS__                                   \
+		}                                                     \
+	}
+static const struct {
+	size_t count;
+	uint32_t numbers[3];
+} calls[CALLS] = {
+	[MPROTECT] = NUMBERS(SYS_mprotect),
+	[MLOCK] = NUMBERS(SYS_mlock),
+	[MUNLOCK] = NUMBERS(SYS_munlock),
+	[MADVISE] = NUMBERS(SYS_madvise),
 #ifdef SYS_mmap2
-	SYS_mmap2,
+	[MMAP] = NUMBERS(SYS_mmap2),
+#else
+	[MMAP] = NUMBERS(SYS_mmap),
+#endif
+	[MREMAP] = NUMBERS(SYS_mremap),
+	[CLOSE] = NUMBERS(SYS_close),
+#ifdef SYS_getrlimit
+	[PRLIMIT] = NUMBERS(SYS_prlimit64, SYS_getrlimit),
+#else
+	[PRLIMIT] = NUMBERS(SYS_prlimit64),
 #endif
 #ifdef SYS_ftruncate64
-	SYS_ftruncate64,
+	[FTRUNCATE] = NUMBERS(SYS_ftruncate, SYS_ftruncate64),
+#else
+	[FTRUNCATE] = NUMBERS(SYS_ftruncate),
 #endif
+	[MEMFD_SECRET] = NUMBERS(SYS_memfd_secret),
+	[SIGPROCMASK] = NUMBERS(SYS_rt_sigprocmask),
+#ifdef SYS_open
+	[OPEN] = NUMBERS(SYS_openat, SYS_open),
+#else
+	[OPEN] = NUMBERS(SYS_openat),
+#endif
+	[READ] = NUMBERS(SYS_read),
+	[CAPGET] = NUMBERS(SYS_capget),
 };
 
-static bool close_the_kernel(const uint32_t *numbers, size_t count)
+#define BIT(call) (1u << (call))
+#define GROWING   (BIT(MPROTECT) | BIT(MLOCK))
+#define GROWING_SECRET                                                  \
+	(BIT(MPROTECT) | BIT(MEMFD_SECRET) | BIT(FTRUNCATE) | BIT(MMAP) \
+	 | BIT(CLOSE) | BIT(MADVISE) | BIT(MREMAP) | BIT(SIGPROCMASK)   \
+	 | BIT(PRLIMIT))
+#define REFUSED (BIT(MUNLOCK) | BIT(MADVISE))
+#define TELLING \
+	(BIT(OPEN) | BIT(READ) | BIT(CLOSE) | BIT(PRLIMIT) | BIT(CAPGET))
+#define GIVING_BACK (BIT(MMAP) | BIT(MUNLOCK) | BIT(MADVISE) | BIT(MREMAP))
+
+/* What is allowed besides the end of the process. */
+static unsigned allowed;
+
+static void close_the_kernel(void)
 {
-	if (backing_is_secret()) {
-		numbers = secret_calls;
-		count = sizeof(secret_calls) / sizeof(secret_calls[0]);
-	}
-	if (filter_only(numbers, count))
-		return true;
-	tap_cannot("no seccomp filter can be set");
-	return false;
+	uint32_t numbers[FILTER_MOST] = {SYS_exit_group};
+	size_t count = 1;
+
+	for (unsigned call = 0; call < CALLS; call++)
+		for (size_t i = 0; i < calls[call].count; i++)
+			if ((allowed & BIT(call)) != 0)
+				numbers[count++] = calls[call].numbers[i];
+	if (!filter_only(numbers, count))
+		_exit(tap_cannot("no seccomp filter can be set"));
 }
-#define CLOSE_THE_KERNEL(numbers) \
-	close_the_kernel(numbers, sizeof(numbers) / sizeof((numbers)[0]))
 
 static _Noreturn void leave(int status)
 {
@@ -303,7 +348,8 @@ static _Noreturn void leave(int status)
 	__builtin_unreachable();
 }
 
-/* Grow by small and by large chunks, and in place. */
+/* Grow by small and by large chunks, in place, and by so much that further
+ * metadata are opened. */
 static int growing(void)
 {
 	static const struct secmalloc_config config = {.initial_pools = 1};
@@ -311,33 +357,69 @@ static int growing(void)
 
 	if (secmalloc_init(&config) != 0)
 		return tap_cannot("%s", secmalloc_error());
-	if (!CLOSE_THE_KERNEL(growing_calls))
-		return TAP_CANNOT;
+	close_the_kernel();
 	for (int i = 0; i < 3000; i++)
 		if (hide(secmalloc(100)) == NULL)
 			leave(2);
 	chunk = hide(secmalloc(GROWN_LARGE));
 	chunk = hide(secrealloc(chunk, 2 * GROWN_LARGE));
-	leave(chunk != NULL && secmalloc_reserve(GROWN_LARGE) == 0);
+	leave(chunk != NULL && secmalloc_reserve(2 * GROWN_LARGE) == 0);
 }
 
 static int trimming(void)
 {
 	if (!start())
 		return not_started();
-	if (!CLOSE_THE_KERNEL(trimming_calls))
-		return TAP_CANNOT;
+	close_the_kernel();
 	secfree(grown.last);
-	if (secmalloc_trim() < GROWN_LARGE - GROWN_REST || !grown_take_last())
+	leave(secmalloc_trim() >= GROWN_LARGE - GROWN_REST);
+}
+
+/* A first chunk is too large for the limit, and a second one only as long as
+ * nothing is given back. */
+static int being_refused(void)
+{
+	if (!child_be_ordinary(GROWN_ENOUGH))
+		return TAP_CANNOT;
+	grown_state = GROWN_FULL;
+	if (!start())
+		return not_started();
+	if (!grown_limit(4 * GROWN_POOL))
+		return TAP_CANNOT;
+	close_the_kernel();
+	if (!grown_is_refused(GROWN_LARGE + GROWN_POOL))
 		leave(2);
-	leave(1);
+	secfree(grown.first);
+	leave(hide(secmalloc(GROWN_LARGE + GROWN_POOL)) != NULL);
+}
+
+/* The calls are enough, and each of them is needed. */
+static void try_calls(const char *what, int (*act)(void), unsigned plain,
+                      unsigned secret)
+{
+	unsigned all = backing_is_secret() ? secret : plain;
+	bool good = true;
+	int end;
+
+	allowed = all;
+	end = in_child(act);
+	for (unsigned call = 0; call < CALLS && end == 1; call++) {
+		allowed = all & ~BIT(call);
+		if (allowed != all && in_child(act) != 128 + SIGSYS) {
+			tap_note("call %u is not needed", call);
+			good = false;
+		}
+	}
+	if (end == TAP_CANNOT)
+		tap_skip_told(what);
+	else
+		tap_ok(end == 1 && good, "%s (%d)", what, end);
 }
 
 static int mapping_without_leave(void)
 {
-	static const uint32_t calls[] = {SYS_exit_group};
-
-	filter_only(calls, 1);
+	allowed = 0;
+	close_the_kernel();
 	hide(mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));
 	leave(1);
 }
@@ -358,8 +440,17 @@ int main(void)
 	          holes_that_are_refilled_add_none);
 	tap_ok(in_child(mapping_without_leave) == 128 + SIGSYS,
 	       "control: the filter kills a process for another call");
-	child_try("growing makes only the system calls that are documented",
-	          growing);
-	grown_try("trimming makes only those that are documented", trimming);
+	try_calls("growing makes the system calls that are documented, and no "
+	          "others",
+	          growing, GROWING, GROWING_SECRET);
+	for (grown_state = GROWN_FULL; grown_state <= GROWN_REFILLED;
+	     grown_state++)
+		try_calls(grown_state == GROWN_FULL
+		                  ? "so does trimming"
+		                  : "so does trimming when there was a hole",
+		          trimming, GIVING_BACK, GIVING_BACK);
+	try_calls("so does a growth that is refused", being_refused,
+	          GROWING | REFUSED | TELLING | GIVING_BACK,
+	          (GROWING_SECRET & ~BIT(MPROTECT)) | TELLING | GIVING_BACK);
 	tap_done();
 }

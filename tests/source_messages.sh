@@ -52,7 +52,7 @@ parts_of_literals() {
 parts_of_quotes() {
 	sed -e 's/\\&//g' -e 's/\.\.\./\n/g' -e 's/\<[0-9][0-9a-fx]*\>/\n/g' \
 		-e 's/\<\(N\|S\|CALL\|ADDRESS\|WORDS\|FIELD\|STEP\|ELSEWHERE\)\>/\n/g' \
-		-e 's/\<\(STATE\|REMEDY\|KIND\|LIMITS\|INVARIANT\)\>/\n/g' "$@" | tidy
+		-e 's/\<\(STATE\|REMEDY\|KIND\|LIMITS\|INVARIANT\|USE\)\>/\n/g' "$@" | tidy
 }
 # A message has at least two words.
 tidy() {
