@@ -1,11 +1,10 @@
+// SPDX-License-Identifier: ISC
 //! Finds the library with the program pkg-config.
 //!
 //! The environment variables are those of the crate of that name, which is not
 //! used here: `PKG_CONFIG` names the program, `PKG_CONFIG_PATH` and its other
 //! variables are passed on, and `SECMALLOC_STATIC` or `PKG_CONFIG_ALL_STATIC`
 //! choose the static library.
-//!
-//! SPDX-License-Identifier: ISC
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -77,7 +76,7 @@ fn link() -> Result<(), String> {
 
 /// As with openssl-sys, "0" and "" stand for no.
 fn is_set(name: &str) -> bool {
-    env::var_os(name).map_or(false, |value| value != "0" && value != "")
+    env::var_os(name).map_or(false, |value| value != "0" && !value.is_empty())
 }
 
 /// The library that pkg-config finds by itself is one for this machine.

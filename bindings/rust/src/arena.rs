@@ -1,9 +1,11 @@
+// SPDX-License-Identifier: ISC
 //! Making the arena, and looking at it.
 
 use std::ffi::CStr;
 use std::mem;
 use std::os::raw::{c_char, c_int, c_uint};
 use std::process;
+use std::ptr::NonNull;
 
 use crate::error::{Error, Result};
 use crate::sys;
@@ -181,7 +183,7 @@ impl Builder {
     /// It is a function, or a closure without captures: anything else does not
     /// compile.
     ///
-    /// ```compile_fail
+    /// ```compile_fail,E0277
     /// let prefix = String::from("fault: ");
     /// let _ = secmalloc::Arena::builder()
     ///     .on_fault(move |line| eprintln!("{}{:?}", prefix, line))
@@ -237,8 +239,14 @@ impl Builder {
     /// `on_low`.
     ///
     /// It may use any value of this crate, and must return: a panic in it ends
-    /// the process at once. It is a function, or a closure without captures, as
-    /// for [`on_fault`](Builder::on_fault).
+    /// the process at once. It is a function, or a closure without captures:
+    ///
+    /// ```compile_fail,E0080
+    /// let kept = 512;
+    /// let _ = secmalloc::Arena::builder()
+    ///     .on_low(4096, move |free_bytes| eprintln!("{}", free_bytes - kept))
+    ///     .init();
+    /// ```
     pub fn on_low<F>(mut self, low_bytes: usize, _: F) -> Builder
     where
         F: Fn(usize) + Copy + Send + Sync + 'static,
@@ -432,7 +440,7 @@ impl<F: Copy + Send + Sync + 'static> Hook<F> {
         // SAFETY: F has no bytes. The builder was given a value of it, so it has
         // one; F is Copy, Send, Sync and 'static, so there may be another in any
         // thread at any time.
-        unsafe { mem::MaybeUninit::<F>::uninit().assume_init() }
+        unsafe { NonNull::<F>::dangling().as_ptr().read() }
     }
 }
 

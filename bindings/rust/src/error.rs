@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 //! A failure of the library.
 
 use std::ffi::CStr;

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: ISC
 //! The C interface, as it is in `secmalloc.h`.
 //!
 //! The other modules offer the same with Rust's checks. This one is for what
