@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: ISC
+//! The life of an arena: what is refused before it and after it, and that its
+//! configuration reaches the library.
+
+mod common;
+
+use std::ffi::CStr;
+use std::io::{self, ErrorKind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use secmalloc::{Arena, Backing, Checks, Flags, Fork, SecVec, Secret};
+
+static LOW: AtomicUsize = AtomicUsize::new(0);
+
+fn on_low(free_bytes: usize) {
+    LOW.store(free_bytes, Ordering::SeqCst);
+}
+
+/// The arenas follow one another, so they are one test.
+#[test]
+fn life() {
+    // There is none yet.
+    let error = Secret::<u64>::zeroed().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::NotConnected);
+    assert!(error.to_string().contains("secmalloc_init()"), "{}", error);
+    for result in [
+        secmalloc::audit(),
+        secmalloc::stats().map(|_| ()),
+        secmalloc::verify_only(Checks::LOCKED),
+        secmalloc::daemon(false, false),
+    ] {
+        assert_eq!(result.unwrap_err().kind(), ErrorKind::NotConnected);
+    }
+
+    // A field out of range is named.
+    let error = Arena::builder().pool_size(1).init().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert!(error.to_string().contains("pool_size"), "{}", error);
+
+    let arena = match Arena::builder()
+        .initial_pools(2)
+        .max_pools(3)
+        .pool_size(64 * 1024)
+        .flags(Flags::CHECK_WHOLE | Flags::NO_MEMBARRIER)
+        .guarded_chunks(3)
+        .guarded_size(100)
+        .backing(Backing::Locked)
+        .fork(Fork::Wipe)
+        .on_low(60_000, on_low)
+        .init()
+    {
+        Ok(arena) => arena,
+        Err(error) => return common::skip("life", &error),
+    };
+    let stats = secmalloc::stats().unwrap();
+    assert_eq!(stats.pools_initial, 2);
+    assert_eq!(stats.pools_max, 3);
+    assert_eq!(stats.pool_bytes, 2 * 64 * 1024);
+    assert_eq!(stats.guarded_free, 3);
+    assert_eq!(
+        stats.backing,
+        u64::from(secmalloc::sys::SECMALLOC_BACKING_LOCKED)
+    );
+
+    // There is only one.
+    let error = Arena::builder().init().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+
+    secmalloc::audit().unwrap();
+    match secmalloc::verify_only(Checks::LOCKED | Checks::ADVICE) {
+        Err(error) if error.kind() == ErrorKind::Unsupported => common::skip("verify", &error),
+        result => result.unwrap(),
+    }
+    let error = secmalloc::verify_only(Checks::SECRET).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+
+    // The hook is called, and may use the arena.
+    assert_eq!(LOW.load(Ordering::SeqCst), 0);
+    let half = SecVec::<u8>::with_capacity(60_000).unwrap();
+    let most = SecVec::<u8>::with_capacity(16 * 1024).unwrap();
+    let low = LOW.load(Ordering::SeqCst);
+    assert!(0 < low && low < 60_000, "{}", low);
+    assert_eq!(secmalloc::stats().unwrap().low_crossings, 1);
+    drop((half, most));
+
+    // Dropping it ends nothing.
+    std::thread::spawn(move || arena).join().unwrap();
+    drop(Secret::<u64>::zeroed().unwrap());
+
+    // SAFETY: No value is left, and no other thread uses the library.
+    unsafe { secmalloc::sys::secmalloc_fini() };
+    assert!(secmalloc::stats().is_err());
+
+    // Another one. An explicit end works too.
+    let arena = Arena::builder().initial_pools(1).init().unwrap();
+    assert_eq!(secmalloc::stats().unwrap().low_crossings, 0);
+    // SAFETY: As above.
+    unsafe { arena.fini() };
+    assert!(secmalloc::stats().is_err());
+}
+
+#[test]
+fn misuse_calls_on_fault() {
+    const NAME: &str = "misuse_calls_on_fault";
+
+    if common::is_child(NAME) {
+        return free_twice(|line| eprintln!("hook: {}", line.to_str().unwrap().trim_end()));
+    }
+    let output = common::child(NAME);
+    let (signal, words) = common::fate(&output);
+    if words.contains("SKIPPED") {
+        return common::skip(NAME, &words);
+    }
+    assert_eq!(signal, Some(common::SIGABRT), "{}", words);
+    let line = words
+        .lines()
+        .find_map(|line| line.strip_prefix("hook: "))
+        .expect(&words);
+    // The library wrote the same line by itself.
+    assert!(words.lines().any(|other| other == line), "{}", words);
+}
+
+/// A panic does not unwind into the library.
+#[test]
+fn panic_in_a_hook_aborts() {
+    const NAME: &str = "panic_in_a_hook_aborts";
+
+    if common::is_child(NAME) {
+        return free_twice(|_| panic!("in the hook"));
+    }
+    let (signal, words) = common::fate(&common::child(NAME));
+    if words.contains("SKIPPED") {
+        return common::skip(NAME, &words);
+    }
+    assert_eq!(signal, Some(common::SIGABRT), "{}", words);
+    assert!(words.contains("in the hook"), "{}", words);
+}
+
+fn free_twice<F: Fn(&CStr) + Copy + Send + Sync + 'static>(hook: F) {
+    if let Err(error) = Arena::builder().initial_pools(1).on_fault(hook).init() {
+        return common::skip("free_twice", &error);
+    }
+    // SAFETY: It is not safe, which is what the test is about.
+    unsafe {
+        let chunk = secmalloc::sys::secmalloc(32);
+        secmalloc::sys::secfree(chunk);
+        secmalloc::sys::secfree(chunk);
+    }
+}
+
+#[test]
+fn version_is_that_of_the_header() {
+    let number = secmalloc::sys::SECMALLOC_VERSION_NUMBER;
+    let header = format!("{}.{}.", number >> 16, number >> 8 & 0xff);
+
+    assert!(secmalloc::version().starts_with(&header));
+    assert!(env!("CARGO_PKG_VERSION").starts_with(&header));
+}
+
+/// An error is a copy of the words, which later failures do not change, and it
+/// becomes an io::Error with the same words.
+#[test]
+fn errors_keep_their_words() {
+    let fail = |pool_size| {
+        Arena::builder()
+            .pool_size(pool_size)
+            .init()
+            .expect_err("a pool of so many bytes")
+    };
+    let first = fail(1);
+    let words = first.to_string();
+    let second = fail(3);
+
+    assert_ne!(words, second.to_string());
+    assert_eq!(words, first.to_string());
+    assert_eq!(first.raw_os_error(), 22);
+    assert_eq!(
+        format!("{:?}", first),
+        format!("Error {{ code: 22, words: \"{}\" }}", words)
+    );
+
+    let error = io::Error::from(first);
+    assert_eq!(error.kind(), ErrorKind::InvalidInput);
+    assert_eq!(error.to_string(), words);
+    assert!(error.get_ref().unwrap().is::<secmalloc::Error>());
+}
