@@ -133,7 +133,7 @@ pub enum Fork {
 /// Arena::builder()
 ///     .initial_pools(4)
 ///     .max_pools(8)
-///     .flags(Flags::CHECK_WHOLE | Flags::NODUMP)
+///     .flags(Flags::CHECK_WHOLE | Flags::EXPLAIN_FAULTS)
 ///     .backing(Backing::Auto)
 ///     .on_low(4096, low)
 ///     .init()?;

@@ -4,11 +4,14 @@
 
 mod common;
 
-use std::ffi::CStr;
 use std::io::{self, ErrorKind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use secmalloc::{Arena, Backing, Checks, Flags, Fork, SecVec, Secret};
+use secmalloc::{Arena, Backing, Builder, Checks, Flags, Fork, Guarded, SecVec, Secret};
+
+/// Not the default.
+const POOL_BYTES: usize = 128 * 1024;
+const LOW_BYTES: usize = 120_000;
 
 static LOW: AtomicUsize = AtomicUsize::new(0);
 
@@ -40,13 +43,13 @@ fn life() {
     let arena = match Arena::builder()
         .initial_pools(2)
         .max_pools(3)
-        .pool_size(64 * 1024)
+        .pool_size(POOL_BYTES)
         .flags(Flags::CHECK_WHOLE | Flags::NO_MEMBARRIER)
         .guarded_chunks(3)
-        .guarded_size(100)
+        .guarded_size(5000)
         .backing(Backing::Locked)
         .fork(Fork::Wipe)
-        .on_low(60_000, on_low)
+        .on_low(LOW_BYTES, on_low)
         .init()
     {
         Ok(arena) => arena,
@@ -55,8 +58,9 @@ fn life() {
     let stats = secmalloc::stats().unwrap();
     assert_eq!(stats.pools_initial, 2);
     assert_eq!(stats.pools_max, 3);
-    assert_eq!(stats.pool_bytes, 2 * 64 * 1024);
+    assert_eq!(stats.pool_bytes, 2 * POOL_BYTES as u64);
     assert_eq!(stats.guarded_free, 3);
+    assert!(stats.guarded_bytes >= 3 * 5000);
     assert_eq!(
         stats.backing,
         u64::from(secmalloc::sys::SECMALLOC_BACKING_LOCKED)
@@ -76,10 +80,10 @@ fn life() {
 
     // The hook is called, and may use the arena.
     assert_eq!(LOW.load(Ordering::SeqCst), 0);
-    let half = SecVec::<u8>::with_capacity(60_000).unwrap();
-    let most = SecVec::<u8>::with_capacity(16 * 1024).unwrap();
+    let half = SecVec::<u8>::with_capacity(POOL_BYTES - 5000).unwrap();
+    let most = SecVec::<u8>::with_capacity(POOL_BYTES / 4).unwrap();
     let low = LOW.load(Ordering::SeqCst);
-    assert!(0 < low && low < 60_000, "{}", low);
+    assert!(0 < low && low < LOW_BYTES, "{}", low);
     assert_eq!(secmalloc::stats().unwrap().low_crossings, 1);
     drop((half, most));
 
@@ -99,52 +103,136 @@ fn life() {
     assert!(secmalloc::stats().is_err());
 }
 
+/// Run the part of a test that needs an arena with a configuration of its own,
+/// in a process of its own. Returns its fate, unless it had to be skipped.
+fn with_arena(
+    test: &str,
+    configure: fn(Builder) -> Builder,
+    part: fn(),
+) -> Option<(Option<i32>, String)> {
+    if common::is_child(test) {
+        match configure(Arena::builder().initial_pools(1).guarded_chunks(1)).init() {
+            Ok(_) => part(),
+            Err(error) => common::skip(test, &error),
+        }
+        return None;
+    }
+    let (signal, words) = common::fate(&common::child(test));
+    if words.contains("SKIPPED") {
+        common::skip(test, &words);
+        return None;
+    }
+    Some((signal, words))
+}
+
+#[test]
+fn faults_are_explained() {
+    let fate = with_arena(
+        "faults_are_explained",
+        |builder| builder.flags(Flags::CHECK_WHOLE | Flags::EXPLAIN_FAULTS),
+        || {
+            let mut at = std::ptr::null();
+            let _key = Guarded::new_with(|key: &mut [u8; 32]| at = key.as_ptr()).unwrap();
+            // SAFETY: It is not safe, which is what the test is about.
+            unsafe { at.read_volatile() };
+        },
+    );
+
+    if let Some((signal, words)) = fate {
+        assert_eq!(signal, Some(common::SIGSEGV), "{}", words);
+        assert!(words.contains("guarded chunk of 32 bytes"), "{}", words);
+    }
+}
+
+#[test]
+fn dumps_are_prevented() {
+    let fate = with_arena(
+        "dumps_are_prevented",
+        |builder| {
+            let error = secmalloc::verify_only(Checks::DUMPABLE).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::PermissionDenied);
+            builder.flags(Flags::NODUMP)
+        },
+        || {
+            let result = secmalloc::verify_only(Checks::DUMPABLE | Checks::CORE);
+            if let Err(error) = result {
+                assert_eq!(error.kind(), ErrorKind::Unsupported, "{}", error);
+                common::skip("dumps_are_prevented", &error);
+            }
+        },
+    );
+
+    if let Some((signal, words)) = fate {
+        assert!(signal.is_none() && words.is_empty(), "{}", words);
+    }
+}
+
+#[test]
+fn memory_is_secret() {
+    let fate = with_arena(
+        "memory_is_secret",
+        |builder| builder.backing(Backing::Secret),
+        || {
+            assert_eq!(
+                secmalloc::stats().unwrap().backing,
+                u64::from(secmalloc::sys::SECMALLOC_BACKING_SECRET)
+            );
+            match secmalloc::verify_only(Checks::SECRET | Checks::LOCKED) {
+                Err(error) if error.kind() == ErrorKind::Unsupported => {
+                    common::skip("memory_is_secret", &error);
+                }
+                result => result.unwrap(),
+            }
+        },
+    );
+
+    if let Some((signal, words)) = fate {
+        assert!(signal.is_none() && words.is_empty(), "{}", words);
+    }
+}
+
+fn free_twice() {
+    // SAFETY: It is not safe, which is what the tests are about.
+    unsafe {
+        let chunk = secmalloc::sys::secmalloc(32);
+        secmalloc::sys::secfree(chunk);
+        secmalloc::sys::secfree(chunk);
+    }
+}
+
 #[test]
 fn misuse_calls_on_fault() {
-    const NAME: &str = "misuse_calls_on_fault";
+    let fate = with_arena(
+        "misuse_calls_on_fault",
+        |builder| builder.on_fault(|line| eprint!("hook: {}", line.to_str().unwrap())),
+        free_twice,
+    );
 
-    if common::is_child(NAME) {
-        return free_twice(|line| eprintln!("hook: {}", line.to_str().unwrap().trim_end()));
+    if let Some((signal, words)) = fate {
+        assert_eq!(signal, Some(common::SIGABRT), "{}", words);
+        let mut lines = words.lines();
+        let line = lines.find_map(|line| line.strip_prefix("hook: "));
+        // The library wrote the same line by itself.
+        assert!(words.lines().any(|other| Some(other) == line), "{}", words);
     }
-    let output = common::child(NAME);
-    let (signal, words) = common::fate(&output);
-    if words.contains("SKIPPED") {
-        return common::skip(NAME, &words);
-    }
-    assert_eq!(signal, Some(common::SIGABRT), "{}", words);
-    let line = words
-        .lines()
-        .find_map(|line| line.strip_prefix("hook: "))
-        .expect(&words);
-    // The library wrote the same line by itself.
-    assert!(words.lines().any(|other| other == line), "{}", words);
 }
 
 /// A panic does not unwind into the library.
 #[test]
 fn panic_in_a_hook_aborts() {
-    const NAME: &str = "panic_in_a_hook_aborts";
+    let fate = with_arena(
+        "panic_in_a_hook_aborts",
+        |builder| builder.on_low(40_000, |_| panic!("in the hook")),
+        || {
+            let _ = SecVec::<u8>::with_capacity(40_000);
+            eprintln!("unwound, or not called");
+        },
+    );
 
-    if common::is_child(NAME) {
-        return free_twice(|_| panic!("in the hook"));
-    }
-    let (signal, words) = common::fate(&common::child(NAME));
-    if words.contains("SKIPPED") {
-        return common::skip(NAME, &words);
-    }
-    assert_eq!(signal, Some(common::SIGABRT), "{}", words);
-    assert!(words.contains("in the hook"), "{}", words);
-}
-
-fn free_twice<F: Fn(&CStr) + Copy + Send + Sync + 'static>(hook: F) {
-    if let Err(error) = Arena::builder().initial_pools(1).on_fault(hook).init() {
-        return common::skip("free_twice", &error);
-    }
-    // SAFETY: It is not safe, which is what the test is about.
-    unsafe {
-        let chunk = secmalloc::sys::secmalloc(32);
-        secmalloc::sys::secfree(chunk);
-        secmalloc::sys::secfree(chunk);
+    if let Some((signal, words)) = fate {
+        assert_eq!(signal, Some(common::SIGABRT), "{}", words);
+        assert!(words.contains("in the hook"), "{}", words);
+        assert!(!words.contains("unwound"), "{}", words);
     }
 }
 

@@ -60,6 +60,9 @@ fn full() {
         .iter()
         .zip(0..)
         .all(|(block, i)| block.0 == [i; 1024]));
+    // SAFETY: The chunk still has its 32 elements, which are bytes.
+    let cut_off = unsafe { std::slice::from_raw_parts(at.add(20), 12) };
+    assert!(cut_off.iter().all(|block| block.0 == [0; 1024]));
     drop(rest);
     blocks.push(Block([20; 1024])).unwrap();
     assert!(blocks

@@ -13,7 +13,8 @@ use secmalloc::Arena;
 /// Say that a test is skipped, and why. libtest shows what is printed by a test
 /// only if it fails, so this writes to standard error by itself.
 pub fn skip(test: &str, reason: &dyn std::fmt::Display) {
-    let _ = writeln!(io::stderr(), "{}: SKIPPED: {}", test, reason);
+    let line = format!("{}: SKIPPED: {}\n", test, reason);
+    let _ = io::stderr().write_all(line.as_bytes());
 }
 
 /// Whether there is an arena for the tests of this process. If not, the test
