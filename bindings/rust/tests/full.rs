@@ -2,6 +2,8 @@
 //! A full arena: a vector takes what room there is, a failure changes nothing,
 //! and shrinking always succeeds.
 
+#![cfg_attr(feature = "allocator-api", feature(allocator_api))]
+
 mod common;
 
 use std::fmt::Write;
@@ -43,15 +45,13 @@ fn full() {
     vector.truncate(10);
     vector.shrink_to_fit().unwrap();
     assert_eq!(vector, [7; 10]);
-    drop(vector);
 
     // Shrinking aligned elements needs no room: they stay, if need be.
     let mut blocks = SecVec::with_capacity(32).unwrap();
     for i in 0..32 {
         blocks.push(Block([i; 1024])).unwrap();
     }
-    let rest: Vec<SecVec<u8>> = std::iter::from_fn(|| SecVec::zeroed(1024).ok()).collect();
-    assert!(!rest.is_empty());
+    let rest = fill_up();
     let at = blocks.as_ptr();
     blocks.truncate(20);
     blocks.shrink_to_fit().unwrap();
@@ -60,9 +60,6 @@ fn full() {
         .iter()
         .zip(0..)
         .all(|(block, i)| block.0 == [i; 1024]));
-    // SAFETY: The chunk still has its 32 elements, which are bytes.
-    let cut_off = unsafe { std::slice::from_raw_parts(at.add(20), 12) };
-    assert!(cut_off.iter().all(|block| block.0 == [0; 1024]));
     drop(rest);
     blocks.push(Block([20; 1024])).unwrap();
     assert!(blocks
@@ -70,6 +67,15 @@ fn full() {
         .zip(0..)
         .all(|(block, i)| block.0 == [i; 1024]));
     drop(blocks);
+
+    #[cfg(feature = "allocator-api")]
+    shrink_a_block();
+
+    // An empty vector keeps no chunk.
+    assert_eq!(secmalloc::stats().unwrap().chunks, 1);
+    vector.clear();
+    vector.shrink_to_fit().unwrap();
+    assert_eq!(secmalloc::stats().unwrap().chunks, 0);
 
     // fmt::Write reports it too.
     let mut string = SecString::new();
@@ -80,4 +86,34 @@ fn full() {
 
     assert_eq!(secmalloc::stats().unwrap().chunks, 0);
     secmalloc::audit().unwrap();
+}
+
+fn fill_up() -> Vec<SecVec<u8>> {
+    let all: Vec<SecVec<u8>> = std::iter::from_fn(|| SecVec::zeroed(1024).ok()).collect();
+
+    assert!(!all.is_empty());
+    all
+}
+
+/// A block that stays where it is, for lack of room, is wiped behind its new
+/// end. (A vector wipes what it removes by itself.)
+#[cfg(feature = "allocator-api")]
+fn shrink_a_block() {
+    use std::alloc::{Allocator, Layout};
+
+    let layout = |size| Layout::from_size_align(size, 1024).unwrap();
+    let block = secmalloc::SecAllocator.allocate(layout(16384)).unwrap();
+    // SAFETY: The block has that many bytes. It is freed with its new layout.
+    unsafe {
+        let at = block.cast::<u8>();
+        at.as_ptr().write_bytes(0xee, 16384);
+        let rest = fill_up();
+        let smaller = secmalloc::SecAllocator.shrink(at, layout(16384), layout(100));
+        assert_eq!(smaller.unwrap().cast(), at);
+        let bytes = std::slice::from_raw_parts(at.as_ptr(), 16384);
+        assert!(bytes[..100].iter().all(|byte| *byte == 0xee));
+        assert!(bytes[100..].iter().all(|byte| *byte == 0));
+        drop(rest);
+        secmalloc::SecAllocator.deallocate(at, layout(100));
+    }
 }
