@@ -104,7 +104,7 @@ unsafe impl Allocator for SecAllocator {
         new: Layout,
     ) -> Result<NonNull<[u8]>, AllocError> {
         // SAFETY: The caller promises it. A chunk's new bytes are zero.
-        unsafe { SecAllocator::resize(block, old, new) }
+        unsafe { self.grow(block, old, new) }
     }
 
     unsafe fn shrink(

@@ -38,7 +38,15 @@ use crate::zeroed::Zeroed;
 /// that a guard costs. A guard that is passed to `mem::forget` leaves the chunk
 /// open.
 ///
-/// Values that need an alignment of more than 4096 bytes do not compile.
+/// Values that need an alignment of more than 4096 bytes do not compile:
+///
+/// ```compile_fail,E0080
+/// #[repr(align(8192))]
+/// struct Table([u8; 8192]);
+/// secmalloc::impl_zeroed!(Table { 0 });
+/// # secmalloc::Arena::builder().init().unwrap();
+/// let table = secmalloc::Guarded::<Table>::zeroed();
+/// ```
 ///
 /// There is no `Clone`, so that no copy is made by accident:
 ///

@@ -65,6 +65,7 @@
 //! script.
 
 #![deny(unsafe_op_in_unsafe_fn)]
+#![deny(clippy::undocumented_unsafe_blocks)]
 #![warn(missing_docs)]
 #![cfg_attr(feature = "allocator-api", feature(allocator_api))]
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: ISC
 //! SecAllocator under the types of the standard library.
 
+#![deny(clippy::undocumented_unsafe_blocks)]
 #![feature(allocator_api)]
 
 mod common;
@@ -73,6 +74,7 @@ impl Block {
     }
 
     fn bytes(&mut self) -> &mut [u8] {
+        // SAFETY: The block has that many bytes, which are zero at first.
         unsafe { self.0.as_mut() }
     }
 
@@ -80,6 +82,7 @@ impl Block {
         let layout = Layout::from_size_align(size, align).unwrap();
         let at = self.0.cast();
 
+        // SAFETY: The layout is that of the block, which nothing borrows.
         self.0 = unsafe {
             if size >= self.1.size() {
                 SecAllocator.grow_zeroed(at, self.1, layout)
@@ -94,6 +97,7 @@ impl Block {
 
 impl Drop for Block {
     fn drop(&mut self) {
+        // SAFETY: As above.
         unsafe { SecAllocator.deallocate(self.0.cast(), self.1) }
     }
 }
@@ -152,7 +156,9 @@ fn too_much_alignment_is_an_error() {
         // A block that cannot grow stays as it is.
         let mut block = Block::new(50, 16);
         block.bytes().fill(1);
-        assert!(unsafe { SecAllocator.grow(block.0.cast(), block.1, layout) }.is_err());
+        // SAFETY: As above.
+        let grown = unsafe { SecAllocator.grow(block.0.cast(), block.1, layout) };
+        assert!(grown.is_err());
         assert!(block.bytes().iter().all(|byte| *byte == 1));
     }
 }

@@ -2,6 +2,8 @@
 //! The life of an arena: what is refused before it and after it, and that its
 //! configuration reaches the library.
 
+#![deny(clippy::undocumented_unsafe_blocks)]
+
 mod common;
 
 use std::io::{self, ErrorKind};

@@ -2,6 +2,8 @@
 //! daemon() takes secrets along. It refuses to run in a process with threads,
 //! as every test of libtest is one, so this test has a main() of its own.
 
+#![deny(clippy::undocumented_unsafe_blocks)]
+
 mod common;
 
 use std::env;

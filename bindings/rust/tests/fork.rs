@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: ISC
 //! What a child of fork() gets, and that it may drop what it did not get.
 
+#![deny(clippy::undocumented_unsafe_blocks)]
+
 mod common;
 
 use std::io::ErrorKind;

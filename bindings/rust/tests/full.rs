@@ -2,6 +2,7 @@
 //! A full arena: a vector takes what room there is, a failure changes nothing,
 //! and shrinking always succeeds.
 
+#![deny(clippy::undocumented_unsafe_blocks)]
 #![cfg_attr(feature = "allocator-api", feature(allocator_api))]
 
 mod common;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: ISC
 //! Guarded: a value is accessible only while a guard exists.
 
+#![deny(clippy::undocumented_unsafe_blocks)]
+
 mod common;
 
 use std::io;
@@ -115,8 +117,8 @@ fn dies(test: &str, attack: fn(Guarded<[u8; 32]>, *mut u8)) {
     assert_eq!(signal, Some(common::SIGSEGV), "{}", words);
 }
 
-/// SAFETY of the four below: they are not safe, which is what they show.
 fn peek(at: *const u8) -> u8 {
+    // SAFETY: It is not safe without a guard, which is what the tests show.
     unsafe { at.read_volatile() }
 }
 
@@ -141,6 +143,7 @@ fn writing_with_a_read_guard_dies() {
     dies("writing_with_a_read_guard_dies", |key, at| {
         let _guard = key.read().unwrap();
         assert_eq!(peek(at), 0); // this much is allowed
+                                 // SAFETY: As in peek().
         unsafe { at.write_volatile(1) };
     });
 }

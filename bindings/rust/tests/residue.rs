@@ -6,6 +6,7 @@
 //! The process searches all of its own memory. It computes each byte of the
 //! secret where it needs it, so that the only copies are those of the types.
 
+#![deny(clippy::undocumented_unsafe_blocks)]
 #![cfg_attr(feature = "allocator-api", feature(allocator_api))]
 
 mod common;
@@ -181,6 +182,16 @@ fn begin(test: &str) -> Option<MutexGuard<'static, ()>> {
     Some(one)
 }
 
+/// Leave the test if this process cannot search.
+macro_rules! begin {
+    ($test:expr) => {
+        match begin($test) {
+            Some(one) => one,
+            None => return,
+        }
+    };
+}
+
 macro_rules! is_at {
     ($locked:expr, $other:expr) => {
         assert_eq!(
@@ -217,10 +228,7 @@ fn vector() -> SecVec<u8> {
 
 #[test]
 fn control_a_string_leaves_it_in_ordinary_memory() {
-    let _one = match begin("control_a_string_leaves_it_in_ordinary_memory") {
-        Some(one) => one,
-        None => return,
-    };
+    let _one = begin!("control_a_string_leaves_it_in_ordinary_memory");
     // The first bytes of freed memory are overwritten.
     let mut string = " ".repeat(100);
 
@@ -232,10 +240,7 @@ fn control_a_string_leaves_it_in_ordinary_memory() {
 
 #[test]
 fn control_a_vector_leaves_it_where_it_was() {
-    let _one = match begin("control_a_vector_leaves_it_where_it_was") {
-        Some(one) => one,
-        None => return,
-    };
+    let _one = begin!("control_a_vector_leaves_it_where_it_was");
     let mut vector = vec![0_u8; 100];
 
     vector.extend((0..LENGTH).map(byte));
@@ -248,10 +253,7 @@ fn control_a_vector_leaves_it_where_it_was() {
 
 #[test]
 fn control_a_box_is_made_on_the_stack() {
-    let _one = match begin("control_a_box_is_made_on_the_stack") {
-        Some(one) => one,
-        None => return,
-    };
+    let _one = begin!("control_a_box_is_made_on_the_stack");
     let key = deep(|| {
         let mut key = [0; LENGTH];
         fill(&mut key);
@@ -271,10 +273,7 @@ mod allocator {
 
     #[test]
     fn control_box_new_in_makes_it_on_the_stack() {
-        let _one = match begin("control_box_new_in_makes_it_on_the_stack") {
-            Some(one) => one,
-            None => return,
-        };
+        let _one = begin!("control_box_new_in_makes_it_on_the_stack");
         let key = deep(|| {
             let mut key = [0; LENGTH];
             fill(&mut key);
@@ -289,10 +288,7 @@ mod allocator {
 
     #[test]
     fn vectors_leave_none_as_they_grow_and_shrink() {
-        let _one = match begin("vectors_leave_none_as_they_grow_and_shrink") {
-            Some(one) => one,
-            None => return,
-        };
+        let _one = begin!("vectors_leave_none_as_they_grow_and_shrink");
         let mut vector = Vec::with_capacity_in(4, SecAllocator);
 
         (0..LENGTH).for_each(|i| vector.push(byte(i)));
@@ -310,10 +306,7 @@ mod allocator {
 
 #[test]
 fn a_string_leaves_none() {
-    let _one = match begin("a_string_leaves_none") {
-        Some(one) => one,
-        None => return,
-    };
+    let _one = begin!("a_string_leaves_none");
     let mut string = deep(string);
     is_at!(1, 0);
     string.push_str(&"x".repeat(1000)).unwrap();
@@ -344,10 +337,7 @@ fn a_string_leaves_none() {
 
 #[test]
 fn what_is_removed_is_wiped() {
-    let _one = match begin("what_is_removed_is_wiped") {
-        Some(one) => one,
-        None => return,
-    };
+    let _one = begin!("what_is_removed_is_wiped");
     let mut string = SecString::with_capacity(1000).unwrap();
 
     put(&mut string);
@@ -374,10 +364,7 @@ fn what_is_removed_is_wiped() {
 
 #[test]
 fn a_vector_leaves_none() {
-    let _one = match begin("a_vector_leaves_none") {
-        Some(one) => one,
-        None => return,
-    };
+    let _one = begin!("a_vector_leaves_none");
     let mut vector = SecVec::new();
 
     deep(|| vector.read_to_end(&mut Source(0))).unwrap();
@@ -402,10 +389,7 @@ fn aligned_elements_leave_none() {
     struct Line([u8; LENGTH]);
     secmalloc::impl_zeroed!(Line { 0 });
 
-    let _one = match begin("aligned_elements_leave_none") {
-        Some(one) => one,
-        None => return,
-    };
+    let _one = begin!("aligned_elements_leave_none");
     let mut vector = SecVec::<Line>::new();
 
     deep(|| vector.push_with(|line| fill(&mut line.0))).unwrap();
@@ -420,10 +404,7 @@ fn aligned_elements_leave_none() {
 
 #[test]
 fn a_value_is_made_in_place() {
-    let _one = match begin("a_value_is_made_in_place") {
-        Some(one) => one,
-        None => return,
-    };
+    let _one = begin!("a_value_is_made_in_place");
     let key = deep(|| Secret::new_with(fill)).unwrap();
     is_at!(1, 0);
     let key = Box::new(deep(|| key));
@@ -453,10 +434,7 @@ fn a_value_is_made_in_place() {
 
 #[test]
 fn taken_values_are_wiped_where_they_were() {
-    let _one = match begin("taken_values_are_wiped_where_they_were") {
-        Some(one) => one,
-        None => return,
-    };
+    let _one = begin!("taken_values_are_wiped_where_they_were");
     let mut buffer = [0; LENGTH];
 
     fill(&mut buffer);

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: ISC
 //! Secret: where its value is, how it is aligned, and when it is dropped.
 
+#![deny(clippy::undocumented_unsafe_blocks)]
+
 mod common;
 
 use std::io;

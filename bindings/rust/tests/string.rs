@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: ISC
 //! SecString does what String does, and prints nothing.
 
+#![deny(clippy::undocumented_unsafe_blocks)]
+
 mod common;
 
 use std::fmt::Write;

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: ISC
 //! SecVec does what Vec does.
 
+#![deny(clippy::undocumented_unsafe_blocks)]
+
 mod common;
 
 use std::cell::Cell;
