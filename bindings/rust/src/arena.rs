@@ -286,8 +286,8 @@ impl Builder {
 /// The process's arena. There can be only one at a time.
 ///
 /// Dropping an `Arena` ends nothing, because values in other threads and in
-/// statics may still need it: the kernel clears locked memory when the process
-/// ends. [`fini`](Arena::fini) ends it.
+/// static variables may still need it. The kernel clears locked memory when the
+/// process ends. [`fini`](Arena::fini) ends the arena.
 ///
 /// ```
 /// # fn main() -> secmalloc::Result<()> {

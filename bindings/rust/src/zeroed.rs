@@ -60,18 +60,18 @@ unsafe impl<A: Zeroed, B: Zeroed, C: Zeroed, D: Zeroed> Zeroed for (A, B, C, D) 
 /// have numbers. A generic structure needs an `unsafe impl` instead.
 ///
 /// ```
-/// struct KeyPair {
+/// struct Keys {
 ///     public: [u8; 32],
 ///     private: [u8; 32],
 /// }
-/// secmalloc::impl_zeroed!(KeyPair { public, private });
+/// secmalloc::impl_zeroed!(Keys { public, private });
 ///
 /// struct Scalar([u64; 4]);
 /// secmalloc::impl_zeroed!(Scalar { 0 });
 ///
 /// # fn main() -> secmalloc::Result<()> {
 /// # secmalloc::Arena::builder().initial_pools(1).init()?;
-/// let pair = secmalloc::Secret::new_with(|pair: &mut KeyPair| {
+/// let pair = secmalloc::Secret::new_with(|pair: &mut Keys| {
 ///     pair.private = [7; 32];
 ///     pair.public = [1; 32];
 /// })?;
