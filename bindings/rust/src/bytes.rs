@@ -32,9 +32,11 @@ pub fn wipe<T: Zeroed>(values: &mut [T]) {
 /// ```
 #[must_use]
 pub fn equal(a: &[u8], b: &[u8]) -> bool {
+    if a.len() != b.len() {
+        return false;
+    }
     // SAFETY: The function reads a.len() bytes of both.
-    a.len() == b.len()
-        && unsafe { sys::secmalloc_equal(a.as_ptr().cast(), b.as_ptr().cast(), a.len()) == 1 }
+    unsafe { sys::secmalloc_equal(a.as_ptr().cast(), b.as_ptr().cast(), a.len()) == 1 }
 }
 
 /// Whether the address is that of a byte of a live chunk, or the start of a

@@ -173,9 +173,11 @@ impl<T: Zeroed> Guarded<T> {
     ///
     /// Those of [`zeroed`](Guarded::zeroed).
     pub fn take_from(source: &mut T) -> Result<Guarded<T>> {
-        // SAFETY: Both references are exclusive, so they do not overlap. Zeros
-        // are a valid value, which the source gets.
-        Guarded::new_with(|value| unsafe { chunk::relocate(source, value, 1) })
+        Guarded::new_with(|value| {
+            // SAFETY: Both references are exclusive, so they do not overlap. Zeros
+            // are a valid value, which the source gets.
+            unsafe { chunk::relocate(source, value, 1) }
+        })
     }
 }
 

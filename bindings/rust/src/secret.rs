@@ -135,9 +135,11 @@ impl<T: Zeroed> Secret<T> {
     ///
     /// Those of [`zeroed`](Secret::zeroed). Then the value is where it was.
     pub fn take_from(source: &mut T) -> Result<Secret<T>> {
-        // SAFETY: Both references are exclusive, so they do not overlap. Zeros
-        // are a valid value, which the source gets.
-        Secret::new_with(|value| unsafe { chunk::relocate(source, value, 1) })
+        Secret::new_with(|value| {
+            // SAFETY: Both references are exclusive, so they do not overlap. Zeros
+            // are a valid value, which the source gets.
+            unsafe { chunk::relocate(source, value, 1) }
+        })
     }
 
     /// Another secret with the same value.
@@ -149,8 +151,10 @@ impl<T: Zeroed> Secret<T> {
     where
         T: Copy,
     {
-        // SAFETY: Both values are live. They are in two chunks.
-        Secret::new_with(|copy| unsafe { ptr::copy_nonoverlapping(&**self, copy, 1) })
+        Secret::new_with(|copy| {
+            // SAFETY: Both values are live. They are in two chunks.
+            unsafe { ptr::copy_nonoverlapping(&**self, copy, 1) }
+        })
     }
 }
 

@@ -21,7 +21,7 @@ extern "C" {
 fn in_a_child(policy: Fork, function: fn(Secret<[u8; 32]>)) {
     let arena = match Arena::builder().initial_pools(1).fork(policy).init() {
         Ok(arena) => arena,
-        Err(error) => return common::skip("in_a_child", &error),
+        Err(error) => return common::skip("policies", &error),
     };
     let mut secret = Some(Secret::new_with(|secret: &mut [u8; 32]| secret.fill(5)).unwrap());
 
