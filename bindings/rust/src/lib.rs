@@ -66,6 +66,9 @@
 
 #![deny(unsafe_op_in_unsafe_fn)]
 #![deny(clippy::undocumented_unsafe_blocks)]
+// A constant that holds an assertion is evaluated in a `let`. Rust 1.63 asks for
+// a statement, which has a warning too.
+#![allow(clippy::let_unit_value)]
 #![warn(missing_docs)]
 #![cfg_attr(feature = "allocator-api", feature(allocator_api))]
 
@@ -76,6 +79,7 @@ mod bytes;
 mod chunk;
 mod error;
 mod guarded;
+pub mod lock;
 mod secret;
 mod string;
 pub mod sys;
