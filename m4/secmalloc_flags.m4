@@ -1,4 +1,4 @@
-dnl Macros that probe for one compiler flag, linker flag or library each.
+dnl Macros that probe for one compiler flag, linker flag, library or compiler each.
 dnl SPDX-License-Identifier: ISC
 
 dnl SECMALLOC_COMPILE_FLAG(FLAG)
@@ -85,4 +85,54 @@ AC_DEFUN([SECMALLOC_LIBRARY], [
   ])
   AM_CONDITIONAL([HAVE_$1], [test "x$have" = xyes])
   AS_VAR_POPDEF([have])
+])
+
+dnl SECMALLOC_RUST(MINIMUM)
+dnl As --enable-rust says, look for a cargo of this version whose programs can be
+dnl linked with what the C compiler makes. Set CARGO to its path, or else
+dnl RUST_MISSING to the reason why the crate is not tested.
+AC_DEFUN([SECMALLOC_RUST], [
+  AC_ARG_VAR([CARGO], [cargo of Rust $1 or later, for the tests])
+  AC_SUBST([RUST_MISSING])
+  RUST_MISSING=
+  AS_CASE([$enable_rust],
+    [no], [RUST_MISSING="configured with --enable-rust=no"],
+    [yes | auto], [SECMALLOC_RUST_LOOK([$1])],
+    [AC_MSG_ERROR([--enable-rust is yes, no or auto, not "$enable_rust"])])
+  AS_VAR_IF([RUST_MISSING], [], [rust_summary="yes ($CARGO, $rust_version)"],
+    [rust_summary="no ($RUST_MISSING)"])
+  AS_IF([test "$enable_rust" = yes && test -n "$RUST_MISSING"],
+    [AC_MSG_ERROR([the Rust crate cannot be tested: $RUST_MISSING])])
+])
+AC_DEFUN([SECMALLOC_RUST_LOOK], [
+  AC_PATH_PROG([CARGO], [cargo])
+  AS_IF([test -z "$CARGO"], [RUST_MISSING="cargo is not installed"], [
+    dnl cargo may be a proxy, and calls the rustc that it finds first.
+    rust_path=`AS_DIRNAME(["$CARGO"])`:$PATH
+    rust_version=`PATH=$rust_path rustc --version 2> /dev/null | $AWK '{
+      print $][2 }'`
+    AC_MSG_CHECKING([for Rust $1 or later])
+    AC_MSG_RESULT([${rust_version:-none}])
+    AS_VERSION_COMPARE([${rust_version:-0}], [$1],
+      [RUST_MISSING="$CARGO runs no Rust of version $1 or later"])
+  ])
+  AS_VAR_IF([RUST_MISSING], [], [
+    dnl The target of the compilers may differ in the processor, in the size of
+    dnl an address or, although they link, in the libc.
+    AC_MSG_CHECKING([whether Rust links what $CC compiles])
+    rust_links=no
+    rust_target=`PATH=$rust_path rustc -vV | $SED -n 's/^host: //p'`
+    AC_LANG_CONFTEST([AC_LANG_SOURCE(
+      [[int probe(void); int probe(void) { return 0; }]])])
+    AS_ECHO(["extern \"C\" { fn probe() -> i32; }
+fn main() { std::process::exit(unsafe { probe() }) }"]) > conftest.rs
+    AS_CASE([$host_os], ["${rust_target@%:@*-*-}"*], [AS_IF(
+      [(eval "$ac_compile" && PATH=$rust_path rustc -o conftest$EXEEXT \
+        -C link-arg=conftest.$ac_objext conftest.rs) >&AS_MESSAGE_LOG_FD 2>&1],
+      [rust_links=yes])])
+    rm -f conftest.rs conftest$EXEEXT conftest.$ac_objext
+    AC_MSG_RESULT([$rust_links])
+    AS_VAR_IF([rust_links], [no],
+      [RUST_MISSING="Rust for $rust_target does not link what $CC compiles"])
+  ])
 ])

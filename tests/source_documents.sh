@@ -15,7 +15,7 @@ documents=$(cd "$srcdir" && find . -maxdepth 2 -name '*.md' \
 # a build creates and paths with a NAME to fill in are left out.
 paths() {
 	grep -o '`[^` ]*`' "$1" | tr -d '`' \
-		| grep '^\(bench\|doc\|examples\|include\|lib\|m4\|tests\|tools\)/' \
+		| grep '^\(bench\|bindings\|doc\|examples\|include\|lib\|m4\|tests\|tools\)/' \
 		| grep -v NAME \
 		| grep -vx 'bench/results\.csv\|bench/errors\.log\|doc/html' \
 		| sort -u
@@ -47,7 +47,7 @@ suites() {
 	for file in "$srcdir"/tests/*.c "$srcdir"/tests/*.sh; do
 		name=${file##*/}
 		case $name in
-		installed.sh | tap.sh) ;;
+		installed.sh | rust.sh | tap.sh) ;;
 		*) echo "${name%.*}" ;;
 		esac
 	done
