@@ -8,8 +8,6 @@ is_sanitized && tap_skip_all "needs a build without sanitizers"
 CARGO=${CARGO:-$(command -v cargo)}
 missing=${RUST_MISSING:-$(why_not "${CARGO:-cargo}" --version)}
 test -z "$missing" || tap_skip_all "$missing"
-# The programs read core_pattern.
-machine_lock -s
 make_work_to_run
 # shellcheck disable=SC2154 # make_work_to_run sets it
 trap 'rm -rf "$work"' EXIT
@@ -58,6 +56,12 @@ use_cargo() {
 	test ! -x "$BUILD_DIR/examples/keyd-client" || features=example-signer
 }
 
+# Programs of the crate read core_pattern, so they run with $locked set to this.
+# Compilers do not keep other suites waiting.
+# shellcheck disable=SC2034 # for the suites
+reader=$(machine_lock_command -s)
+locked=
+
 # in_crate COMMAND...: run cargo with the compilers from its directory. Each has
 # a directory for what it builds.
 in_crate() {
@@ -67,5 +71,6 @@ in_crate() {
 	case $features in
 	*allocator-api*) set -- RUSTC_BOOTSTRAP=1 "$@" ;;
 	esac
-	(cd "$crate" && bounded 600 env PATH="${cargo%/*}:$PATH" "$@")
+	# shellcheck disable=SC2086 # words
+	(cd "$crate" && bounded 600 $locked env PATH="${cargo%/*}:$PATH" "$@")
 }

@@ -73,13 +73,17 @@ results() {
 # run_tests NAME TARGETS: report the result of each test of the crate. The sums
 # that cargo prints show that none is missing.
 run_tests() {
+	test "$2" = --doc || in_crate cargo test --offline --locked --no-run \
+		"$2" --features "$features" > "$work/output" 2>&1
 	# With one thread libtest prints a name before the test, and the result
 	# after it.
+	locked=$reader
 	# shellcheck disable=SC2086 # words
 	in_crate cargo test --offline --locked --no-fail-fast "$2" \
 		--features "$features" -- --test-threads="$threads" $skipped \
 		> "$work/output" 2>&1
 	status=$?
+	locked=
 	results > "$work/results"
 	while IFS="$tab" read -r word test reason; do
 		case $word in

@@ -158,13 +158,28 @@ why_no_install() {
 # Whether the build has sanitizers. Then no memory is locked.
 is_sanitized() { grep -q 'SECMALLOC_SANITIZED 1' "$BUILD_DIR/config.h"; }
 
+machine_lock_file() {
+	if test -r /proc/sys/kernel/core_pattern; then
+		echo /proc/sys/kernel/core_pattern
+	else
+		echo /
+	fi
+}
+
+# machine_lock_command -s|-x: print the words that run a command with that lock,
+# for a script that needs it only for a moment.
+machine_lock_command() {
+	tap_lock=$(machine_lock_file)
+	! flock -o "$1" "$tap_lock" true 2> /dev/null \
+		|| echo "flock -o $1 $tap_lock"
+}
+
 # machine_lock -s|-x: run the script again from its beginning, with the lock of
 # tests/machine.h, shared or exclusive. flock(1) holds the lock, so a daemon
 # that the script leaves behind does not hold it.
 machine_lock() {
 	test -z "${TAP_LOCKED:-}" || return 0
-	tap_lock=/proc/sys/kernel/core_pattern
-	test -r "$tap_lock" || tap_lock=/
+	tap_lock=$(machine_lock_file)
 	TAP_LOCKED=1
 	export TAP_LOCKED
 	if flock -o "$1" "$tap_lock" true 2> /dev/null; then
