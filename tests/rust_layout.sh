@@ -288,7 +288,7 @@ tap "control: so is a value of an enumeration" \
 	's/SECMALLOC_READONLY,/& SECMALLOC_ADDED = 9,/'
 tap "control: so is a field" \
 	sees '^< field secmalloc_config added' same_names "$header" \
-	's/^	size_t reserved\[5\];/	size_t added; size_t reserved[4];/'
+	's/^	size_t reserved\[4\];/	size_t added; size_t reserved[3];/'
 tap "control: so is a field that is a function" \
 	sees '^< field secmalloc_config added' same_names "$header" \
 	's/^	size_t reserved/	void (*added)(void);\n&/'
