@@ -32,19 +32,25 @@ static inline const char *where(const void *chunk)
 	return text;
 }
 
-static inline void start(void)
+static inline void start_with(const struct secmalloc_config *config)
 {
-	struct secmalloc_config config = {.initial_pools = 1,
-	                                  .max_pools = MOST_POOLS};
 	void *first;
 
-	if (secmalloc_init(&config) != 0)
+	if (secmalloc_init(config) != 0)
 		_exit(tap_cannot("%s", secmalloc_error()));
 	/* A chunk that is in no slab takes the lowest addresses that are
 	 * free. */
 	first = hide(secmalloc(5000));
 	pool0 = (uintptr_t)first;
 	secfree(first);
+}
+
+static inline void start(void)
+{
+	struct secmalloc_config config = {.initial_pools = 1,
+	                                  .max_pools = MOST_POOLS};
+
+	start_with(&config);
 }
 
 /* Start an arena as start() does, and fill the thread's cache with the sizes

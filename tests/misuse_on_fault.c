@@ -37,16 +37,21 @@ static void note_fault(const char *line)
 		strcpy(shared->on_fault, "fork failed in on_fault");
 }
 
-static void on_fault_is_called(void)
+static void start_calling(void (*on_fault)(const char *line))
 {
 	struct secmalloc_config config = {
 		.initial_pools = 1,
-		.on_fault = note_fault,
+		.on_fault = on_fault,
 	};
+
+	start_with(&config);
+}
+
+static void on_fault_is_called(void)
+{
 	char *chunk;
 
-	if (secmalloc_init(&config) != 0)
-		_exit(tap_cannot("%s", secmalloc_error()));
+	start_calling(note_fault);
 	chunk = chunk_of(32);
 	expect("secfree(%p): inner pointer: byte 1 of the chunk of 32 bytes %s",
 	       (void *)(chunk + 1), where(chunk));
@@ -61,13 +66,7 @@ static void note_call(const char *line)
 
 static void start_with_note(void)
 {
-	struct secmalloc_config config = {
-		.initial_pools = 1,
-		.on_fault = note_call,
-	};
-
-	if (secmalloc_init(&config) != 0)
-		_exit(tap_cannot("%s", secmalloc_error()));
+	start_calling(note_call);
 }
 
 /* Standard error is a pipe without a reader, so the line cannot be written. */
@@ -121,14 +120,9 @@ static void *misuse_and_end(void *unused)
 /* A thread that holds the arena's lock cannot end in on_fault. */
 static void misuse_by_a_thread_that_ends(void)
 {
-	struct secmalloc_config config = {
-		.initial_pools = 1,
-		.on_fault = end_thread,
-	};
 	pthread_t thread;
 
-	if (secmalloc_init(&config) != 0)
-		_exit(tap_cannot("%s", secmalloc_error()));
+	start_calling(end_thread);
 	thread_begin(&thread, misuse_and_end, NULL);
 	pthread_join(thread, NULL);
 }
@@ -149,14 +143,9 @@ static void *free_wildly_too(void *unused)
  * */
 static void misuse_by_two_threads(void)
 {
-	struct secmalloc_config config = {
-		.initial_pools = 1,
-		.on_fault = note_slowly,
-	};
 	pthread_t threads[2];
 
-	if (secmalloc_init(&config) != 0)
-		_exit(tap_cannot("%s", secmalloc_error()));
+	start_calling(note_slowly);
 	expect("secfree(%p): foreign pointer: not in the arena",
 	       (void *)shared);
 	thread_begin(&threads[0], free_wildly_too, NULL);

@@ -290,7 +290,7 @@ static uint32_t model_take(uint32_t units, unsigned align_order)
 static void take(void)
 {
 	uint32_t units = 1 + below(below(4) == 0 ? 200 : 30);
-	unsigned align_order = below(3) == 0 ? below(7) : 0;
+	unsigned align_order = below(3) == 0 ? below(10) : 0;
 	uint32_t wanted = model_take(units, align_order);
 	uint32_t at = smi_run_take(&fake.runs, units, align_order);
 
