@@ -71,7 +71,7 @@ static void check(void)
 		units_of[smi_log2_floor(model[i])] += model[i];
 		if (model[i] > largest)
 			largest = model[i];
-		unit_check(smi_extents_hold(&extents, i));
+		unit_check(smi_extents_hold(&extents, i, SPACE));
 		unit_check(smi_extents_units(&extents, i) == model[i]);
 		unit_check(smi_extents_start_of(&extents, i + model[i] - 1)
 		           == i);
@@ -248,28 +248,28 @@ START_TEST(what_is_not_in_the_tree_is_noticed)
 		smi_extents_add(&extents, 12 * i, 1 + i % 7);
 	root = extents.root;
 	for (uint32_t i = 0; i < 50; i++)
-		ck_assert(smi_extents_hold(&extents, 12 * i));
+		ck_assert(smi_extents_hold(&extents, 12 * i, SPACE));
 	/* An extent that was never added. */
 	node_of(11)->units = 1;
-	ck_assert(!smi_extents_hold(&extents, 11));
+	ck_assert(!smi_extents_hold(&extents, 11, SPACE));
 	/* The last unit names another first one. */
 	ck_assert_uint_eq(smi_extents_units(&extents, 12), 2);
 	node_of(13)->start = 14;
-	ck_assert(!smi_extents_hold(&extents, 12));
+	ck_assert(!smi_extents_hold(&extents, 12, SPACE));
 	node_of(13)->start = 12;
-	ck_assert(smi_extents_hold(&extents, 12));
+	ck_assert(smi_extents_hold(&extents, 12, SPACE));
 	/* A subtree is lost, or the tree has a ring. */
 	child = node_of(root)->left;
 	ck_assert_uint_ne(child, SMI_NONE);
 	node_of(root)->left = SMI_NONE;
-	ck_assert(!smi_extents_hold(&extents, child));
+	ck_assert(!smi_extents_hold(&extents, child, SPACE));
 	node_of(root)->left = root;
-	ck_assert(!smi_extents_hold(&extents, child));
+	ck_assert(!smi_extents_hold(&extents, child, SPACE));
 	node_of(root)->left = child;
-	ck_assert(smi_extents_hold(&extents, child));
+	ck_assert(smi_extents_hold(&extents, child, SPACE));
 	/* An extent with another size is looked for in another place. */
 	node_of(child)->units += 40;
-	ck_assert(!smi_extents_hold(&extents, child));
+	ck_assert(!smi_extents_hold(&extents, child, SPACE));
 	free(notes);
 }
 END_TEST

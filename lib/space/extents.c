@@ -23,7 +23,11 @@ static struct extent *at(const struct smi_extents *extents, uint32_t unit)
 
 void smi_extents_start(struct smi_extents *extents, unsigned char *notes)
 {
-	*extents = (struct smi_extents){.notes = notes, .root = SMI_NONE};
+	*extents = (struct smi_extents){
+		.notes = notes,
+		.root = SMI_NONE,
+		.seed = (uint32_t)((uintptr_t)notes >> 12),
+	};
 }
 
 uint32_t smi_extents_units(const struct smi_extents *extents, uint32_t start)
@@ -38,8 +42,9 @@ uint32_t smi_extents_start_of(const struct smi_extents *extents, uint32_t last)
 
 /* The place of an extent in the heap: a mix of the bits of its start in which
  * no two starts are equal (the finalizer of MurmurHash3). */
-static uint32_t priority(uint32_t start)
+static uint32_t priority(const struct smi_extents *extents, uint32_t start)
 {
+	start ^= extents->seed;
 	start ^= start >> 16;
 	start *= UINT32_C(0x85ebca6b);
 	start ^= start >> 13;
@@ -74,7 +79,8 @@ void smi_extents_add(struct smi_extents *extents, uint32_t start,
 	count(extents, units, true);
 	extent->units = units;
 	at(extents, start + units - 1)->start = start;
-	while (*link != SMI_NONE && priority(*link) > priority(start))
+	while (*link != SMI_NONE
+	       && priority(extents, *link) > priority(extents, start))
 		link = is_before(extents, *link, units, start)
 		               ? &at(extents, *link)->right
 		               : &at(extents, *link)->left;
@@ -111,7 +117,7 @@ void smi_extents_remove(struct smi_extents *extents, uint32_t start,
 		               ? &at(extents, *link)->right
 		               : &at(extents, *link)->left;
 	while (left != SMI_NONE && right != SMI_NONE) {
-		if (priority(left) > priority(right)) {
+		if (priority(extents, left) > priority(extents, right)) {
 			*link = left;
 			link = &at(extents, left)->right;
 			left = *link;
@@ -149,12 +155,13 @@ uint32_t smi_extents_largest(const struct smi_extents *extents)
 	return units;
 }
 
-bool smi_extents_hold(const struct smi_extents *extents, uint32_t start)
+bool smi_extents_hold(const struct smi_extents *extents, uint32_t start,
+                      uint32_t end)
 {
 	uint32_t node = extents->root, steps = 0;
 	uint32_t units = at(extents, start)->units;
 
-	while (node != SMI_NONE && node != start && steps++ < extents->count)
+	while (node < end && node != start && steps++ < extents->count)
 		node = is_before(extents, node, units, start)
 		               ? at(extents, node)->right
 		               : at(extents, node)->left;

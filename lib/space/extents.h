@@ -35,10 +35,13 @@ struct smi_extents {
 	unsigned char *notes; /* SMI_UNIT_NOTES_BYTES for each unit, owned by
 	                         the caller */
 	uint32_t root, count;
+	uint32_t seed; /* of the heap's numbers */
 	size_t free_units;
 	size_t units_of[SMI_ORDERS];
 };
 
+/* The heap's numbers depend on the address of the notes, which is not known in
+ * advance. */
 void smi_extents_start(struct smi_extents *extents, unsigned char *notes);
 
 /* Add or remove the extent [start, start + units), units > 0. */
@@ -61,7 +64,8 @@ uint32_t smi_extents_find(const struct smi_extents *extents, uint32_t units,
 uint32_t smi_extents_largest(const struct smi_extents *extents);
 
 /* Whether the tree holds the extent that starts at `start`, and E3 holds for
- * it. The tree may be damaged. */
-bool smi_extents_hold(const struct smi_extents *extents, uint32_t start);
+ * it. The tree may be damaged; units before `end` have notes. */
+bool smi_extents_hold(const struct smi_extents *extents, uint32_t start,
+                      uint32_t end);
 
 #endif /* SMI_EXTENTS_H */

@@ -158,27 +158,67 @@ uint32_t smi_run_align(const struct smi_runs *runs, uint32_t unit,
 	return unit + (-(from + unit) & (step - 1));
 }
 
+/* The start of an aligned run in an extent, or SMI_NONE. */
+static uint32_t start_in(const struct smi_runs *runs, uint32_t extent,
+                         uint32_t units, unsigned align_order)
+{
+	uint32_t start = smi_run_align(runs, extent, align_order);
+
+	return start - extent + (uint64_t)units
+	                       <= smi_extents_units(&runs->extents, extent)
+	               ? start
+	               : SMI_NONE;
+}
+
+/*
+ * Find an aligned run: in one of the shortest extents that are long enough, or
+ * in the shortest that holds one wherever it starts. All others are looked at
+ * only if there is none of these, which is before the arena grows. *extent is
+ * where it is. SMI_NONE: no extent holds one.
+ */
+#define FIRST_LOOKS 16
+static uint32_t find_aligned(const struct smi_runs *runs, uint32_t units,
+                             unsigned align_order, uint32_t *extent)
+{
+	const struct smi_extents *extents = &runs->extents;
+	uint32_t start, step = (uint32_t)1 << align_order;
+	unsigned looks = 0;
+
+	*extent = smi_extents_find(extents, units, 0);
+	while (*extent != SMI_NONE) {
+		uint32_t long_enough;
+
+		start = start_in(runs, *extent, units, align_order);
+		if (start != SMI_NONE)
+			return start;
+		if (++looks == FIRST_LOOKS && units <= UINT32_MAX - step) {
+			long_enough = smi_extents_find(extents,
+			                               units + step - 1, 0);
+			if (long_enough != SMI_NONE) {
+				*extent = long_enough;
+				continue;
+			}
+		}
+		*extent = smi_extents_find(extents,
+		                           smi_extents_units(extents, *extent),
+		                           *extent + 1);
+	}
+	return SMI_NONE;
+}
+
 uint32_t smi_run_take(struct smi_runs *runs, uint32_t units,
                       unsigned align_order)
 {
-	const struct smi_extents *extents = &runs->extents;
-	uint32_t extent = smi_extents_find(extents, units, 0), start;
+	uint32_t extent,
+		start = find_aligned(runs, units, align_order, &extent);
 
-	for (; extent != SMI_NONE;
-	     extent = smi_extents_find(extents,
-	                               smi_extents_units(extents, extent),
-	                               extent + 1)) {
-		start = smi_run_align(runs, extent, align_order);
-		if (start - extent + (uint64_t)units
-		    > smi_extents_units(extents, extent))
-			continue;
-		cut(runs, extent, start, units);
-		set_heads(runs, start, units, start);
-		/* So far apart are the places for such a run. */
-		note_needed(runs, units + ((uint32_t)1 << align_order) - 1);
-		return start;
-	}
-	return SMI_NONE;
+	if (start == SMI_NONE)
+		return SMI_NONE;
+	cut(runs, extent, start, units);
+	set_heads(runs, start, units, start);
+	/* So far apart are the places for such a run. */
+	note_needed(runs, units + ((uint32_t)1 << align_order) - 1);
+	return start;
 }
 
 void smi_run_give(struct smi_runs *runs, uint32_t run, uint32_t units)
@@ -247,7 +287,8 @@ static const char *audit_extent(const struct smi_runs *runs, uint32_t unit,
 		return "R2: an extent is not in its pool";
 	if (unit + units < end && is_free(runs, unit + units))
 		return "R2: two extents meet";
-	if (!smi_extents_hold(&runs->extents, unit))
+	if (!smi_extents_hold(&runs->extents, unit,
+	                      first_unit(runs, runs->known)))
 		return "E1: an extent is not in the tree";
 	sums->extents++;
 	sums->units_of[smi_log2_floor(units)] += units;

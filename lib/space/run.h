@@ -56,8 +56,10 @@ void smi_run_withdraw(struct smi_runs *runs, uint32_t extent,
 /*
  * Take a run of `units` (> 0) at an address that is a multiple of 2^align_order
  * units. It is cut from the start of the smallest extent that holds one, and of
- * several equal ones from the lowest. Returns the number of the run, which is
- * that of its first unit, or SMI_NONE if no extent holds one.
+ * several equal ones from the lowest. For an alignment of more than a unit, the
+ * extent may be larger than that, by less than the alignment. Returns the
+ * number of the run, which is that of its first unit, or SMI_NONE if no extent
+ * holds one.
  */
 uint32_t smi_run_take(struct smi_runs *runs, uint32_t units,
                       unsigned align_order);
