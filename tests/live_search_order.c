@@ -311,6 +311,27 @@ static int larger_slot_before_growth(void)
 	       && pool_bytes() == GROWN_POOL && well();
 }
 
+/* A slot of 608 bytes is not aligned, except for some. */
+static int aligned_slot_before_growth(void)
+{
+	char *chunk, *slot = NULL;
+
+	if (!start(1, 0))
+		return TAP_CANNOT;
+	while (locked_stats().largest_free > 5000) {
+		chunk = hide(secmalloc(600));
+		if (slot == NULL && (uintptr_t)chunk % UNIT == 0)
+			slot = chunk;
+	}
+	while (locked_stats().largest_free > 0)
+		take_rest();
+	if (slot == NULL)
+		return 2;
+	secfree(slot);
+	return hide(secaligned_alloc(UNIT, 590)) == slot
+	       && pool_bytes() == GROWN_POOL && well();
+}
+
 /* ---- A large chunk ------------------------------------------------------- */
 
 static int free_memory_before_own_cache(void)
@@ -631,6 +652,8 @@ int main(void)
 	          others_cache_before_larger_slot);
 	child_try("a larger slot is used before the arena grows",
 	          larger_slot_before_growth);
+	child_try("so is one that happens to be aligned",
+	          aligned_slot_before_growth);
 	child_try("a large chunk grows in place although a hole fits better",
 	          in_place_before_a_hole);
 	child_try("it moves to a hole before the own cache is emptied",
