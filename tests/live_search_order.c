@@ -113,6 +113,20 @@ static void cache_in_vain(void)
 	secfree(hide(secmalloc(24)));
 }
 
+/* Fill the arena. Only another thread's cache holds what could be used. */
+static void fill_beside_other(void)
+{
+	begin_other(true);
+	cache_in_vain();
+	take_rest();
+}
+
+/* All caches are empty, and the pool is still alone. */
+static bool only_caches_helped(void)
+{
+	return cached_bytes() == 0 && pool_bytes() == GROWN_POOL;
+}
+
 /* Two slabs at the start of the pool have free slots that are in no cache:
  * those of a thread that has ended. */
 static char *slab_of[3]; /* their starts, and the end of the last one */
@@ -266,14 +280,11 @@ static int others_cache_before_larger_slot(void)
 	if (!start(1, 0))
 		return TAP_CANNOT;
 	make_slots();
-	begin_other(true);
-	cache_in_vain();
-	take_rest();
+	fill_beside_other();
 	good = cached_bytes() > 0;
 	chunk = hide(secmalloc(100));
-	good = good && cached_bytes() == 0 && chunk >= slab_of[2]
-	       && is_in(chunk, others_chunk - 8 * UNIT, 16)
-	       && pool_bytes() == GROWN_POOL;
+	good = good && only_caches_helped() && chunk >= slab_of[2]
+	       && is_in(chunk, others_chunk - 8 * UNIT, 16);
 	end_other();
 	return good && well();
 }
@@ -291,9 +302,8 @@ static int own_cache_before_larger_slot(void)
 	if (cached_bytes() == 0)
 		return 2;
 	chunk = hide(secmalloc(100));
-	return cached_bytes() == 0 && chunk >= slab_of[2]
-	       && is_in(chunk, mine - 8 * UNIT, 16)
-	       && pool_bytes() == GROWN_POOL && well();
+	return only_caches_helped() && chunk >= slab_of[2]
+	       && is_in(chunk, mine - 8 * UNIT, 16) && well();
 }
 
 /* Of the larger slots it is the smallest. */
@@ -409,7 +419,7 @@ static int own_cache_before_sliding(void)
 	secfree(slot);
 	secfree(before);
 	return cached_bytes() > 0 && larger(chunk, 21) == chunk
-	       && cached_bytes() == 0 && pool_bytes() == GROWN_POOL && well();
+	       && only_caches_helped() && well();
 }
 
 static int others_cache_before_sliding(void)
@@ -421,12 +431,10 @@ static int others_cache_before_sliding(void)
 		return TAP_CANNOT;
 	before = large(20);
 	chunk = large(20);
-	begin_other(true);
-	cache_in_vain();
-	take_rest();
+	fill_beside_other();
 	secfree(before);
 	good = cached_bytes() > 0 && larger(chunk, 21) == chunk
-	       && cached_bytes() == 0 && pool_bytes() == GROWN_POOL;
+	       && only_caches_helped();
 	end_other();
 	return good && well();
 }
