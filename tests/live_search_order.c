@@ -113,6 +113,20 @@ static void cache_in_vain(void)
 	secfree(hide(secmalloc(24)));
 }
 
+/* Fill the arena. Only another thread's cache holds what could be used. */
+static void fill_beside_other(void)
+{
+	begin_other(true);
+	cache_in_vain();
+	take_rest();
+}
+
+/* All caches are empty, and the pool is still alone. */
+static bool only_caches_helped(void)
+{
+	return cached_bytes() == 0 && pool_bytes() == GROWN_POOL;
+}
+
 /* Two slabs at the start of the pool have free slots that are in no cache:
  * those of a thread that has ended. */
 static char *slab_of[3]; /* their starts, and the end of the last one */
@@ -266,14 +280,11 @@ static int others_cache_before_larger_slot(void)
 	if (!start(1, 0))
 		return TAP_CANNOT;
 	make_slots();
-	begin_other(true);
-	cache_in_vain();
-	take_rest();
+	fill_beside_other();
 	good = cached_bytes() > 0;
 	chunk = hide(secmalloc(100));
-	good = good && cached_bytes() == 0 && chunk >= slab_of[2]
-	       && is_in(chunk, others_chunk - 8 * UNIT, 16)
-	       && pool_bytes() == GROWN_POOL;
+	good = good && only_caches_helped() && chunk >= slab_of[2]
+	       && is_in(chunk, others_chunk - 8 * UNIT, 16);
 	end_other();
 	return good && well();
 }
@@ -291,9 +302,8 @@ static int own_cache_before_larger_slot(void)
 	if (cached_bytes() == 0)
 		return 2;
 	chunk = hide(secmalloc(100));
-	return cached_bytes() == 0 && chunk >= slab_of[2]
-	       && is_in(chunk, mine - 8 * UNIT, 16)
-	       && pool_bytes() == GROWN_POOL && well();
+	return only_caches_helped() && chunk >= slab_of[2]
+	       && is_in(chunk, mine - 8 * UNIT, 16) && well();
 }
 
 /* Of the larger slots it is the smallest. */
@@ -308,6 +318,27 @@ static int larger_slot_before_growth(void)
 	chunk = hide(secmalloc(100));
 	return chunk >= slab_of[0] && chunk < slab_of[1]
 	       && locked_stats().largest_free > 1000
+	       && pool_bytes() == GROWN_POOL && well();
+}
+
+/* A slot of 608 bytes is not aligned, except for some. */
+static int aligned_slot_before_growth(void)
+{
+	char *chunk, *slot = NULL;
+
+	if (!start(1, 0))
+		return TAP_CANNOT;
+	while (locked_stats().largest_free > 5000) {
+		chunk = hide(secmalloc(600));
+		if (slot == NULL && (uintptr_t)chunk % UNIT == 0)
+			slot = chunk;
+	}
+	while (locked_stats().largest_free > 0)
+		take_rest();
+	if (slot == NULL)
+		return 2;
+	secfree(slot);
+	return hide(secaligned_alloc(UNIT, 590)) == slot
 	       && pool_bytes() == GROWN_POOL && well();
 }
 
@@ -388,7 +419,7 @@ static int own_cache_before_sliding(void)
 	secfree(slot);
 	secfree(before);
 	return cached_bytes() > 0 && larger(chunk, 21) == chunk
-	       && cached_bytes() == 0 && pool_bytes() == GROWN_POOL && well();
+	       && only_caches_helped() && well();
 }
 
 static int others_cache_before_sliding(void)
@@ -400,12 +431,10 @@ static int others_cache_before_sliding(void)
 		return TAP_CANNOT;
 	before = large(20);
 	chunk = large(20);
-	begin_other(true);
-	cache_in_vain();
-	take_rest();
+	fill_beside_other();
 	secfree(before);
 	good = cached_bytes() > 0 && larger(chunk, 21) == chunk
-	       && cached_bytes() == 0 && pool_bytes() == GROWN_POOL;
+	       && only_caches_helped();
 	end_other();
 	return good && well();
 }
@@ -631,6 +660,8 @@ int main(void)
 	          others_cache_before_larger_slot);
 	child_try("a larger slot is used before the arena grows",
 	          larger_slot_before_growth);
+	child_try("so is one that happens to be aligned",
+	          aligned_slot_before_growth);
 	child_try("a large chunk grows in place although a hole fits better",
 	          in_place_before_a_hole);
 	child_try("it moves to a hole before the own cache is emptied",
