@@ -323,7 +323,7 @@ static const struct growth small[] = {
 	{"secrealloc() by 64 bytes", by_secrealloc, 64, 0, LOCKED_MIB, 3,
          false},
 	{"secrealloc() by 4 KiB beside small chunks", beside_small_ones, 4096,
-         0, 4 * LOCKED_MIB, 5, false},
+         0, 4 * LOCKED_MIB, 3, false},
 	{"freeing and then allocating", by_freeing_first, 4096, 16,
          4 * LOCKED_MIB, 3, false},
 	{"allocating, copying and freeing", by_copying, 4096, 16,

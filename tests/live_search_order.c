@@ -496,19 +496,19 @@ static int at_the_end(void)
 	return where_least_is_missing(true);
 }
 
-/* A full arena grows by what is missing, but at least by an eighth, and at
+/* A full arena grows by what is missing, but at least by one part in 32, and at
  * least by a pool. */
 static int by_a_share(void)
 {
-	if (!start(16, 0))
+	if (!start(64, 0))
 		return TAP_CANNOT;
 	take_rest();
 	large(20);
-	if (pool_bytes() != 18 * GROWN_POOL)
+	if (pool_bytes() != 66 * GROWN_POOL)
 		return 2;
 	take_rest();
 	hide(secmalloc(GROWN_LARGE));
-	return pool_bytes() == 18 * GROWN_POOL + GROWN_LARGE + 4 * KIB
+	return pool_bytes() == 66 * GROWN_POOL + GROWN_LARGE + 4 * KIB
 	       && well();
 }
 
@@ -521,7 +521,7 @@ static int by_a_pool(void)
 	return pool_bytes() == 2 * GROWN_POOL && well();
 }
 
-/* Less than an eighth, but what is missing. */
+/* Less than a pool, but what is missing. */
 static int by_less_at_max_bytes(void)
 {
 	if (!start(16, 16 * GROWN_POOL + 20 * KIB))
@@ -552,7 +552,7 @@ static int in_place(void)
 	large(20);
 	chunk = take_rest();
 	return larger(chunk, 16 * 128) == chunk
-	       && pool_bytes() == 18 * GROWN_POOL && well();
+	       && pool_bytes() == 17 * GROWN_POOL && well();
 }
 
 /* max_bytes has no room for more than what sliding lacks. */
@@ -676,7 +676,7 @@ int main(void)
 	child_try("the arena grows in a hole if least is missing there",
 	          in_a_hole);
 	child_try("it grows at its end if least is missing there", at_the_end);
-	child_try("it grows by an eighth, or by more if more is missing",
+	child_try("it grows by a part in 32, or by more if more is missing",
 	          by_a_share);
 	child_try("a small one grows by a pool", by_a_pool);
 	child_try("it grows by less at max_bytes", by_less_at_max_bytes);

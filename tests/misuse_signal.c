@@ -183,8 +183,7 @@ static void start_noting(unsigned flags)
 		.flags = flags,
 	};
 
-	if (secmalloc_init(&config) != 0)
-		_exit(tap_cannot("%s", secmalloc_error()));
+	start_with(&config);
 }
 
 static void noting_under_lock(void)
@@ -215,7 +214,6 @@ static void explaining(void (*fault)(void))
 	signal(SIGSEGV, SIG_DFL);
 	start_noting(SECMALLOC_EXPLAIN_FAULTS);
 	kept = chunk_of(32);
-	pool0 = (uintptr_t)kept & ~(POOL - 1);
 	fault();
 }
 

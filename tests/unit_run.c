@@ -265,11 +265,14 @@ static void compare(void)
 }
 
 /* The place of an aligned run by the rule: in the smallest extent that holds
- * one, in the lowest of several, and as low as possible. */
+ * one, in the lowest of several, and as low as possible. The extent at the end
+ * of joined pools is the last resort. */
 static uint32_t model_take(uint32_t units, unsigned align_order)
 {
 	uint32_t from = (uint32_t)(fake.runs.start >> SMI_UNIT_SHIFT);
 	uint32_t align = 1u << align_order, best = SMI_NONE, shortest = 0;
+	uint32_t end_of_all = (uint32_t)(smi_pool_end(&fake.pools)
+	                                 >> SMI_UNIT_SHIFT);
 
 	for (uint32_t i = 0, end; i < units_in_all; i = end) {
 		uint32_t at = i;
@@ -278,10 +281,15 @@ static uint32_t model_take(uint32_t units, unsigned align_order)
 			end++;
 		while ((from + at) % align != 0)
 			at++;
+		uint32_t length = fake.pools.geometry.joined
+		                                  && end == end_of_all
+		                          ? SMI_NONE
+		                          : end - i;
+
 		if (model[i] == FREE && at + units <= end
-		    && (best == SMI_NONE || end - i < shortest)) {
+		    && (best == SMI_NONE || length < shortest)) {
 			best = at;
-			shortest = end - i;
+			shortest = length;
 		}
 	}
 	return best;

@@ -14,7 +14,7 @@
 #include <errno.h>
 
 /* The arena grows by one part in PARTS of its pools, if less is missing. */
-#define PARTS 8
+#define PARTS 32
 
 /* ---- Where to grow ------------------------------------------------------ */
 
@@ -215,11 +215,23 @@ static size_t missing_at_end(const struct smi_arena *arena,
 	return smi_round_up((end - first) * SMI_UNIT_BYTES, g->page_bytes);
 }
 
+/* No gap has room: set what would be locked if no limit of the configuration
+ * stood in the way. Joined pools would grow at their end. */
+static void choose_beyond(const struct smi_arena *arena, const struct run *run,
+                          size_t size, struct choice *choice)
+{
+	const struct smi_pools *pools = &arena->pools;
+
+	choice->gap = (struct smi_piece){0, 0};
+	if (pools->geometry.joined)
+		choice->gap.offset = smi_pool_end(pools);
+	choice->least = missing_at_end(arena, run, size);
+}
+
 bool smi_growth_make_room(struct smi_arena *arena, const struct smi_tcache *own,
                           const struct smi_wanted *wanted)
 {
 	struct run run = run_for(arena, wanted);
-	size_t bytes = missing_at_end(arena, &run, wanted->size);
 	struct choice choice;
 	int code = errno;
 	bool room;
@@ -231,16 +243,16 @@ bool smi_growth_make_room(struct smi_arena *arena, const struct smi_tcache *own,
 			errno = code;
 			return true;
 		}
-		if (room)
-			bytes = choice.least;
+		if (!room)
+			choose_beyond(arena, &run, wanted->size, &choice);
 		if (again || (room && errno != ENOMEM)
-		    || !make_way(arena, own, room ? &choice.gap : NULL, bytes))
+		    || !make_way(arena, own, &choice.gap, choice.least))
 			break;
 	}
 	if (room)
-		smi_no_room_explain(arena, wanted->size, bytes);
+		smi_no_room_explain(arena, wanted->size, choice.least);
 	else
-		smi_no_room_refuse(arena, wanted->size, bytes);
+		smi_no_room_refuse(arena, wanted->size, choice.least);
 	errno = ENOMEM;
 	return false;
 }

@@ -18,6 +18,14 @@ void smi_no_room_refuse(const struct smi_arena *arena, size_t size,
 	size_t all, enough = pools->count + smi_geometry_pools_for(g, bytes);
 	struct smi_geometry larger;
 
+	/* There may be as many pools, but no addresses side by side. */
+	if (enough <= g->max_pools)
+		enough = g->joined
+		                 ? smi_geometry_pools_for(g, smi_pool_end(pools)
+		                                                     + bytes)
+		                 : pools->used
+		                           + smi_geometry_pools_for(g, bytes);
+
 	if (smi_add_overflows(pools->bytes, bytes, &all)
 	    || smi_geometry_plan(&larger, g->page_bytes, g->pool_bytes,
 	                         g->joined, enough)

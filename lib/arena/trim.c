@@ -36,8 +36,10 @@ static void start_walk(const struct smi_arena *arena,
 		uint32_t before = smi_run_free_before(runs, first);
 
 		walk->spare_before = before > 0 ? first - before : SMI_NONE;
-		walk->spare_after =
-			first + (uint32_t)(spare->bytes >> SMI_UNIT_SHIFT);
+		if (spare->bytes > 0)
+			walk->spare_after = first
+			                    + (uint32_t)(spare->bytes
+			                                 >> SMI_UNIT_SHIFT);
 	}
 }
 

@@ -170,40 +170,68 @@ static uint32_t start_in(const struct smi_runs *runs, uint32_t extent,
 	               : SMI_NONE;
 }
 
+/* The extent at the end of the last of joined pools, which can grow, or
+ * SMI_NONE. */
+static uint32_t last_extent(const struct smi_runs *runs)
+{
+	const struct smi_pools *pools = runs->pools;
+	uint32_t end = (uint32_t)(smi_pool_end(pools) >> SMI_UNIT_SHIFT);
+
+	if (!pools->geometry.joined || end == 0
+	    || runs->heads[end - 1] != SMI_NONE)
+		return SMI_NONE;
+	return smi_extents_start_of(&runs->extents, end - 1);
+}
+
+/* The first extent in the order of the tree that has at least `units` and is
+ * not `last`. */
+static uint32_t first_extent(const struct smi_runs *runs, uint32_t units,
+                             uint32_t start, uint32_t last)
+{
+	uint32_t extent = smi_extents_find(&runs->extents, units, start);
+
+	if (extent == last && last != SMI_NONE)
+		extent = smi_extents_find(&runs->extents,
+		                          smi_extents_units(&runs->extents,
+		                                            last),
+		                          last + 1);
+	return extent;
+}
+
 /*
  * Find an aligned run: in one of the shortest extents that are long enough, or
- * in the shortest that holds one wherever it starts. All others are looked at
- * only if there is none of these, which is before the arena grows. *extent is
- * where it is. SMI_NONE: no extent holds one.
+ * in the shortest that holds one wherever it starts. The other extents are
+ * looked at only if there is none of these, and then the last extent, before
+ * the arena grows. *extent is where the run is. SMI_NONE: no extent holds one.
  */
 #define FIRST_LOOKS 16
 static uint32_t find_aligned(const struct smi_runs *runs, uint32_t units,
                              unsigned align_order, uint32_t *extent)
 {
 	const struct smi_extents *extents = &runs->extents;
-	uint32_t start, step = (uint32_t)1 << align_order;
+	uint32_t step = (uint32_t)1 << align_order, last = last_extent(runs);
 	unsigned looks = 0;
 
-	*extent = smi_extents_find(extents, units, 0);
+	*extent = first_extent(runs, units, 0, last);
 	while (*extent != SMI_NONE) {
-		uint32_t long_enough;
+		uint32_t start = start_in(runs, *extent, units, align_order);
+		uint32_t long_enough = SMI_NONE;
 
-		start = start_in(runs, *extent, units, align_order);
 		if (start != SMI_NONE)
 			return start;
-		if (++looks == FIRST_LOOKS && units <= UINT32_MAX - step) {
-			long_enough = smi_extents_find(extents,
-			                               units + step - 1, 0);
-			if (long_enough != SMI_NONE) {
-				*extent = long_enough;
-				continue;
-			}
-		}
-		*extent = smi_extents_find(extents,
-		                           smi_extents_units(extents, *extent),
-		                           *extent + 1);
+		if (++looks == FIRST_LOOKS && units <= UINT32_MAX - step)
+			long_enough = first_extent(runs, units + step - 1, 0,
+			                           last);
+		*extent = long_enough != SMI_NONE
+		                  ? long_enough
+		                  : first_extent(runs,
+		                                 smi_extents_units(extents,
+		                                                   *extent),
+		                                 *extent + 1, last);
 	}
-	return SMI_NONE;
+	*extent = last;
+	return last != SMI_NONE ? start_in(runs, last, units, align_order)
+	                        : SMI_NONE;
 }
 
 uint32_t smi_run_take(struct smi_runs *runs, uint32_t units,

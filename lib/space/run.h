@@ -56,8 +56,11 @@ void smi_run_withdraw(struct smi_runs *runs, uint32_t extent,
 /*
  * Take a run of `units` (> 0) at an address that is a multiple of 2^align_order
  * units. It is cut from the start of the smallest extent that holds one, and of
- * several equal ones from the lowest. For an alignment of more than a unit, the
- * extent may be larger than that, by less than the alignment. Returns the
+ * several equal ones from the lowest. The extent at the end of joined pools is
+ * used only if no other holds one, so that it is left to a chunk that grows
+ * (compare the "wilderness" of Korn and Vo, and of Lea). For an alignment of
+ * more than a unit, the extent may be larger than the smallest, by less than
+ * the alignment. Returns the
  * number of the run, which is that of its first unit, or SMI_NONE if no extent
  * holds one.
  */
