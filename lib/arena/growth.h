@@ -20,10 +20,10 @@ struct smi_wanted {
 
 /*
  * Lock as little as lets the chunk be placed or, if it is alone in its run,
- * extended; and up to one part in 32 of the pools more, as far as the limits allow,
- * so that a chunk that grows in small steps does not need a system call for
- * each. If that is refused, memory that is not in use is given back, if that
- * helps. False with errno ENOMEM and words.
+ * extended; and up to one part in 32 of the pools more, as far as the limits
+ * allow, so that a chunk that grows in small steps does not need a system call
+ * for each. If that is refused, memory that is not in use is given back, if
+ * that helps. False with errno ENOMEM and words.
  */
 bool smi_growth_make_room(struct smi_arena *arena, const struct smi_tcache *own,
                           const struct smi_wanted *wanted);
