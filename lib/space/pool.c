@@ -464,16 +464,22 @@ bool smi_pool_next_gap(const struct smi_pools *pools, struct smi_piece *gap)
 	                              : next_apart_gap(pools, gap);
 }
 
-size_t smi_pool_room(const struct smi_pools *pools, const struct smi_piece *gap)
+size_t smi_pool_addresses(const struct smi_pools *pools,
+                          const struct smi_piece *gap)
 {
 	const struct smi_geometry *g = &pools->geometry;
 	uint32_t pool = pool_before(pools, gap->offset);
 	size_t has = pool != SMI_NONE ? smi_pool_bytes(pools, pool) : 0;
 	size_t left = g->max_pools - pools->count + count_for(pools, has);
-	size_t room = least_of(gap->bytes, left * g->pool_bytes - has);
 
-	return least_of(room, smi_round_down(pools->max_bytes - pools->bytes,
-	                                     g->page_bytes));
+	return least_of(gap->bytes, left * g->pool_bytes - has);
+}
+
+size_t smi_pool_room(const struct smi_pools *pools, const struct smi_piece *gap)
+{
+	return least_of(smi_pool_addresses(pools, gap),
+	                smi_round_down(pools->max_bytes - pools->bytes,
+	                               pools->geometry.page_bytes));
 }
 
 struct smi_piece smi_pool_new_gap(const struct smi_pools *pools, size_t bytes)
