@@ -530,9 +530,11 @@ static bool joined_closable(const struct smi_pools *pools, size_t end,
 		to = smi_round_down(to, stride_bytes);
 	while (from < to) {
 		size_t stride = from >> g->stride_shift;
+		bool after_kept;
 
 		if (kept_to(pools, stride) > from)
 			from = kept_to(pools, stride);
+		after_kept = from == kept_to(pools, stride);
 		do
 			stride++;
 		while (stride << g->stride_shift < to
@@ -541,7 +543,8 @@ static bool joined_closable(const struct smi_pools *pools, size_t end,
 		range->bytes = least_of(stride << g->stride_shift, to);
 		range->bytes -= least_of(from, range->bytes);
 		if (range->bytes >= stride_bytes
-		    || (range->bytes > 0 && from + range->bytes == end))
+		    || (range->bytes > 0
+		        && (after_kept || from + range->bytes == end)))
 			return true;
 		from = stride << g->stride_shift;
 	}

@@ -174,7 +174,8 @@ int smi_pool_lock(struct smi_pools *pools, struct smi_piece *piece,
  * it that smi_pool_close() may be given. It need not consist of whole pages.
  * False: there is no such part. If pools are joined, a part is at least a
  * stride, since each part between two that are in use is two more mappings, or
- * reaches to the end of the pool. Otherwise only whole pools are closed.
+ * reaches to the end of the pool, or begins where what is kept ends. Otherwise
+ * only whole pools are closed.
  */
 bool smi_pool_closable(const struct smi_pools *pools, struct smi_piece *range);
 
