@@ -126,6 +126,35 @@ static int with_caches(void)
 	return good && secmalloc_audit() == 0;
 }
 
+/* What is reserved begins with a stride and ends anywhere in one, so the arena
+ * grows into the rest of that stride. */
+static int beside_what_is_reserved(void)
+{
+	static const struct secmalloc_config config = {
+		.initial_pools = GROWN_POOLS,
+	};
+	void *chunks[4];
+	size_t given_back;
+
+	if (!locked_begin(&grown.locked, 4, &config))
+		return tap_cannot("%s", secmalloc_error());
+	for (int i = 0; i < 4; i++)
+		if (secmalloc_reserve(1) != 0)
+			return 2;
+	/* They fill the initial pools and the rest of three strides. */
+	for (int i = 0; i < 4; i++)
+		chunks[i] = hide(
+			secmalloc(i == 0 ? GROWN_INITIAL : GROWN_POOL - 9000));
+	for (int i = 0; i < 4; i++)
+		secfree(chunks[i]);
+	if (locked_stats().grown_bytes < 3 * (GROWN_POOL - 9000))
+		return 3;
+	if (!trim_tells_the_truth(&given_back))
+		return 4;
+	return locked_stats().grown_bytes == 0 && secmalloc_audit() == 0
+	       && secmalloc_verify(SECMALLOC_VERIFY_LOCKED) == 0;
+}
+
 static bool gives_nothing(void)
 {
 	size_t had = locked_now();
@@ -340,6 +369,8 @@ int main(void)
 	          with_own_pools);
 	child_try("what is only in caches of threads is given back",
 	          with_caches);
+	child_try("so is all that lies beside what is reserved",
+	          beside_what_is_reserved);
 	child_try("without an arena, and of initial pools and guarded chunks, "
 	          "nothing is given back",
 	          of_nothing);

@@ -8,6 +8,9 @@
 #include "grown.h"
 #include "random.h"
 
+#include <sys/mman.h>
+#include <sys/resource.h>
+
 #define ROUNDS 4000
 #define CHUNKS 60
 
@@ -64,6 +67,21 @@ static int at_max_bytes(void)
 		return TAP_CANNOT;
 	return larger_fits_once_the_first_is_freed()
 	       && locked_stats().pool_bytes <= config.max_bytes;
+}
+
+/* A process with CAP_IPC_LOCK may lock more than the limit, and often does. */
+static int at_max_bytes_above_the_lock_limit(void)
+{
+	struct secmalloc_config config = {.max_bytes = 40 * GROWN_POOL};
+	static const struct rlimit low = {GROWN_POOL, GROWN_POOL};
+	static unsigned char bytes[2 * GROWN_POOL];
+
+	if (setrlimit(RLIMIT_MEMLOCK, &low) != 0
+	    || mlock(bytes, sizeof(bytes)) != 0)
+		return tap_cannot("the lock limit binds this process");
+	munlock(bytes, sizeof(bytes));
+	return grown_begin_with(config) ? larger_fits_once_the_first_is_freed()
+	                                : TAP_CANNOT;
 }
 
 /* The chunk grows instead of being allocated. It has to move, because another
@@ -200,6 +218,35 @@ static int reserved_memory_stays_beside_a_hole(void)
 	       && grown_last_is_whole();
 }
 
+/*
+ * No limit but max_pools stands in the way of a chunk, and there is enough to
+ * give back. But the chunk would have no room afterwards either, and under a
+ * limit that was lowered not all of that could be locked again.
+ */
+static int nothing_is_lost_for_lack_of_addresses(void)
+{
+	static const struct secmalloc_config config = {.max_pools = 36};
+	const struct rlimit low = {GROWN_ENOUGH / 3, GROWN_ENOUGH / 3};
+	size_t had;
+
+	if (!child_be_ordinary(GROWN_ENOUGH) || !grown_begin_with(config))
+		return TAP_CANNOT;
+	secfree(grown.first);
+	secfree(grown.last);
+	had = locked_now();
+	if (had <= low.rlim_cur || setrlimit(RLIMIT_MEMLOCK, &low) != 0)
+		return tap_cannot("the lock limit cannot be lowered");
+	if (!grown_is_refused(GROWN_LARGE + 4 * GROWN_POOL))
+		return 2;
+	if (locked_now() != had) {
+		tap_note("VmLck fell by %zu", had - locked_now());
+		return 3;
+	}
+	return hide(secmalloc(GROWN_LARGE)) != NULL
+	       && hide(secmalloc(GROWN_LARGE)) != NULL
+	       && secmalloc_audit() == 0;
+}
+
 int main(void)
 {
 	grown_start();
@@ -207,6 +254,9 @@ int main(void)
 	          "chunk fits",
 	          at_the_lock_limit);
 	child_try("so it is at max_bytes", at_max_bytes);
+	child_try("so it is at max_bytes for a process that has locked more "
+	          "than its limit",
+	          at_max_bytes_above_the_lock_limit);
 	child_try("so it is for a chunk that secrealloc() makes larger",
 	          by_secrealloc);
 	child_try("ordinary calls give nothing back", ordinary_calls);
@@ -214,5 +264,7 @@ int main(void)
 	child_try("reserved memory stays locked", reserved_memory_stays);
 	child_try("reserved memory stays locked beside a hole",
 	          reserved_memory_stays_beside_a_hole);
+	child_try("nothing is given back for a chunk that has no addresses",
+	          nothing_is_lost_for_lack_of_addresses);
 	tap_done();
 }

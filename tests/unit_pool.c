@@ -381,14 +381,17 @@ static bool model_closable(size_t offset, size_t bytes, struct range *part)
 	}
 	for (part->from = first; part->from < r.to; part->from++)
 		for (part->to = r.to; part->to > part->from; part->to--) {
-			bool any_kept = false;
+			bool any_kept = false, after_kept;
 
 			for (size_t i = part->from; i < part->to; i++)
 				any_kept |= model_kept[i];
+			after_kept = part->from % PER_STRIDE != 0
+			             && model_kept[part->from - 1];
 			if (any_kept || part->to * page > offset + bytes
 			    || (part->to != r.to
 			        && (part->to % PER_STRIDE != 0
-			            || part->to - part->from < PER_STRIDE)))
+			            || (part->to - part->from < PER_STRIDE
+			                && !after_kept))))
 				continue;
 			return true;
 		}
@@ -556,7 +559,9 @@ START_TEST(what_is_kept_is_not_closed)
 	ck_assert_uint_eq(part.to, 26);
 	ck_assert(closable(14 * page, 11 * page, &part));
 	ck_assert_uint_eq(part.to, 24);
-	ck_assert(!closable(14 * page, 5 * page, &part));
+	ck_assert(closable(14 * page, 5 * page, &part));
+	ck_assert_uint_eq(part.to, 16);
+	ck_assert(!closable(15 * page, 4 * page, &part));
 	ck_assert(!closable(8 * page, 6 * page, &part));
 	close_pages(14, 12);
 	check();

@@ -96,9 +96,13 @@ static size_t end_of(const struct smi_arena *arena, const struct run *run,
 	return end;
 }
 
+/* How much may be locked in a gap: smi_pool_room() or smi_pool_addresses(). */
+typedef size_t room_of(const struct smi_pools *pools,
+                       const struct smi_piece *gap);
+
 /* Set choice->room and choice->least for a gap. */
 static void judge(const struct smi_arena *arena, const struct run *run,
-                  struct choice *choice)
+                  room_of *room, struct choice *choice)
 {
 	const struct smi_geometry *g = &arena->pools.geometry;
 	const struct smi_piece *gap = &choice->gap;
@@ -106,7 +110,7 @@ static void judge(const struct smi_arena *arena, const struct run *run,
 	uint32_t after = smi_run_free_from(
 		&arena->runs, first + (uint32_t)(gap->bytes >> SMI_UNIT_SHIFT));
 
-	choice->room = smi_pool_room(&arena->pools, gap);
+	choice->room = room(&arena->pools, gap);
 	choice->least = missing(choice, end_of(arena, run, first), after);
 	if (choice->least == SIZE_MAX)
 		return;
@@ -120,13 +124,13 @@ static void judge(const struct smi_arena *arena, const struct run *run,
 
 /* The gap in which the least has to be locked. False if no gap has room. */
 static bool choose(const struct smi_arena *arena, const struct run *run,
-                   struct choice *best)
+                   room_of *room, struct choice *best)
 {
 	struct choice choice = {.gap = {0, 0}};
 
 	best->least = SIZE_MAX;
 	while (smi_pool_next_gap(&arena->pools, &choice.gap)) {
-		judge(arena, run, &choice);
+		judge(arena, run, room, &choice);
 		if (choice.least < best->least)
 			*best = choice;
 	}
@@ -163,35 +167,53 @@ static int lock(struct smi_arena *arena, const struct choice *choice)
 static size_t excess(const struct smi_arena *arena, size_t least)
 {
 	const struct smi_pools *pools = &arena->pools;
-	const struct smi_geometry *g = &pools->geometry;
-	size_t count = pools->count + smi_geometry_pools_for(g, least);
 	size_t locked = smi_arena_locked_bytes(arena), all, over = 0;
 	struct smi_lock_limits limits;
 
 	if (smi_proc_locked_bytes(&all) == 0 && all > locked)
 		locked = all;
 	if (smi_os_lock_limits(&limits) == 0 && limits.soft != SIZE_MAX
-	    && locked + least > limits.soft)
+	    && locked + least > limits.soft
+	    && !smi_os_lock_limit_is_lifted(pools->secret))
 		over = locked + least - limits.soft;
 	if (pools->bytes + least > pools->max_bytes)
 		over = most_of(over, pools->bytes + least - pools->max_bytes);
+	return over;
+}
+
+/* As excess(), if no gap has addresses for so much. */
+static size_t excess_of_pools(const struct smi_arena *arena, size_t least)
+{
+	const struct smi_geometry *g = &arena->pools.geometry;
+	size_t count = arena->pools.count + smi_geometry_pools_for(g, least);
+	size_t over = excess(arena, least);
+
 	if (count > g->max_pools)
 		over = most_of(over, (count - g->max_pools) * g->pool_bytes);
 	return over;
 }
 
 /*
- * Give back as much as is in the way of a growth by `least` bytes at a gap. If
- * no limit explains the refusal, there was not enough memory, and as much has
- * to be given back. False if there is not so much that is not in use: then
- * nothing is given back, as it might never be locked again.
+ * Give back as much as is in the way of a growth at the gap of `choice`, which
+ * has addresses for it if `fits`. If no limit explains the refusal, there was
+ * not enough memory, and as much has to be given back. False if there is not so
+ * much that is not in use: then nothing is given back, as it might never be
+ * locked again.
  */
 static bool make_way(struct smi_arena *arena, const struct smi_tcache *own,
-                     const struct smi_piece *gap, size_t least)
+                     const struct choice *choice, bool fits)
 {
-	size_t over = excess(arena, least);
+	size_t over;
 
-	return smi_trim_some(arena, own, gap, over > 0 ? over : least) > 0;
+	/* What joined pools give back was free already, so no chunk has more
+	 * addresses afterwards. */
+	if (!fits && arena->pools.geometry.joined)
+		return false;
+	over = fits ? excess(arena, choice->least)
+	            : excess_of_pools(arena, choice->least);
+	return smi_trim_some(arena, own, &choice->gap,
+	                     over > 0 ? over : choice->least)
+	       > 0;
 }
 
 /* How much would have to be locked at the end if no limit of the configuration
@@ -234,19 +256,20 @@ bool smi_growth_make_room(struct smi_arena *arena, const struct smi_tcache *own,
 	struct run run = run_for(arena, wanted);
 	struct choice choice;
 	int code = errno;
-	bool room;
+	bool room, fits;
 
 	for (bool again = false;; again = true) {
-		room = choose(arena, &run, &choice);
+		room = choose(arena, &run, smi_pool_room, &choice);
 		if (room && lock(arena, &choice) == 0) {
 			/* An attempt at more may have set it. */
 			errno = code;
 			return true;
 		}
-		if (!room)
+		fits = room || choose(arena, &run, smi_pool_addresses, &choice);
+		if (!fits)
 			choose_beyond(arena, &run, wanted->size, &choice);
 		if (again || (room && errno != ENOMEM)
-		    || !make_way(arena, own, &choice.gap, choice.least))
+		    || !make_way(arena, own, &choice, fits))
 			break;
 	}
 	if (room)

@@ -104,6 +104,12 @@ void smi_os_fork_end(void)
 const rlim_t smi_posix_no_core_bytes = 0;
 
 /* The limits bind root too. */
+bool smi_os_lock_limit_is_lifted(bool secret)
+{
+	(void)secret;
+	return false;
+}
+
 void smi_words_say_shortage(struct smi_text *text, const struct smi_need *need)
 {
 	struct smi_lock_limits limits;

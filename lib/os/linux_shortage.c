@@ -73,6 +73,15 @@ static bool limit_is_lifted(void)
 	       && errno == EINVAL;
 }
 
+/* A system call filter that is installed after init may kill for mlock() if the
+ * memory is secret. */
+bool smi_os_lock_limit_is_lifted(bool secret)
+{
+	if (secret)
+		return has_cap_ipc_lock() == 1 && !is_in_user_namespace();
+	return limit_is_lifted();
+}
+
 /* ---- What was found out -------------------------------------------------- */
 
 enum capability { ABSENT, UNREADABLE, IN_NAMESPACE, EFFECTIVE, NOT_HONOURED };

@@ -140,6 +140,12 @@ int smi_os_lock_limits(struct smi_lock_limits *limits)
 	return not_here();
 }
 
+bool smi_os_lock_limit_is_lifted(bool secret)
+{
+	(void)secret;
+	return false;
+}
+
 int smi_os_core_limits(struct smi_core_limits *limits)
 {
 	(void)limits;

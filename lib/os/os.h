@@ -107,6 +107,10 @@ struct smi_lock_limits {
 };
 int smi_os_lock_limits(struct smi_lock_limits *limits);
 
+/* Whether it is known that a privilege lifts the soft limit for this process,
+ * so that it may lock more secret or ordinary memory than that. */
+bool smi_os_lock_limit_is_lifted(bool secret);
+
 /* The core dump size limits in bytes; SIZE_MAX means no limit. -1 with errno if
  * they could not be read: ENOTSUP, or whatever a system call filter answers. */
 struct smi_core_limits {

@@ -464,16 +464,22 @@ bool smi_pool_next_gap(const struct smi_pools *pools, struct smi_piece *gap)
 	                              : next_apart_gap(pools, gap);
 }
 
-size_t smi_pool_room(const struct smi_pools *pools, const struct smi_piece *gap)
+size_t smi_pool_addresses(const struct smi_pools *pools,
+                          const struct smi_piece *gap)
 {
 	const struct smi_geometry *g = &pools->geometry;
 	uint32_t pool = pool_before(pools, gap->offset);
 	size_t has = pool != SMI_NONE ? smi_pool_bytes(pools, pool) : 0;
 	size_t left = g->max_pools - pools->count + count_for(pools, has);
-	size_t room = least_of(gap->bytes, left * g->pool_bytes - has);
 
-	return least_of(room, smi_round_down(pools->max_bytes - pools->bytes,
-	                                     g->page_bytes));
+	return least_of(gap->bytes, left * g->pool_bytes - has);
+}
+
+size_t smi_pool_room(const struct smi_pools *pools, const struct smi_piece *gap)
+{
+	return least_of(smi_pool_addresses(pools, gap),
+	                smi_round_down(pools->max_bytes - pools->bytes,
+	                               pools->geometry.page_bytes));
 }
 
 struct smi_piece smi_pool_new_gap(const struct smi_pools *pools, size_t bytes)
@@ -524,9 +530,11 @@ static bool joined_closable(const struct smi_pools *pools, size_t end,
 		to = smi_round_down(to, stride_bytes);
 	while (from < to) {
 		size_t stride = from >> g->stride_shift;
+		bool after_kept;
 
 		if (kept_to(pools, stride) > from)
 			from = kept_to(pools, stride);
+		after_kept = from == kept_to(pools, stride);
 		do
 			stride++;
 		while (stride << g->stride_shift < to
@@ -535,7 +543,8 @@ static bool joined_closable(const struct smi_pools *pools, size_t end,
 		range->bytes = least_of(stride << g->stride_shift, to);
 		range->bytes -= least_of(from, range->bytes);
 		if (range->bytes >= stride_bytes
-		    || (range->bytes > 0 && from + range->bytes == end))
+		    || (range->bytes > 0
+		        && (after_kept || from + range->bytes == end)))
 			return true;
 		from = stride << g->stride_shift;
 	}

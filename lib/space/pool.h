@@ -153,9 +153,11 @@ bool smi_pool_next_gap(const struct smi_pools *pools, struct smi_piece *gap);
 struct smi_piece smi_pool_new_gap(const struct smi_pools *pools, size_t bytes);
 
 /* How many bytes can be added at the start of a gap within max_pools and
- * max_bytes, up to the size of the gap. */
+ * max_bytes, up to the size of the gap; and within max_pools alone. */
 size_t smi_pool_room(const struct smi_pools *pools,
                      const struct smi_piece *gap);
+size_t smi_pool_addresses(const struct smi_pools *pools,
+                          const struct smi_piece *gap);
 
 /*
  * Lock memory at the start of a gap, `piece`, and open its metadata. If the
@@ -172,7 +174,8 @@ int smi_pool_lock(struct smi_pools *pools, struct smi_piece *piece,
  * it that smi_pool_close() may be given. It need not consist of whole pages.
  * False: there is no such part. If pools are joined, a part is at least a
  * stride, since each part between two that are in use is two more mappings, or
- * reaches to the end of the pool. Otherwise only whole pools are closed.
+ * reaches to the end of the pool, or begins where what is kept ends. Otherwise
+ * only whole pools are closed.
  */
 bool smi_pool_closable(const struct smi_pools *pools, struct smi_piece *range);
 
