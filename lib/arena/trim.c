@@ -20,14 +20,14 @@ struct walk {
 };
 
 static void start_walk(const struct smi_arena *arena,
-                       const struct smi_piece *spare, struct walk *walk)
+                       const struct smi_piece *spare, uint32_t units,
+                       struct walk *walk)
 {
 	const struct smi_runs *runs = &arena->runs;
 
 	*walk = (struct walk){
 		.extent = SMI_NONE,
-		.units = (uint32_t)(arena->pools.geometry.page_bytes
-	                            >> SMI_UNIT_SHIFT),
+		.units = units,
 		.spare_before = SMI_NONE,
 		.spare_after = SMI_NONE,
 	};
@@ -91,17 +91,18 @@ static bool close_part(struct smi_arena *arena, size_t extent,
 	return false;
 }
 
-/* Find the parts of all extents that can be closed, up to `most` bytes, and
- * close them unless `only_count`. Returns the number of bytes. */
+/* Find the parts that can be closed of all extents of at least `units`, up to
+ * `most` bytes, and close them unless `only_count`. Returns the number of
+ * bytes. */
 static size_t close_parts(struct smi_arena *arena,
-                          const struct smi_piece *spare, size_t most,
-                          bool only_count)
+                          const struct smi_piece *spare, uint32_t units,
+                          size_t most, bool only_count)
 {
 	struct smi_piece range, part;
 	struct walk walk;
 	size_t bytes = 0;
 
-	start_walk(arena, spare, &walk);
+	start_walk(arena, spare, units, &walk);
 	while (bytes < most && next_extent(arena, &walk, &range)) {
 		size_t end = range.offset + range.bytes;
 
@@ -121,7 +122,8 @@ static size_t close_parts(struct smi_arena *arena,
 }
 
 static size_t trim(struct smi_arena *arena, const struct smi_tcache *own,
-                   const struct smi_piece *spare, size_t least, size_t most)
+                   const struct smi_piece *spare, uint32_t units, size_t least,
+                   size_t most)
 {
 	size_t bytes = 0;
 	int code = errno;
@@ -130,8 +132,8 @@ static size_t trim(struct smi_arena *arena, const struct smi_tcache *own,
 	 * may be free, without a lock. */
 	if (smi_tcaches_stop(&arena->caches, own)) {
 		smi_cached_restart_all(arena);
-		if (close_parts(arena, spare, least, true) >= least)
-			bytes = close_parts(arena, spare, most, false);
+		if (close_parts(arena, spare, units, least, true) >= least)
+			bytes = close_parts(arena, spare, units, most, false);
 	}
 	smi_tcaches_resume(&arena->caches);
 	arena->trimmed_bytes += bytes;
@@ -141,13 +143,20 @@ static size_t trim(struct smi_arena *arena, const struct smi_tcache *own,
 
 size_t smi_trim_all(struct smi_arena *arena, const struct smi_tcache *own)
 {
-	return trim(arena, own, NULL, 0, SIZE_MAX);
+	size_t page_bytes = arena->pools.geometry.page_bytes;
+
+	return trim(arena, own, NULL, (uint32_t)(page_bytes >> SMI_UNIT_SHIFT),
+	            0, SIZE_MAX);
 }
 
+/* Short extents are not looked at, as there may be very many. */
 size_t smi_trim_some(struct smi_arena *arena, const struct smi_tcache *own,
                      const struct smi_piece *spare, size_t least)
 {
-	return trim(arena, own, spare, least, least);
+	size_t pool_bytes = arena->pools.geometry.pool_bytes;
+
+	return trim(arena, own, spare, (uint32_t)(pool_bytes >> SMI_UNIT_SHIFT),
+	            least, least);
 }
 
 /* ---- Reserving ---------------------------------------------------------- */

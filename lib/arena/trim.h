@@ -14,10 +14,10 @@
 
 /*
  * Give back what is not in use, neither initial nor reserved: all of it, or at
- * least `least` bytes if there are so many. The extents that meet the gap
- * `spare` are left alone, unless it is NULL. All caches are emptied. Returns
- * the number of bytes that were given back. Aborts if free memory was written
- * to.
+ * least `least` bytes if there are so many in extents as large as an ordinary
+ * pool. The extents that meet the gap `spare` are left alone, unless it is
+ * NULL. All caches are emptied. Returns the number of bytes that were given
+ * back. Aborts if free memory was written to.
  */
 size_t smi_trim_all(struct smi_arena *arena, const struct smi_tcache *own);
 size_t smi_trim_some(struct smi_arena *arena, const struct smi_tcache *own,
