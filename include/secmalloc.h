@@ -633,11 +633,11 @@ SECMALLOC_API int secmalloc_reserve(size_t bytes);
  * stays as small as it is.
  *
  * The call empties the caches of all threads first. The initial pools, what
- * secmalloc_reserve() locked, and the pages of guarded chunks stay. So does free
- * memory of less than 64 KiB between two live chunks and, if pool_size is set,
- * a pool with a live chunk. The rest is wiped and unlocked, and its addresses
- * are inaccessible again. Without this call, that happens only where a growth
- * would otherwise fail.
+ * secmalloc_reserve() locked, and the pages of guarded chunks stay. So does
+ * free memory of less than 64 KiB between two live chunks and, if pool_size is
+ * set, a pool with a live chunk. The rest is wiped and unlocked, and its
+ * addresses are inaccessible again. Without this call, that happens only where
+ * a growth would otherwise fail.
  *
  * The time it takes grows with the size of the arena, and other threads that
  * need the arena wait for it. Less memory is free afterwards, so on_low may be
