@@ -261,7 +261,7 @@ static size_t limit_up_to(size_t wanted)
 	if (limit.rlim_max >= wanted)
 		return wanted;
 	if (setrlimit(RLIMIT_MEMLOCK, &higher) != 0)
-		return limit.rlim_max;
+		return (size_t)limit.rlim_max;
 	setrlimit(RLIMIT_MEMLOCK, &limit);
 	return wanted;
 }

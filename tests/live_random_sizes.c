@@ -204,7 +204,7 @@ static bool all_fits_in_one(void)
 		if (sizes[i] != 0 && !give(i))
 			return false;
 	before = locked_stats();
-	chunk = hide(secmalloc(before.pool_bytes / 5 * 4));
+	chunk = hide(secmalloc((size_t)before.pool_bytes / 5 * 4));
 	after = locked_stats();
 	secfree(chunk);
 	if (chunk != NULL && before.pool_bytes == full.pool_bytes
