@@ -76,7 +76,7 @@ static bool in_joined_pools(void)
 	             "in addresses reserved for further pools")
 	       && is(pool + 4 * POOL_BYTES, "inside free memory, pool 4")
 	       && is(last, "byte 0 of a chunk of 262144 bytes, pool 4")
-	       && is(pool + 3000 * POOL_BYTES,
+	       && is(pool + 1000 * POOL_BYTES,
 	             "in addresses reserved for further pools")
 	       && is(pool - 1, "in the guard before pool 0")
 	       && is(pool - POOL_BYTES + page, "in the page of the canary key");

@@ -306,10 +306,13 @@ static const struct {
 #endif
 	[MEMFD_SECRET] = NUMBERS(SYS_memfd_secret),
 	[SIGPROCMASK] = NUMBERS(SYS_rt_sigprocmask),
-#ifdef SYS_open
-	[OPEN] = NUMBERS(SYS_openat, SYS_open),
-#else
+#if defined(__GLIBC__)
 	[OPEN] = NUMBERS(SYS_openat),
+#elif defined(SYS_open)
+	/* musl sets the flag that closes the descriptor again. */
+	[OPEN] = NUMBERS(SYS_openat, SYS_open, SYS_fcntl),
+#else
+	[OPEN] = NUMBERS(SYS_openat, SYS_fcntl),
 #endif
 	[READ] = NUMBERS(SYS_read),
 	[CAPGET] = NUMBERS(SYS_capget),

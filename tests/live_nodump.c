@@ -76,7 +76,7 @@ static bool is_left_by_failure(void)
 	if (secmalloc_init(&bad) == 0 || !is(1, 40000, 50000))
 		return false;
 	bad.pool_size = 0;
-	bad.initial_pools = SIZE_MAX >> (sizeof(size_t) > 4 ? 20 : 18);
+	bad.initial_pools = SIZE_MAX >> (sizeof(size_t) > 4 ? 20 : 17);
 	return secmalloc_init(&bad) == -1 && is(1, 40000, 50000)
 	       && secmalloc_init(NULL) == 0 && secmalloc_init(&nodump) == -1
 	       && errno == EALREADY && is(1, 40000, 50000);

@@ -74,10 +74,11 @@ static bool limit_is_lifted(void)
 }
 
 /* A system call filter that is installed after init may kill for mlock() if the
- * memory is secret. */
+ * memory is secret. For a 64-bit kernel no range of a 32-bit process wraps
+ * around. */
 bool smi_os_lock_limit_is_lifted(bool secret)
 {
-	if (secret)
+	if (secret || SIZE_MAX == UINT32_MAX)
 		return has_cap_ipc_lock() == 1 && !is_in_user_namespace();
 	return limit_is_lifted();
 }
